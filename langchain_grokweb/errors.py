@@ -1,0 +1,186 @@
+"""What can go wrong, as one tree.
+
+Every class is a `GrokWebError` and also the `langchain_core.exceptions.ModelError` that LangChain's retry and
+fallback middleware understand::
+
+    GrokWebError
+    ├── GrokWebAuthenticationError        no cookies, expired, refused; .login_url says where to sign in
+    ├── GrokWebPermissionError            403; .reason: "challenge" | "anti_bot" | "blocked" | "region" | "tier"
+    ├── GrokWebModelNotFoundError         the model or mode is unknown to this account
+    ├── GrokWebInvalidRequestError        400, 422, what this client cannot send
+    │   └── GrokWebConversationNotFoundError
+    ├── GrokWebContextOverflowError       prompt or conversation too long
+    ├── GrokWebContentFilterError         moderated: prompt, attachment or answer
+    ├── GrokWebRateLimitError             .retry_after seconds or None
+    ├── GrokWebServerError                5xx, heavy load, internal error reported in the stream
+    ├── GrokWebInterruptedError           the answer broke off and could not be resumed; .partial is the answer so far
+    ├── GrokWebProtocolError              bytes that cannot be read; .where, .expected, .got (a type, never a value)
+    ├── GrokWebToolCallError              a forced tool call or structured reply could not be had, after repair
+    ├── GrokWebConnectionError            the service could not be reached, or hung up
+    └── GrokWebTimeoutError               it took longer than the field that the message names
+
+A message says what happened and the one next step. No error holds a response object, a cookie or a header: LangChain
+copies those into traces. All of them pickle, so they cross process borders whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from langchain_core import exceptions as core
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage
+
+__all__ = [
+    "GrokWebAuthenticationError",
+    "GrokWebConnectionError",
+    "GrokWebContentFilterError",
+    "GrokWebContextOverflowError",
+    "GrokWebConversationNotFoundError",
+    "GrokWebError",
+    "GrokWebInterruptedError",
+    "GrokWebInvalidRequestError",
+    "GrokWebModelNotFoundError",
+    "GrokWebPermissionError",
+    "GrokWebProtocolError",
+    "GrokWebRateLimitError",
+    "GrokWebServerError",
+    "GrokWebTimeoutError",
+    "GrokWebToolCallError",
+]
+
+LOGIN_URL = "https://grok.com/"
+
+PermissionReason = Literal["challenge", "anti_bot", "blocked", "region", "tier", "other"]
+
+
+class GrokWebError(core.ModelError):
+    """Base of everything this package raises on purpose.
+
+    Attributes:
+        status_code: The HTTP status that came with it, where there was one.
+        error_code: The service's own code (gRPC number or "well known error" name), where it sent one.
+        next_step: The one thing to do about it; the last sentence of the message.
+    """
+
+    def __init__(
+        self, message: str, *, next_step: str = "", status_code: int | None = None, error_code: str | None = None
+    ) -> None:
+        super().__init__(f"{message} {next_step}".strip())
+        self.next_step = next_step
+        self.status_code = status_code
+        self.error_code = error_code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The default calls the class with `args`, which does not suit keyword-only parameters.
+        return _revive, (type(self), self.args, self.__dict__.copy())
+
+
+def _revive(kind: type[GrokWebError], args: tuple[Any, ...], state: dict[str, Any]) -> GrokWebError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class GrokWebAuthenticationError(GrokWebError, core.ModelAuthenticationError):
+    """There are no cookies, or grok.com no longer accepts them.
+
+    Attributes:
+        login_url: Where to sign in with a browser.
+    """
+
+    def __init__(self, message: str, *, login_url: str = LOGIN_URL, **details: Any) -> None:
+        details.setdefault("next_step", f"Sign in at {login_url} and copy the cookies of that browser again.")
+        super().__init__(message, **details)
+        self.login_url = login_url
+
+
+class GrokWebPermissionError(GrokWebError, core.ModelPermissionDeniedError):
+    """grok.com knows who asks and says no (403).
+
+    Attributes:
+        reason: `"challenge"` (Cloudflare wants a browser), `"anti_bot"` (the endpoint's anti-bot rule), `"blocked"` (the
+            account), `"region"`, `"tier"` (another subscription), or `"other"`.
+    """
+
+    def __init__(self, message: str, *, reason: PermissionReason, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.reason = reason
+
+
+class GrokWebModelNotFoundError(GrokWebError, core.ModelNotFoundError):
+    """The model or mode is unknown, or not open to this account."""
+
+
+class GrokWebInvalidRequestError(GrokWebError, core.ModelInvalidRequestError):
+    """The request is not one that grok.com, or this client, can take."""
+
+
+class GrokWebConversationNotFoundError(GrokWebInvalidRequestError):
+    """The conversation or response to continue from is not there (any more)."""
+
+
+class GrokWebContextOverflowError(GrokWebError, core.ContextOverflowError):
+    """The prompt or the conversation is too long."""
+
+
+class GrokWebContentFilterError(GrokWebError, core.ModelError):
+    """The prompt, an attachment or the answer was moderated."""
+
+
+class GrokWebRateLimitError(GrokWebError, core.ModelRateLimitError):
+    """Too many requests, or the quota is used up.
+
+    Attributes:
+        retry_after: Seconds to wait, if the site said so.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.retry_after = retry_after
+
+
+class GrokWebServerError(GrokWebError, core.ModelAPIError):
+    """grok.com failed, or is overloaded."""
+
+
+class GrokWebInterruptedError(GrokWebError, core.ModelAPIError):
+    """The answer broke off.
+
+    Attributes:
+        partial: The answer so far. Its link is marked as broken off, so that no conversation goes on from it.
+    """
+
+    def __init__(self, message: str, *, partial: AIMessage | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.partial = partial
+
+
+class GrokWebProtocolError(GrokWebError, core.ModelAPIError):
+    """What arrived cannot be read.
+
+    Attributes:
+        where: The place in the protocol.
+        expected: What should have stood there.
+        got: What kind of thing stood there instead; never its value.
+    """
+
+    is_retryable = False
+
+    def __init__(self, *, where: str, expected: str, got: str, **details: Any) -> None:
+        details.setdefault("next_step", "The site may have changed: please report this with the version of this package.")
+        super().__init__(f"grok.com sent something unreadable in {where}: expected {expected}, got {got}.", **details)
+        self.where, self.expected, self.got = where, expected, got
+
+
+class GrokWebToolCallError(GrokWebError, core.ModelError):
+    """A forced tool call or a structured reply could not be had."""
+
+
+class GrokWebConnectionError(GrokWebError, core.ModelConnectionError):
+    """grok.com could not be reached, or the connection broke before any answer."""
+
+
+class GrokWebTimeoutError(GrokWebError, core.ModelTimeoutError):
+    """It took longer than allowed; the message names the field to change."""
