@@ -65,7 +65,12 @@ class GrokWebError(core.ModelError):
     """
 
     def __init__(
-        self, message: str, *, next_step: str = "", status_code: int | None = None, error_code: str | None = None
+        self,
+        message: str,
+        *,
+        next_step: str = "",
+        status_code: int | None = None,
+        error_code: str | None = None,
     ) -> None:
         super().__init__(f"{message} {next_step}".strip())
         self.next_step = next_step
@@ -100,8 +105,8 @@ class GrokWebPermissionError(GrokWebError, core.ModelPermissionDeniedError):
     """grok.com knows who asks and says no (403).
 
     Attributes:
-        reason: `"challenge"` (Cloudflare wants a browser), `"anti_bot"` (the endpoint's anti-bot rule), `"blocked"` (the
-            account), `"region"`, `"tier"` (another subscription), or `"other"`.
+        reason: `"challenge"` (Cloudflare wants a browser), `"anti_bot"` (the endpoint's anti-bot rule), `"blocked"`
+            (the account), `"region"`, `"tier"` (another subscription), or `"other"`.
     """
 
     def __init__(self, message: str, *, reason: PermissionReason, **details: Any) -> None:
@@ -142,7 +147,15 @@ class GrokWebRateLimitError(GrokWebError, core.ModelRateLimitError):
 
 
 class GrokWebServerError(GrokWebError, core.ModelAPIError):
-    """grok.com failed, or is overloaded."""
+    """grok.com failed, or is overloaded.
+
+    Attributes:
+        overloaded: Whether it said that it has too much to do, and to come again.
+    """
+
+    def __init__(self, message: str, *, overloaded: bool = False, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.overloaded = overloaded
 
 
 class GrokWebInterruptedError(GrokWebError, core.ModelAPIError):
@@ -169,7 +182,9 @@ class GrokWebProtocolError(GrokWebError, core.ModelAPIError):
     is_retryable = False
 
     def __init__(self, *, where: str, expected: str, got: str, **details: Any) -> None:
-        details.setdefault("next_step", "The site may have changed: please report this with the version of this package.")
+        details.setdefault(
+            "next_step", "The site may have changed: please report this with the version of this package."
+        )
         super().__init__(f"grok.com sent something unreadable in {where}: expected {expected}, got {got}.", **details)
         self.where, self.expected, self.got = where, expected, got
 
@@ -179,8 +194,24 @@ class GrokWebToolCallError(GrokWebError, core.ModelError):
 
 
 class GrokWebConnectionError(GrokWebError, core.ModelConnectionError):
-    """grok.com could not be reached, or the connection broke before any answer."""
+    """grok.com could not be reached, or the connection broke before any answer.
+
+    Attributes:
+        never_sent: Whether the request provably never left, so that it may be sent again.
+    """
+
+    def __init__(self, message: str, *, never_sent: bool = False, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.never_sent = never_sent
 
 
 class GrokWebTimeoutError(GrokWebError, core.ModelTimeoutError):
-    """It took longer than allowed; the message names the field to change."""
+    """It took longer than allowed; the message names the field to change.
+
+    Attributes:
+        never_sent: Whether the request provably never left, so that it may be sent again.
+    """
+
+    def __init__(self, message: str, *, never_sent: bool = False, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.never_sent = never_sent

@@ -1,0 +1,417 @@
+"""`ChatGrokWeb`: fields and LangChain's hooks.
+
+A call plans its turn (`messages.conversation`), says it (`messages.prompt`), hands it to a `GrokWebClient` and passes
+on what `messages.output` makes of the events. All four hooks stand on one asynchronous generator. A model holds
+settings alone: no client, no lock, no conversation. So it can be copied, pickled, shared, and built for every call.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing
+from typing import Any, Literal, Self
+
+import httpx
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
+from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.tools import BaseTool
+from langchain_core.utils import from_env, secret_from_env
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from langchain_grokweb._version import __version__
+from langchain_grokweb.client import AvailableMode, GrokWebClient, Service, portal
+from langchain_grokweb.client.service import GROK_ASSETS_URL, GROK_URL, ExtraHeaders, check_url
+from langchain_grokweb.credentials import GrokCredentials
+from langchain_grokweb.errors import (
+    GrokWebConversationNotFoundError,
+    GrokWebInterruptedError,
+    GrokWebInvalidRequestError,
+)
+from langchain_grokweb.messages import blocks as _  # noqa: F401 - registers the translator
+from langchain_grokweb.messages import prompt
+from langchain_grokweb.messages.conversation import Plan, fresh
+from langchain_grokweb.messages.conversation import plan as find_plan
+from langchain_grokweb.messages.output import PROVIDER, Answer, Asked, Delta
+from langchain_grokweb.wire import modes
+from langchain_grokweb.wire.turn import DeepSearch, Turn
+
+COOKIES_VARIABLE = "GROKWEB_COOKIES"
+
+
+class ChatGrokWeb(BaseChatModel):
+    """Chat model over the grok.com web service, signed in with the user's own browser cookies.
+
+    Unofficial, for one person and that person's own account: automated use may break the site's terms. The official
+    road is `langchain-xai`.
+
+    Example:
+        ```python
+        from langchain_grokweb import ChatGrokWeb
+
+        model = ChatGrokWeb(model="grok-3-thinking", cookies="sso=...; sso-rw=...")
+        answer = model.invoke("Why is the sky blue?")
+        answer.text
+        answer.additional_kwargs["reasoning_content"]
+        answer.response_metadata["grokweb"]["conversation_id"]
+        ```
+
+    Send an answer back among the messages of the next call, as LangChain's memory and LangGraph do, and the
+    conversation goes on at the service: only what is new is uploaded.
+    """
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    model: str = Field(default="grok-3", alias="model_name", min_length=1)
+    """`grok-3`, `grok-3-thinking` (also `grok-3-r1`), `grok-2`, `auto`, `fast`, `expert`, `heavy` or any mode id."""
+
+    cookies: SecretStr | None = Field(
+        default_factory=secret_from_env(COOKIES_VARIABLE, default=None), alias="api_key", repr=False
+    )
+    """Anything that `GrokCredentials.parse` reads: a Cookie header, a mapping, an export, a pasted cURL command. Read
+    at first use. Defaults to the environment's `GROKWEB_COOKIES`."""
+
+    credentials: GrokCredentials | None = Field(default=None, exclude=True, repr=False)
+    """Ready credentials, instead of `cookies`."""
+
+    base_url: str = Field(default_factory=from_env("GROKWEB_BASE_URL", default=GROK_URL))
+    """The service's address; the environment's `GROKWEB_BASE_URL`, or grok.com."""
+
+    assets_url: str | None = None
+    """The address of pictures; grok.com's, or `base_url` where that is another."""
+
+    conversation: Literal["auto", "stateless", "strict"] = "auto"
+    """`auto` continues, branches or replays by what the messages say; `stateless` always asks in a fresh temporary
+    chat; `strict` raises where `auto` would replay."""
+
+    on_truncated: Literal["continue", "replay"] = "continue"
+    """What to do with a history whose head is gone."""
+
+    temporary: bool = False
+    """Private chat: not in the user's history."""
+
+    search: bool = True
+    """Allow the site's own web and X search."""
+
+    image_generation: bool = True
+    """Allow pictures."""
+
+    image_count: int = Field(default=2, ge=1, le=10)
+    """How many pictures a request makes."""
+
+    deep_search: DeepSearch | None = None
+    """The site's research presets: `default` or `deeper`."""
+
+    custom_instructions: str | None = None
+    """Sent in the site's own field for instructions."""
+
+    timeout: float = Field(default=30, gt=0)
+    """Seconds to open a turn."""
+
+    stream_event_timeout: float = Field(default=180, gt=0)
+    """Seconds without any event of the running answer; keep-alives do not count."""
+
+    max_retries: int = Field(default=2, ge=0)
+    """Further tries to open a turn, before its first event."""
+
+    proxy: str | None = Field(default=None, exclude=True, repr=False)
+    """One proxy for every request; the environment's where unset."""
+
+    headers: ExtraHeaders | None = Field(default=None, exclude=True, repr=False)
+    """Extra request headers: a mapping, or a callable `(method, path) -> mapping`."""
+
+    http_client: httpx.AsyncClient | None = Field(default=None, exclude=True, repr=False)
+    """Your own client, never closed here. It belongs to your event loop, so it serves asynchronous calls alone."""
+
+    streaming: bool = False
+    """Make `invoke` stream inside, for callbacks that want tokens."""
+
+    stop: list[str] | None = Field(default=None, alias="stop_sequences")
+    """Where to cut the answer. The site knows no stop sequences: the cut is made here, and the turn stopped there."""
+
+    temperature: float | None = None
+    """Accepted, without effect: the site has no such switch."""
+
+    max_tokens: int | None = None
+    """Accepted, without effect: the site has no such switch."""
+
+    image_markdown: bool = False
+    """Append `![...](url)` to the text, for front ends that know only markdown."""
+
+    # --- validation
+
+    @field_validator("cookies", mode="before")
+    @classmethod
+    def _cookies_as_text(cls, value: Any) -> Any:
+        if isinstance(value, str | SecretStr) or value is None:
+            return value
+        if isinstance(value, GrokCredentials):
+            msg = "Pass ready credentials as `credentials=`."
+            raise ValueError(msg)  # noqa: TRY004 - pydantic turns a ValueError into its own
+        return json.dumps(dict(value) if hasattr(value, "items") else value)
+
+    @field_validator("base_url", "assets_url")
+    @classmethod
+    def _safe_address(cls, value: str | None) -> str | None:
+        return None if value is None else check_url(value)
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _stop_as_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _set_grokweb_version(self) -> Self:
+        self._add_version("langchain-grokweb", __version__)
+        return self
+
+    # --- LangChain's hooks: answering
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        async with aclosing(self._chunks(messages, stop, kwargs)) as batches:
+            async for batch in batches:
+                for chunk in batch:
+                    yield chunk
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        self._refuse_own_client()
+        for batch in portal.iterate(lambda: self._chunks(messages, stop, kwargs)):
+            yield from batch
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        async with aclosing(self._deltas(messages, stop, kwargs)) as deltas:
+            async for found, _ in deltas:
+                answer = found
+        return ChatResult(generations=[ChatGeneration(message=answer.message())])
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        self._refuse_own_client()
+        return portal.call(lambda: self._agenerate(messages, stop, **kwargs))
+
+    async def _chunks(
+        self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
+    ) -> AsyncGenerator[list[ChatGenerationChunk], None]:
+        """The answer as lists of chunks: what arrived together."""
+        async with aclosing(self._deltas(messages, stop, kwargs)) as found:
+            async for answer, deltas in found:
+                yield [answer.chunk(delta) for delta in deltas]
+        yield [answer.last_chunk()]
+
+    async def _deltas(
+        self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
+    ) -> AsyncGenerator[tuple[Answer, list[Delta]], None]:
+        """The answer as it comes, finished at the end. A conversation that is gone is told anew, once."""
+        credentials = self._credentials()
+        plan = self._plan(messages, credentials.account, kwargs)
+        try:
+            async with aclosing(self._ask(plan, credentials, stop, kwargs)) as found:
+                async for pair in found:
+                    yield pair
+        except GrokWebConversationNotFoundError:
+            if plan.conversation is None or self.conversation == "strict":
+                raise
+            plan = fresh(messages, "replayed")
+        else:
+            return
+        async with aclosing(self._ask(plan, credentials, stop, kwargs)) as found:
+            async for pair in found:
+                yield pair
+
+    async def _ask(
+        self, plan: Plan, credentials: GrokCredentials, stop: list[str] | None, kwargs: dict[str, Any]
+    ) -> AsyncGenerator[tuple[Answer, list[Delta]], None]:
+        turn = self._turn(plan, kwargs)
+        asked = Asked(
+            model=turn.model,
+            mode=modes.resolve(turn.model).id,
+            account=credentials.account,
+            plan=plan,
+            transport="rest",
+        )
+        answer = Answer(asked, stop=stop or self.stop or (), image_markdown=self.image_markdown)
+        try:
+            async with aclosing(GrokWebClient(self._service, credentials).stream(turn)) as batches:
+                async for batch in batches:
+                    yield answer, answer.feed(batch)
+                    if answer.stopped:
+                        break
+        except GrokWebInterruptedError as error:
+            error.partial = answer.partial()
+            raise
+        answer.finish()
+
+    # --- from settings and messages to a turn
+
+    def _plan(self, messages: list[BaseMessage], account: str, kwargs: dict[str, Any]) -> Plan:
+        if kwargs.get("conversation_id") or kwargs.get("parent_response_id"):
+            raise GrokWebInvalidRequestError(
+                "This version takes its conversation from the messages alone.",
+                next_step="Send the earlier answers among the messages, and leave the ids out of the call.",
+            )
+        if self.conversation == "stateless":
+            return fresh(messages)
+        plan = find_plan(messages, account, on_truncated=self.on_truncated)
+        if self.conversation == "strict" and plan.reason == "replayed":
+            raise GrokWebConversationNotFoundError(
+                "These messages do not prove a conversation to go on from: they were edited, or are another account's.",
+                next_step='Send them as they were, or use `conversation="auto"`.',
+            )
+        return plan
+
+    def _turn(self, plan: Plan, kwargs: dict[str, Any]) -> Turn:
+        return Turn(
+            prompt=prompt.render(plan.system, plan.messages),
+            model=kwargs.get("model") or self.model,
+            conversation=plan.conversation,
+            temporary=self.temporary or self.conversation == "stateless",
+            search=self.search,
+            image_generation=self.image_generation,
+            image_count=self.image_count,
+            deep_search=self.deep_search,
+            custom_instructions=self.custom_instructions,
+        )
+
+    def _credentials(self) -> GrokCredentials:
+        if self.credentials is not None:
+            return self.credentials
+        found = self.cookies.get_secret_value() if self.cookies else os.environ.get(COOKIES_VARIABLE, "")
+        return GrokCredentials.parse(found, login_url=self._service.login_url)
+
+    @property
+    def _service(self) -> Service:
+        elsewhere = self.base_url if self.base_url != GROK_URL else GROK_ASSETS_URL
+        return Service(
+            base_url=self.base_url,
+            assets_url=self.assets_url or elsewhere,
+            timeout=self.timeout,
+            stream_event_timeout=self.stream_event_timeout,
+            max_retries=self.max_retries,
+            proxy=self.proxy,
+            headers=self.headers,
+            http_client=self.http_client,
+        )
+
+    def _refuse_own_client(self) -> None:
+        if self.http_client is not None:
+            raise GrokWebInvalidRequestError(
+                "`http_client=` belongs to your event loop, and blocking calls run in another.",
+                next_step="Use `ainvoke` or `astream`, or leave `http_client=` out.",
+            )
+
+    # --- what the site has
+
+    async def alist_modes(self) -> list[AvailableMode]:
+        """Ask the site which modes it has, and which of them this account may use.
+
+        Raises:
+            GrokWebError: It could not be asked.
+        """
+        return await GrokWebClient(self._service, self._credentials()).modes()
+
+    # --- LangChain's hooks: describing
+
+    @property
+    def _llm_type(self) -> str:
+        return "grokweb-chat"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        names = ("model", "base_url", "conversation", "temporary", "search", "image_generation", "deep_search", "stop")
+        return {name: getattr(self, name) for name in names}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        params["ls_provider"] = PROVIDER
+        params["ls_model_name"] = kwargs.get("model") or self.model
+        return params
+
+    def _resolve_model_profile(self) -> ModelProfile:
+        return ModelProfile(
+            text_inputs=True,
+            text_outputs=True,
+            image_inputs=False,
+            audio_inputs=False,
+            video_inputs=False,
+            image_outputs=self.image_generation,
+            reasoning_output=modes.resolve(self.model).thinks,
+            tool_calling=False,
+            structured_output=False,
+        )
+
+    def get_num_tokens(self, text: str) -> int:
+        """About how many tokens a text has: the site publishes no tokenizer."""
+        if self.custom_get_token_ids is not None:
+            return len(self.custom_get_token_ids(text))
+        return self.get_num_tokens_from_messages([HumanMessage(text)])
+
+    def get_num_tokens_from_messages(
+        self,
+        messages: list[BaseMessage],
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool] | None = None,
+    ) -> int:
+        """About how many tokens messages have, by their length alone; tools are counted where LangChain can."""
+        return count_tokens_approximately(messages, tools=[convert_to_openai_tool(tool) for tool in tools or []])
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """The ids of a text's tokens, with `custom_get_token_ids`.
+
+        Raises:
+            NotImplementedError: The site publishes no tokenizer.
+        """
+        if self.custom_get_token_ids is None:
+            msg = "grok.com publishes no tokenizer: pass `custom_get_token_ids=`, or use `get_num_tokens`."
+            raise NotImplementedError(msg)
+        return self.custom_get_token_ids(text)
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Whether LangChain may serialize it: yes, with the cookies as a reference to the environment."""
+        return True
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """Which fields are secret, and the environment variables that hold them."""
+        return {"cookies": COOKIES_VARIABLE}
+
+    # --- copying
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """For a pickle, which may go anywhere: without credentials, which the other process has in its environment."""
+        state = super().__getstate__()
+        state["__dict__"] = {**state["__dict__"], "cookies": None, "credentials": None}
+        return state
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        memo = {} if memo is None else memo
+        if self.http_client is not None:
+            memo[id(self.http_client)] = self.http_client  # the user's, and not ours to copy
+        return super().__deepcopy__(memo)

@@ -1,0 +1,93 @@
+"""The client: opens a turn, tries again where that is safe, passes events on, stops what is left early."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import AsyncGenerator
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+
+from langchain_grokweb.client.account import AvailableMode, list_modes
+from langchain_grokweb.client.http import Http
+from langchain_grokweb.client.rest import RestTurn
+from langchain_grokweb.client.service import Service
+from langchain_grokweb.credentials import GrokCredentials
+from langchain_grokweb.errors import GrokWebError, GrokWebRateLimitError, GrokWebServerError
+from langchain_grokweb.wire.events import Event, TurnFailed
+from langchain_grokweb.wire.turn import Turn
+
+logger = logging.getLogger("langchain_grokweb")
+
+LONGEST_WAIT_SECONDS = 60.0
+_FIRST_BACKOFF_SECONDS = 0.5
+_ORIGIN_NOT_REACHED = {521, 522, 523}  # Cloudflare's own: the request went no further than to it
+_LONGEST_BACKOFF_SECONDS = 8.0
+
+
+class GrokWebClient:
+    """Turns, over one service, in one account's name. Holds no connection: it costs nothing to make."""
+
+    def __init__(self, service: Service, credentials: GrokCredentials) -> None:
+        self._service = service
+        self._http = Http(service, credentials)
+
+    async def stream(self, turn: Turn) -> AsyncGenerator[list[Event], None]:
+        """Ask, and give the events of the answer as they arrive: a list for each read.
+
+        Leaving the iterator early (`aclose`, an error, a cancellation) stops the turn at the service.
+
+        Raises:
+            GrokWebError: The turn was refused, failed, or broke off. Events that came before were given out.
+        """
+        opened = await self._open(turn)
+        try:
+            while (batch := await opened.next_batch()) is not None:
+                if isinstance(failed := batch[-1], TurnFailed):
+                    if before := batch[:-1]:
+                        yield before
+                    raise failed.error
+                yield batch
+        finally:
+            await opened.leave()
+
+    async def _open(self, turn: Turn) -> RestTurn:
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(self._service.max_retries + 1),
+            retry=retry_if_exception(may_try_again),
+            wait=seconds_to_wait,
+            before_sleep=_log_retry,
+            reraise=True,
+        )
+        return await retrying(RestTurn.open, self._http, turn)
+
+    async def modes(self) -> list[AvailableMode]:
+        """What the site offers to this account."""
+        return await list_modes(self._http)
+
+
+def may_try_again(error: BaseException) -> bool:
+    """Whether the turn was provably not taken, or the site said to come again soon."""
+    match error:
+        case GrokWebRateLimitError(retry_after=wait):
+            return wait is None or wait <= LONGEST_WAIT_SECONDS
+        case GrokWebServerError(overloaded=overloaded, status_code=status):
+            return overloaded or status in _ORIGIN_NOT_REACHED
+        case GrokWebError():
+            return bool(getattr(error, "never_sent", False))
+    return False
+
+
+def seconds_to_wait(state: RetryCallState) -> float:
+    """What the site asks for, or a growing, jittered pause."""
+    error = state.outcome.exception() if state.outcome else None
+    pause = min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** (state.attempt_number - 1))
+    jittered = pause * random.uniform(0.5, 1.0)  # noqa: S311 - not for secrets
+    asked: float | None = error.retry_after if isinstance(error, GrokWebRateLimitError) else None
+    return float(max(jittered, asked or 0.0))
+
+
+def _log_retry(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    wait = state.next_action.sleep if state.next_action else 0.0
+    logger.info("Try %d to open a turn: %s. Next in %.1f s.", state.attempt_number, type(error).__name__, wait)

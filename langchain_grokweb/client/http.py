@@ -1,0 +1,218 @@
+"""One request to the service: its address, headers and cookies, and what a refusal means.
+
+Every request goes to `base_url`, no redirect is followed, and the cookies travel in a header that is made for this one
+request: so they cannot reach another host. Errors of httpx become ours here, once, and a reply's body is freed of
+cookie values before any of it can get into a message.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+import anyio
+import httpx
+import orjson
+
+from langchain_grokweb._version import __version__
+from langchain_grokweb.client.pool import borrowed_client
+from langchain_grokweb.client.service import Service
+from langchain_grokweb.credentials import GrokCredentials
+from langchain_grokweb.errors import (
+    GrokWebConnectionError,
+    GrokWebInvalidRequestError,
+    GrokWebProtocolError,
+    GrokWebTimeoutError,
+)
+from langchain_grokweb.wire import rejection
+
+_MAX_REFUSAL_BYTES = 64 * 1024
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_OURS = {"cookie", "authorization", "host", "content-length", "content-type", "transfer-encoding"}
+
+# Cloudflare renews this cookie with any reply (rest.md 1.1); the newest is kept for each service and account.
+_ROTATING = "__cf_bm"
+_rotated: dict[tuple[str, str], str] = {}
+
+
+class Http:
+    """Requests to one service in one account's name."""
+
+    def __init__(self, service: Service, credentials: GrokCredentials) -> None:
+        self.service = service
+        self._credentials = credentials
+
+    @asynccontextmanager
+    async def opened(
+        self, method: str, path: str, body: Any = None, *, referer: str = "/"
+    ) -> AsyncIterator[httpx.Response]:
+        """A reply whose body is still to be read.
+
+        Raises:
+            GrokWebError: It could not be had, or is a refusal.
+        """
+        async with self._client() as client:
+            request = self._request(client, method, path, body, referer)
+            with translated_errors(self.service):
+                response = await client.send(request, stream=True, follow_redirects=False)
+            try:
+                self._keep_rotated(response)
+                await self._check(response)
+                yield response
+            finally:
+                await response.aclose()
+
+    async def fetch_json(self, method: str, path: str, body: Any = None) -> Any:
+        """The JSON of a small reply; `None` where it is empty.
+
+        Raises:
+            GrokWebError: It could not be had, or is a refusal.
+        """
+        with translated_errors(self.service), anyio.fail_after(self.service.timeout):
+            async with self.opened(method, path, body) as response:
+                raw = await response.aread()
+        try:
+            return orjson.loads(raw) if raw.strip() else None
+        except orjson.JSONDecodeError:
+            raise GrokWebProtocolError(where=path, expected="JSON", got="something else") from None
+
+    @asynccontextmanager
+    async def _client(self) -> AsyncIterator[httpx.AsyncClient]:
+        if self.service.http_client is not None:
+            yield self.service.http_client
+            return
+        proxy = self.service.proxy
+        async with borrowed_client(proxy, trust_env=proxy is None and not self.service.is_local) as client:
+            yield client
+
+    def _request(self, client: httpx.AsyncClient, method: str, path: str, body: Any, referer: str) -> httpx.Request:
+        service = self.service
+        headers = {
+            "accept": "*/*",
+            "accept-language": "en-US,en;q=0.9",
+            "user-agent": self._credentials.user_agent or f"langchain-grokweb/{__version__}",
+            "referer": f"{service.base_url}{referer}",
+            "x-xai-request-id": str(uuid.uuid4()),
+            **({} if method == "GET" else {"origin": service.base_url}),
+            **({} if body is None else {"content-type": "application/json"}),
+            **self._extra_headers(method, path),
+            "cookie": self._cookies(),
+        }
+        return client.build_request(
+            method,
+            f"{service.base_url}{path}",
+            content=None if body is None else orjson.dumps(body),
+            headers=headers,
+            timeout=httpx.Timeout(service.timeout, read=service.stream_event_timeout),
+        )
+
+    def _extra_headers(self, method: str, path: str) -> dict[str, str]:
+        extra = self.service.headers
+        found = extra(method, path) if callable(extra) else extra or {}
+        return {name.lower(): value for name, value in found.items() if check_header(name, value)}
+
+    # --- cookies
+
+    def _cookies(self) -> str:
+        newest = _rotated.get(self._rotation_key)
+        credentials = self._credentials.with_cookies({_ROTATING: newest}) if newest else self._credentials
+        return credentials.cookie_header
+
+    @property
+    def _rotation_key(self) -> tuple[str, str]:
+        return self.service.base_url, self._credentials.account
+
+    def _keep_rotated(self, response: httpx.Response) -> None:
+        for header in response.headers.get_list("set-cookie"):
+            try:
+                morsel = SimpleCookie(header).get(_ROTATING)
+            except CookieError:
+                continue
+            if morsel is not None and morsel.value.isascii() and morsel.value.isprintable():
+                _rotated[self._rotation_key] = morsel.value
+
+    # --- refusals
+
+    async def _check(self, response: httpx.Response) -> None:
+        kind = response.headers.get("content-type", "")
+        if response.status_code == httpx.codes.OK and "html" not in kind:
+            return
+        if response.is_success and response.status_code != httpx.codes.OK:
+            return
+        raise rejection.from_reply(
+            rejection.Reply(
+                status=response.status_code,
+                headers={name.lower(): value for name, value in response.headers.items() if name != "set-cookie"},
+                body=self._without_cookies(await _beginning(response)),
+                login_url=self.service.login_url,
+            )
+        )
+
+    def _without_cookies(self, body: bytes) -> bytes:
+        for value in self._credentials.cookies.values():
+            body = body.replace(value.encode(), b"[cookie]")
+        return body
+
+
+def check_header(name: str, value: str) -> bool:
+    """Whether a user's extra header can be sent.
+
+    Raises:
+        GrokWebInvalidRequestError: It is one that this package makes itself, or holds a line break.
+    """
+    if name.lower() in _OURS:
+        raise GrokWebInvalidRequestError(
+            f"The header {name.lower()!r} is set by this package.", next_step="Leave it out of `headers=`."
+        )
+    if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
+        raise GrokWebInvalidRequestError(
+            "A header holds a character that no header may hold.", next_step="Correct `headers=`."
+        )
+    return True
+
+
+async def _beginning(response: httpx.Response) -> bytes:
+    body = bytearray()
+    try:
+        async for piece in response.aiter_bytes():
+            body += piece
+            if len(body) >= _MAX_REFUSAL_BYTES:
+                break
+    except httpx.HTTPError:
+        pass  # the status alone will have to tell
+    return bytes(body[:_MAX_REFUSAL_BYTES])
+
+
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+@contextmanager
+def translated_errors(service: Service) -> Iterator[None]:
+    """Errors of httpx, before any answer, become ours."""
+    try:
+        yield
+    except (httpx.TimeoutException, TimeoutError) as error:
+        raise GrokWebTimeoutError(
+            f"grok.com did not answer within {service.timeout:g} seconds.",
+            next_step="Try again, or allow more time with `timeout=`.",
+            never_sent=isinstance(error, _NEVER_SENT),
+        ) from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise GrokWebConnectionError(
+            f"{service.base_url} could not be reached: {_kind(error)}.",
+            next_step="Check the network, `base_url=` and `proxy=`.",
+            never_sent=isinstance(error, _NEVER_SENT),
+        ) from None
+
+
+def _kind(error: Exception) -> str:
+    words: Mapping[type[Exception], str] = {
+        httpx.ProxyError: "the proxy refused",
+        httpx.ConnectError: "no connection could be made",
+        httpx.RemoteProtocolError: "the connection was closed before an answer came",
+    }
+    return next((text for kind, text in words.items() if isinstance(error, kind)), type(error).__name__)

@@ -1,0 +1,100 @@
+"""Connections, one set for each event loop.
+
+A loop's set is made on first use and closed with the loop: an asynchronous generator that the loop knows of stands at
+its `yield` until the loop shuts its generators down, and closes the set then. Each turn in flight has an
+`httpx.AsyncClient` of its own, taken from a capped list of idle ones: one client for many streams is slow, since its
+pool looks through all of its connections for each. All share one SSL context, which takes longer to make than all else
+and is made in a thread.
+No client keeps cookies: what an account is told must not go out with another's requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from ssl import SSLContext
+from weakref import WeakKeyDictionary
+
+import anyio.to_thread
+import httpx
+
+MAX_IDLE_CLIENTS = 100
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=30)
+
+_Route = tuple[str | None, bool]
+
+
+@asynccontextmanager
+async def borrowed_client(proxy: str | None, *, trust_env: bool) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of this loop, for one turn or request."""
+    loop_clients = await _of_running_loop()
+    client = await loop_clients.take((proxy, trust_env))
+    try:
+        yield client
+    finally:
+        await loop_clients.give_back((proxy, trust_env), client)
+
+
+class _LoopClients:
+    """The idle clients of one event loop, by the route they take."""
+
+    def __init__(self) -> None:
+        self._idle: defaultdict[_Route, list[httpx.AsyncClient]] = defaultdict(list)
+        self._closed = False
+        self._keeper = self._keep()
+
+    async def start(self) -> None:
+        await anext(self._keeper)
+
+    async def take(self, route: _Route) -> httpx.AsyncClient:
+        if self._idle[route]:
+            return self._idle[route].pop()
+        proxy, trust_env = route
+        return httpx.AsyncClient(
+            verify=await _shared_context(),
+            proxy=proxy,
+            trust_env=trust_env,
+            limits=_LIMITS,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
+
+    async def give_back(self, route: _Route, client: httpx.AsyncClient) -> None:
+        idle = self._idle[route]
+        if self._closed or len(idle) >= MAX_IDLE_CLIENTS:
+            await client.aclose()
+        else:
+            idle.append(client)
+
+    async def _keep(self) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            self._closed = True
+            for client in [client for idle in self._idle.values() for client in idle]:
+                await client.aclose()
+
+
+# No lock guards these: a loop's entry is made by its own thread alone, and a second context does no harm. (A lock would
+# be held for ever in a child that is forked at the wrong moment.)
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClients] = WeakKeyDictionary()
+_contexts: list[SSLContext] = []  # one, once it is made
+
+
+async def _of_running_loop() -> _LoopClients:
+    loop = asyncio.get_running_loop()
+    if (found := _pools.get(loop)) is None:
+        _pools[loop] = found = _LoopClients()
+        await found.start()
+    return found
+
+
+async def _shared_context() -> SSLContext:
+    return _contexts[0] if _contexts else await anyio.to_thread.run_sync(_make_context)
+
+
+def _make_context() -> SSLContext:
+    _contexts.append(httpx.create_ssl_context())
+    return _contexts[0]

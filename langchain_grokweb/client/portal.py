@@ -1,0 +1,86 @@
+"""The blocking face: synchronous callers on top of the one asynchronous body.
+
+One thread for the process runs an event loop; blocking calls hand their coroutines to it. So they work under a running
+loop too, share that loop's connections, and a stream costs one hop for each batch. The thread starts with the first
+blocking call, ends with the interpreter, and a forked child starts its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import ExitStack
+from typing import TypeVar
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+T = TypeVar("T")
+
+
+def call(work: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine function in the portal's loop and wait for it; what interrupts the wait cancels the work."""
+    future = _portal.get().start_task_soon(work)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+def iterate(make: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
+    """The items of an asynchronous generator that lives in the portal's loop; it is closed however this one ends."""
+    generator = make()
+
+    async def step() -> tuple[T] | None:
+        try:
+            return (await anext(generator),)
+        except StopAsyncIteration:
+            return None
+
+    try:
+        while (item := call(step)) is not None:
+            yield item[0]
+    finally:
+        call(generator.aclose)
+
+
+class _Portal:
+    """The process's portal, made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: BlockingPortal | None = None
+        self._stack = ExitStack()
+
+    def get(self) -> BlockingPortal:
+        with self._lock:
+            if self._running is None:
+                self._running = self._stack.enter_context(start_blocking_portal(name="langchain-grokweb"))
+                atexit.register(self.stop)
+            return self._running
+
+    def stop(self) -> None:
+        """End the thread; closes its loop and with it the connections."""
+        with self._lock:
+            running, self._running = self._running, None
+            if running is not None:
+                running.call(running.stop, True)  # noqa: FBT003 - the work that is left is cancelled
+            self._stack.close()
+
+
+_portal = _Portal()
+_left_behind: list[_Portal] = []  # kept, since letting go of one would wait for its thread
+
+
+def _forget() -> None:
+    """In a forked child: the thread stayed behind, so nothing of the old portal may be used or waited for."""
+    global _portal  # noqa: PLW0603 - the child's own
+    _left_behind.append(_portal)
+    atexit.unregister(_portal.stop)
+    _portal = _Portal()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,74 @@
+"""Where the service is and how it is reached: the settings that every request shares."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+
+ExtraHeaders = Mapping[str, str] | Callable[[str, str], Mapping[str, str]]
+
+GROK_URL = "https://grok.com"
+GROK_ASSETS_URL = "https://assets.grok.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One service, as one caller reaches it.
+
+    Attributes:
+        base_url: Scheme and host, without a slash at the end.
+        timeout: Seconds to open a turn, and for a whole small request.
+        stream_event_timeout: Seconds without any event of the running answer.
+        max_retries: Further tries to open a turn.
+        proxy: For every request; the environment's where `None`.
+        headers: Extra request headers, or a callable `(method, path) -> headers`.
+        http_client: The caller's own client, used as it is and never closed here.
+    """
+
+    base_url: str = GROK_URL
+    assets_url: str = GROK_ASSETS_URL
+    timeout: float = 30
+    stream_event_timeout: float = 180
+    max_retries: int = 2
+    proxy: str | None = field(default=None, repr=False)
+    headers: ExtraHeaders | None = field(default=None, repr=False)
+    http_client: httpx.AsyncClient | None = field(default=None, repr=False)
+
+    @property
+    def login_url(self) -> str:
+        """Where a user signs in with a browser."""
+        return f"{self.base_url}/"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the service is on this machine, where no proxy of the environment leads to."""
+        return is_loopback(self.base_url)
+
+
+def check_url(url: str) -> str:
+    """A service's address without a slash at its end.
+
+    Raises:
+        ValueError: It is not absolute, or would send cookies in clear text over a network.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+        msg = "An address of the service is needed, such as https://grok.com."
+        raise ValueError(msg)
+    if parts.scheme == "http" and not is_loopback(url):
+        msg = "Cookies go over TLS only: use https://, or http:// on this machine's loopback address."
+        raise ValueError(msg)
+    return url.rstrip("/")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is on this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

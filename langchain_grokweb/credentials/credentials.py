@@ -1,0 +1,180 @@
+"""The signed-in user, as a value that can be passed around and never shows what it knows.
+
+Strategy: all checks stand in the constructor, so that no way of making a `GrokCredentials` goes around them; what it
+raises is turned into the package's own error at one border, `parse`, after the frame has let go of the paste. The class
+writes its few methods out instead of being a dataclass, because `asdict`, `pprint` and tracers look into those.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn, TypeAlias, final
+
+from langchain_grokweb.credentials.formats import NAMES, UnreadableError, read
+from langchain_grokweb.errors import LOGIN_URL, GrokWebAuthenticationError
+
+CookieSource: TypeAlias = "str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | GrokCredentials"
+
+_SESSION = ("sso", "sso-rw")
+# RFC 6265, section 4.1.1, cookie-octet; browsers keep no cookie longer than this.
+_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]{1,4096}")
+_AGENT = re.compile(r"[ -~]{1,1024}")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+@final
+class GrokCredentials:
+    """The cookies of a browser signed in at grok.com, and its User-Agent.
+
+    Made by `parse`. Never printed, never pickled, equal by value.
+    """
+
+    __slots__ = ("_account", "_cookies", "_user_agent")
+
+    def __init__(
+        self, cookies: Mapping[str, str], user_agent: str | None = None, *, account: str | None = None
+    ) -> None:
+        one = cookies.get("sso") or cookies.get("sso-rw")
+        if not one:
+            raise UnreadableError("There is no cookie named sso.")
+        full = {**dict.fromkeys(_SESSION, one), **{name: value for name, value in cookies.items() if value}}
+        kept = tuple((name, full[name]) for name in NAMES if name in full)
+        _check(kept, user_agent)
+        self._cookies = kept
+        self._user_agent = user_agent or None
+        self._account = account or _fingerprint(dict(kept))
+
+    @classmethod
+    def parse(cls, source: CookieSource | None, *, login_url: str = LOGIN_URL) -> GrokCredentials:
+        """Reads what a user has pasted.
+
+        Args:
+            source: A `Cookie` header, the value of `sso` alone, a mapping, a JSON export, a Netscape cookies.txt, or a
+                request to grok.com copied as cURL. Of all that, only the five cookies and the User-Agent are kept.
+            login_url: Where an error tells the user to sign in.
+
+        Raises:
+            GrokWebAuthenticationError: There is no usable `sso` in it. The message says what was recognised.
+        """
+        if isinstance(source, GrokCredentials):
+            return source
+        outcome = _read(source)
+        del source  # Whoever reports the error with the frame's variables must not find it here.
+        if isinstance(outcome, str):
+            raise GrokWebAuthenticationError(outcome, login_url=login_url)
+        return outcome
+
+    @property
+    def cookie_header(self) -> str:
+        """The value of the `Cookie` header."""
+        return "; ".join(f"{name}={value}" for name, value in self._cookies)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies by name; a new dict each time."""
+        return dict(self._cookies)
+
+    @property
+    def user_agent(self) -> str | None:
+        """The browser that Cloudflare's clearance is bound to, if the paste named it."""
+        return self._user_agent
+
+    @property
+    def user_id(self) -> str | None:
+        """The account's UUID, if the cookie `x-userid` is there and is one."""
+        user = self.cookies.get("x-userid", "")
+        return user if _UUID.fullmatch(user) else None
+
+    @property
+    def account(self) -> str:
+        """A short name for the account that nothing can be learned from; it is kept through `with_cookies`."""
+        return self._account
+
+    def with_cookies(self, cookies: Mapping[str, str]) -> GrokCredentials:
+        """These credentials after a reply's `Set-Cookie`; names of no interest and unusable values are passed over."""
+        fresh = {name: value for name, value in cookies.items() if name in NAMES and _is_sendable(value)}
+        renewed = [fresh[name] for name in _SESSION if name in fresh]
+        old = self.cookies
+        if len(renewed) == 1 and old["sso"] == old["sso-rw"]:
+            fresh |= dict.fromkeys(_SESSION, renewed[0])
+        return GrokCredentials(old | fresh, self._user_agent, account=self._account)
+
+    def __repr__(self) -> str:
+        return f"GrokCredentials(account={self._account!r}, cookies={[name for name, _ in self._cookies]})"
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, GrokCredentials):
+            return NotImplemented
+        return hmac.compare_digest(self._digest(), other._digest())
+
+    def __hash__(self) -> int:
+        return hash(self._digest())
+
+    def __copy__(self) -> GrokCredentials:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> GrokCredentials:
+        return self
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError(
+            "GrokCredentials are not pickled, because pickles end up in traces and caches. "
+            "Set GROKWEB_COOKIES in the other process instead."
+        )
+
+    def _digest(self) -> bytes:
+        return hashlib.sha256(repr((self._cookies, self._user_agent, self._account)).encode()).digest()
+
+
+def _read(source: object) -> GrokCredentials | str:
+    """The credentials, or what to tell the user instead."""
+    try:
+        found = read(source)
+        if not found.cookies.keys() & _SESSION:
+            return (
+                f"This is {found.summary}, but none named sso: the browser was not signed in, "
+                "or the copy lacks the HttpOnly cookies, as document.cookie does."
+            )
+        return GrokCredentials(found.cookies, found.user_agent)
+    except UnreadableError as problem:
+        return str(problem)
+
+
+def _check(cookies: tuple[tuple[str, str], ...], user_agent: str | None) -> None:
+    for name, value in cookies:
+        if not _is_sendable(value):
+            raise UnreadableError(
+                f"The value of the cookie {name} cannot be sent: it holds a line break, a space, a comma or another "
+                "character that no cookie can hold, or is longer than 4096 characters."
+            )
+    if user_agent and not _AGENT.fullmatch(user_agent):
+        raise UnreadableError(
+            "The User-Agent holds a line break or another character that it cannot hold, or is too long."
+        )
+
+
+def _is_sendable(value: object) -> bool:
+    return isinstance(value, str) and _VALUE.fullmatch(value) is not None
+
+
+def _fingerprint(cookies: dict[str, str]) -> str:
+    user = cookies.get("x-userid")
+    who = f"user {user.lower()}" if user else f"session {_session(cookies['sso'])}"
+    return hashlib.sha256(f"langchain-grokweb account v1: {who}".encode()).hexdigest()[:12]
+
+
+def _session(sso: str) -> str:
+    """The session that the token names, so that a token signed anew is the same account; else the token."""
+    with suppress(ValueError, LookupError, TypeError, RecursionError):
+        payload = json.loads(base64.urlsafe_b64decode(sso.split(".")[1] + "==="))
+        return str(payload["session_id"])
+    return sso

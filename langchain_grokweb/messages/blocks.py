@@ -1,0 +1,91 @@
+"""`content_blocks` of our messages: LangChain's standard blocks, from where the default output keeps things.
+
+Registered for the provider `grokweb`, so that LangChain finds it whenever a message of ours is asked for its blocks.
+The blocks of chunks carry string indexes, by which LangChain adds them up.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages.block_translators import register_translator
+from langchain_core.messages.content import ContentBlock
+
+from langchain_grokweb.messages.output import PROVIDER
+
+_CITATION_KEYS = ("url", "title", "start_index", "end_index")
+
+
+def translate(message: AIMessage) -> list[ContentBlock]:
+    """The blocks of a message: reasoning, the site's tools, the text with its citations, pictures, tool calls.
+
+    Raises:
+        NotImplementedError: The content is blocks already; LangChain then reads them itself.
+    """
+    if not isinstance(message.content, str):
+        raise NotImplementedError
+    blocks = _common_blocks(message, indexed=False)
+    blocks += [{"type": "tool_call", **_without(call, "type")} for call in message.tool_calls]
+    blocks += [{"type": "invalid_tool_call", **_without(call, "type")} for call in message.invalid_tool_calls]
+    return cast("list[ContentBlock]", blocks)
+
+
+def translate_chunk(message: AIMessageChunk) -> list[ContentBlock]:
+    """The blocks of a chunk."""
+    if not isinstance(message.content, str):
+        raise NotImplementedError
+    blocks = _common_blocks(message, indexed=True)
+    blocks += [
+        {"type": "tool_call_chunk", **_without(call, "type"), "index": f"lc_tc_{call.get('index')}"}
+        for call in message.tool_call_chunks
+    ]
+    return cast("list[ContentBlock]", blocks)
+
+
+def _common_blocks(message: AIMessage, *, indexed: bool) -> list[dict[str, Any]]:
+    extra = message.additional_kwargs
+    blocks: list[tuple[str, dict[str, Any]]] = []
+    if reasoning := extra.get("reasoning_content"):
+        blocks.append(("lc_rs_0", {"type": "reasoning", "reasoning": reasoning}))
+    for number, tool in enumerate(extra.get("server_tools", [])):
+        blocks += _tool_blocks(tool, number)
+    citations = [_annotation(citation) for citation in extra.get("citations", [])]
+    if message.content or citations:
+        text: dict[str, Any] = {"type": "text", "text": message.content}
+        blocks.append(("lc_txt_0", {**text, "annotations": citations} if citations else text))
+    for image in extra.get("images", []):
+        blocks.append((f"lc_img_{image['id']}", _image_block(image)))
+    return [{**block, "index": index} if indexed else block for index, block in blocks]
+
+
+def _tool_blocks(tool: dict[str, Any], number: int) -> list[tuple[str, dict[str, Any]]]:
+    call = {"type": "server_tool_call", "id": tool["id"], "name": tool["name"], "args": tool["args"]}
+    found = [(f"lc_stc_{tool['id']}", call)]
+    if tool["status"] in {"success", "error"}:
+        result = {
+            "type": "server_tool_result",
+            "tool_call_id": tool["id"],
+            "status": tool["status"],
+            "output": tool["output"],
+        }
+        found.append((f"lc_str_{tool['id']}_{number}", result))
+    return found
+
+
+def _annotation(citation: dict[str, Any]) -> dict[str, Any]:
+    known: dict[str, Any] = {key: citation[key] for key in _CITATION_KEYS if key in citation}
+    return {"type": "citation", **known, "extras": {"kind": citation["kind"]}}
+
+
+def _image_block(image: dict[str, Any]) -> dict[str, Any]:
+    extras = {key: image[key] for key in ("prompt", "width", "height") if key in image}
+    block = {"type": "image", "id": image["id"], "url": image["url"], "mime_type": image["mime_type"]}
+    return {**block, "extras": extras} if extras else block
+
+
+def _without(call: Any, key: str) -> dict[str, Any]:
+    return {name: value for name, value in call.items() if name != key}
+
+
+register_translator(PROVIDER, translate, translate_chunk)

@@ -1,0 +1,253 @@
+"""Events become message chunks, or one message.
+
+One reader, `Answer`, turns events into deltas and adds them up; `chunk` and `message` are its two faces, so a streamed
+answer and a whole one cannot differ. LangChain adds chunks up by joining strings and lists found under one key,
+therefore each thing is on one chunk alone: ids, names and the link on the last one, where the citations are too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
+
+from langchain_grokweb.errors import GrokWebServerError
+from langchain_grokweb.messages.conversation import LINK_KEY, LINK_VERSION, Plan, hash_answer
+from langchain_grokweb.messages.stop import StopCut
+from langchain_grokweb.wire import events as ev
+
+PROVIDER = "grokweb"
+
+
+@dataclass(slots=True)
+class Delta:
+    """What one chunk carries."""
+
+    content: str = ""
+    additional_kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What an answer must know of its question to carry a link.
+
+    Attributes:
+        model: The name that was asked for.
+        mode: The site's mode it stands for.
+        account: Whose account it is (`GrokCredentials.account`).
+        plan: What was sent, and what it follows.
+        transport: The wire that was used.
+    """
+
+    model: str
+    mode: str
+    account: str
+    plan: Plan
+    transport: str
+
+
+class Answer:
+    """One answer, as its events come in."""
+
+    def __init__(self, asked: Asked, *, stop: Sequence[str] = (), image_markdown: bool = False) -> None:
+        self._asked = asked
+        self._stop = StopCut(stop)
+        self._image_markdown = image_markdown
+        self._texts: list[str] = []
+        self._reasoning: list[str] = []
+        self._citations: list[dict[str, Any]] = []
+        self._images: list[dict[str, Any]] = []
+        self._withheld: list[str] = []
+        self._tools: list[dict[str, Any]] = []
+        self._running_tools: dict[str, dict[str, Any]] = {}
+        self._link: dict[str, Any] = {}
+        self.closing = Delta()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop sequence ended the answer."""
+        return self._stop.reached
+
+    def feed(self, batch: Iterable[ev.Event]) -> list[Delta]:
+        """What these events add, in their order; what comes behind a stop sequence adds nothing."""
+        return [delta for event in batch if not self.stopped and (delta := self._delta(event)) is not None]
+
+    def finish(self) -> None:
+        """No more events come: settle what was held back, as the delta `closing`.
+
+        Raises:
+            GrokWebServerError: There is no answer at all.
+        """
+        if not (self._texts or self._images or self._withheld or self.stopped or self._stop.held):
+            raise GrokWebServerError(
+                "grok.com finished the answer without a word in it.", next_step="Ask again, or ask otherwise."
+            )
+        unfinished = list(self._running_tools.values())
+        self._running_tools.clear()
+        self._tools += unfinished
+        found = {"server_tools": unfinished, "citations": self._citations}
+        self.closing = Delta(self._say(self._stop.close() + self._markdown()), {k: v for k, v in found.items() if v})
+
+    # --- the two faces
+
+    def chunk(self, delta: Delta) -> ChatGenerationChunk:
+        """A delta as a chunk."""
+        return ChatGenerationChunk(
+            message=AIMessageChunk(
+                content=delta.content,
+                additional_kwargs=delta.additional_kwargs,
+                response_metadata={"model_provider": PROVIDER},
+            )
+        )
+
+    def last_chunk(self) -> ChatGenerationChunk:
+        """What `finish` settled, as the chunk that closes the stream."""
+        return ChatGenerationChunk(
+            message=AIMessageChunk(
+                content=self.closing.content,
+                additional_kwargs=self.closing.additional_kwargs,
+                response_metadata=self._metadata(),
+                chunk_position="last",
+            )
+        )
+
+    def message(self) -> AIMessage:
+        """The finished answer as one message."""
+        return self._message(self._metadata())
+
+    def partial(self) -> AIMessage:
+        """What there is of an answer that broke off; nothing can be gone on from it."""
+        self._say(self._stop.close())
+        link = {**self._known_link(), "interrupted": True}
+        return self._message({"model_provider": PROVIDER, "model_name": self._asked.model, LINK_KEY: link})
+
+    def _message(self, metadata: dict[str, Any]) -> AIMessage:
+        found = {
+            "reasoning_content": "".join(self._reasoning),
+            "citations": self._citations,
+            "images": self._images,
+            "server_tools": self._tools,
+        }
+        return AIMessage(
+            content="".join(self._texts),
+            additional_kwargs={key: value for key, value in found.items() if value},
+            response_metadata=metadata,
+        )
+
+    def _metadata(self) -> dict[str, Any]:
+        blocked = self._withheld and not self._images
+        plan = self._asked.plan
+        link = {
+            **self._known_link(),
+            "turn_hash": plan.turn_hash,
+            "self_hash": hash_answer(AIMessage("".join(self._texts))),
+            "system_hash": plan.system_hash,
+        }
+        return {
+            "model_provider": PROVIDER,
+            "model_name": self._asked.model,
+            "finish_reason": "content_filter" if blocked else "stop",
+            **({"id": link["response_id"]} if "response_id" in link else {}),
+            LINK_KEY: link,
+        }
+
+    def _known_link(self) -> dict[str, Any]:
+        asked = self._asked
+        ref = asked.plan.conversation
+        place: dict[str, str] = {}
+        if ref is not None:
+            place = {"conversation_id": ref.conversation_id, "parent_response_id": ref.parent_response_id}
+        return {
+            "v": LINK_VERSION,
+            "account": asked.account,
+            **place,
+            "mode": asked.mode,
+            "transport": asked.transport,
+            **self._link,
+        }
+
+    # --- events
+
+    def _delta(self, event: ev.Event) -> Delta | None:
+        match event:
+            case ev.TextDelta(text):
+                return Delta(given) if (given := self._say(self._stop.feed(text))) else None
+            case ev.ReasoningDelta(text):
+                self._reasoning.append(text)
+                return Delta(additional_kwargs={"reasoning_content": text})
+            case ev.ToolStarted() | ev.ToolFinished():
+                return self._tool(event)
+            case ev.ImagePreview() | ev.ImageFinished() | ev.ImageWithheld():
+                return self._image(event)
+            case ev.CitationFound():
+                self._citations.append(_citation(event))
+            case ev.ConversationOpened(conversation_id):
+                self._link["conversation_id"] = conversation_id
+            case ev.AnswerStarted(response_id) | ev.AnswerFinished(response_id):
+                self._link["response_id"] = response_id
+            case ev.TitleGiven(title):
+                self._link["title"] = title
+            case ev.FollowUpsSuggested(labels):
+                self._link["follow_ups"] = labels
+        return None
+
+    def _say(self, text: str) -> str:
+        if text:
+            self._texts.append(text)
+        return text
+
+    def _tool(self, event: ev.ToolStarted | ev.ToolFinished) -> Delta | None:
+        if isinstance(event, ev.ToolStarted):
+            entry = {"id": event.id, "name": event.name, "args": event.args, "output": None, "status": "unknown"}
+            self._running_tools[event.id] = entry
+            return None
+        known: dict[str, Any] = self._running_tools.pop(event.id, None) or next(
+            (tool for tool in self._tools if tool["id"] == event.id), {"id": event.id, "name": "tool", "args": {}}
+        )
+        entry = {**known, "output": event.output, "status": "error" if event.failed else "success"}
+        self._tools.append(entry)
+        return Delta(additional_kwargs={"server_tools": [entry]})
+
+    def _image(self, event: ev.ImagePreview | ev.ImageFinished | ev.ImageWithheld) -> Delta | None:
+        match event:
+            case ev.ImagePreview():
+                preview = {"id": event.id, "url": event.url, "progress": event.progress}
+                return Delta(additional_kwargs={"image_previews": [preview]})
+            case ev.ImageWithheld(reason=reason):
+                self._withheld.append(reason)
+                return None
+            case ev.ImageFinished():
+                self._images.append(image := _picture(event))
+                return Delta(additional_kwargs={"images": [image]})
+
+    def _markdown(self) -> str:
+        if not self._image_markdown or self.stopped:
+            return ""
+        return "".join(f"\n\n![{_alt(image.get('prompt', ''))}]({image['url']})" for image in self._images)
+
+
+def _citation(event: ev.CitationFound) -> dict[str, Any]:
+    found = {"url": event.url, "title": event.title, "kind": event.kind}
+    if event.position is None:
+        return found
+    return {**found, "start_index": event.position, "end_index": event.position}
+
+
+def _picture(event: ev.ImageFinished) -> dict[str, Any]:
+    kinds = {"png": "image/png", "webp": "image/webp", "gif": "image/gif"}
+    found = {
+        "id": event.id,
+        "url": event.url,
+        "mime_type": kinds.get(event.url.split("?")[0].rsplit(".", 1)[-1].lower(), "image/jpeg"),
+        "prompt": event.prompt,
+        "width": event.width,
+        "height": event.height,
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _alt(prompt: str) -> str:
+    return " ".join(prompt.replace("[", "(").replace("]", ")").split()) or "image"

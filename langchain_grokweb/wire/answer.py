@@ -1,0 +1,351 @@
+"""From what frames hold to events: the part of reading an answer that is the same on every wire.
+
+A decoder knows its wire's frames; what it finds in them (a piece of text, a card, a picture, the definitive text) it
+hands to an `AnswerReader`, which keeps what an answer needs over its whole length: how much text was given out, which
+cards are known, which tag waits for its card, which pictures are finished. It collects events; `take` hands them over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from langchain_grokweb.wire import events as ev
+from langchain_grokweb.wire.markup import RenderTag, RenderTags, ToolCard
+
+# Since early 2026 nearly every answer begins with this headline, thought or not (rest.md 4.5).
+_PLACEHOLDER = "Thinking about your request"
+_IMAGE_TYPES = {"generated_image_card", "edited_image_card"}
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class AnswerReader:
+    """Collects the events of one answer."""
+
+    def __init__(self, assets_url: str) -> None:
+        self._assets_url = assets_url.rstrip("/")
+        self._events: list[ev.Event] = []
+        self._tags = RenderTags()
+        self._given: list[str] = []
+        self._position = 0
+        self._reasoning = _Reasoning()
+        self._tools: set[str] = set()
+        self._titles: dict[str, str] = {}  # of pages that a search brought, by address
+        self._cards: dict[str, Mapping[str, Any]] = {}
+        self._waiting: list[tuple[str, int]] = []  # tags whose card has not come: card id, position
+        self._cited: set[tuple[str, int | None]] = set()
+        self._images = _Images()
+        self.finished = False
+
+    def take(self) -> list[ev.Event]:
+        """The events since the last call."""
+        taken, self._events = self._events, []
+        return taken
+
+    def add(self, event: ev.Event) -> None:
+        """An event that needs no memory."""
+        self._events.append(event)
+
+    # --- text and reasoning
+
+    def text(self, piece: str) -> None:
+        """A piece of the answer, as it came, tags and all."""
+        for part in self._tags.feed(piece):
+            if isinstance(part, RenderTag):
+                self._mark(part.card_id, self._position)
+            else:
+                self._give(part)
+
+    def reasoning(self, piece: str, *, tag: str | None = None, section: object = None) -> None:
+        """A piece of the channel that is not the answer; `tag` is `header`, `summary` or none."""
+        self._think(self._reasoning.feed(piece, tag, section))
+
+    def _give(self, text: str) -> None:
+        self._given.append(text)
+        self._position += len(text)
+        self._join(ev.TextDelta(text))
+
+    def _think(self, text: str) -> None:
+        if text:
+            self._join(ev.ReasoningDelta(text))
+
+    def _join(self, delta: ev.TextDelta | ev.ReasoningDelta) -> None:
+        last = self._events[-1] if self._events else None
+        if isinstance(last, type(delta)):
+            last.text += delta.text
+        else:
+            self._events.append(delta)
+
+    # --- the site's own tools
+
+    def tool_started(self, card: ToolCard) -> None:
+        """A tool card, complete."""
+        if card.id not in self._tools:
+            self._tools.add(card.id)
+            self._events.append(ev.ToolStarted(card.id, card.name or "tool", card.args))
+
+    def tool_finished(self, tool_id: str, name: str, output: Any, *, failed: bool = False) -> None:
+        """A tool's result; `name` serves where no card came before."""
+        if isinstance(output, list):
+            found = (entry for entry in output if isinstance(entry, dict))
+            self._titles.update({e["url"]: e["title"] for e in found if e.get("url") and e.get("title")})
+        if not tool_id:
+            tool_id = f"{name}_{len(self._tools)}"
+        self.tool_started(ToolCard(tool_id, name, {}))
+        self._events.append(ev.ToolFinished(tool_id, output, failed))
+
+    # --- cards: citations and pictures
+
+    def card_json(self, data: Any) -> None:
+        """A card attachment in its wire form, JSON in a string."""
+        try:
+            card = orjson.loads(data) if isinstance(data, str) else data
+        except orjson.JSONDecodeError:
+            return
+        if isinstance(card, dict) and isinstance(card.get("id"), str):
+            self._card(card)
+
+    def _card(self, card: Mapping[str, Any]) -> None:
+        card_id = card["id"]
+        if card.get("cardType") in _IMAGE_TYPES or "image_chunk" in card or "imageChunk" in card:
+            self._image_card(card)
+            return
+        self._cards.setdefault(card_id, card)
+        for waiting in [entry for entry in self._waiting if entry[0] == card_id]:
+            self._waiting.remove(waiting)
+            self._cite(card, waiting[1])
+
+    def _mark(self, card_id: str, position: int) -> None:
+        if self._images.is_picture(card_id):
+            return
+        if card := self._cards.get(card_id):
+            self._cite(card, position)
+        else:
+            self._waiting.append((card_id, position))
+
+    def _cite(self, card: Mapping[str, Any], position: int | None) -> None:
+        if (card["id"], position) not in self._cited and (source := _source(card)):
+            self._cited.update({(card["id"], position), (card["id"], None)})
+            url, title, kind = source
+            self._events.append(ev.CitationFound(url, title or self._titles.get(url, ""), kind, position))
+
+    def cited(self, url: str, title: str) -> None:
+        """A source that the service names without a place in the text."""
+        self._cite({"id": url, "url": url, "title": title}, None)
+
+    def image_card(self, card_id: str, chunk: Mapping[str, Any], prompt: str = "") -> None:
+        """A picture that belongs to a card; an empty chunk only announces it."""
+        self._images.announce(card_id, prompt)
+        if chunk:
+            self.image(
+                picture_id=_text(chunk, "imageUuid", "image_uuid") or card_id,
+                url=_text(chunk, "imageUrl", "image_url"),
+                progress=chunk.get("progress"),
+                moderated=bool(chunk.get("moderated")),
+                failure=_text(chunk, "systemErrCode"),
+                card_id=card_id,
+            )
+
+    def _image_card(self, card: Mapping[str, Any]) -> None:
+        chunk = card.get("image_chunk") or card.get("imageChunk")
+        self.image_card(card["id"], chunk if isinstance(chunk, dict) else {}, _text(card, "prompt"))
+
+    def image_size(self, width: Any, height: Any) -> None:
+        """The size of the pictures that follow, in pixels."""
+        if isinstance(width, int) and isinstance(height, int):
+            self._images.size = (width, height)
+
+    def image(
+        self,
+        *,
+        picture_id: str,
+        url: str,
+        progress: Any,
+        moderated: bool,
+        failure: str = "",
+        card_id: str = "",
+    ) -> None:
+        """A picture, or a preview of one; `progress` in percent, 100 is finished."""
+        if moderated or failure:
+            if self._images.settle(picture_id, card_id):
+                self._events.append(ev.ImageWithheld(picture_id, failure or "moderated"))
+            return
+        address = self._address(url)
+        if not address:
+            return
+        if isinstance(progress, int | float) and progress < 100:  # noqa: PLR2004 - percent
+            if not self._images.is_settled(picture_id):
+                self._events.append(ev.ImagePreview(picture_id, address, int(progress)))
+        elif self._images.settle(picture_id, card_id):
+            width, height = self._images.size
+            prompt = self._images.prompt(card_id)
+            self._events.append(ev.ImageFinished(picture_id, address, prompt, width, height))
+
+    def image_listed(self, url: Any) -> None:
+        """A finished picture, known by its address alone, from the definitive answer."""
+        if not isinstance(url, str) or not self._address(url):
+            return
+        found = _UUID.findall(url.lower().split("/generated/")[-1])
+        self.image(picture_id=found[0] if found else url, url=url, progress=100, moderated=False)
+
+    def _address(self, url: str) -> str:
+        """An absolute address; empty for pseudo addresses such as `prompt://`."""
+        if url.startswith(("https://", "http://")):
+            return url
+        return "" if not url or "://" in url else f"{self._assets_url}/{url.lstrip('/')}"
+
+    # --- the end
+
+    def finish(self, response_id: str, text: str, *, model: str = "", thoughts: str = "") -> None:
+        """The definitive answer: give out what the stream left out of it, settle what is open."""
+        if thoughts and not self._reasoning.given:
+            self._think(thoughts)
+        self.flush()
+        self._deliver_tail(text)
+        for card_id, card in self._cards.items():
+            if (card_id, None) not in self._cited:
+                self._cite(card, None)
+        self._events.extend(ev.ImageWithheld(missing) for missing in self._images.missing())
+        self._events.append(ev.AnswerFinished(response_id, model))
+        self.finished = True
+
+    def flush(self) -> None:
+        """Give out what was held back and turned out to be text."""
+        if rest := self._tags.close():
+            self._give(rest)
+        self._think(self._reasoning.close())
+
+    def _deliver_tail(self, text: str) -> None:
+        given = "".join(self._given)
+        tags, position = RenderTags(), 0
+        parts = [*tags.feed(text), *([rest] if (rest := tags.close()) else [])]
+        if not "".join(part for part in parts if isinstance(part, str)).startswith(given):
+            return
+        for part in parts:
+            if isinstance(part, str):
+                if tail := part[max(0, len(given) - position) :]:
+                    self._give(tail)
+                position += len(part)
+            elif (part.card_id, position) not in [*self._cited, *self._waiting]:
+                self._mark(part.card_id, position)
+
+
+class _Reasoning:
+    """Joins the pieces of the thinking channel: a section begins a new line, the placeholder headline is left out."""
+
+    def __init__(self) -> None:
+        self.given = False
+        self._section: object = None
+        self._separator = ""  # stands before the next piece that is given out
+        self._held: str | None = None  # a headline that may yet be the placeholder
+
+    def feed(self, piece: str, tag: str | None, section: object) -> str:
+        settled = self._begin(tag, section) if tag and (tag, section) != self._section else ""
+        if self._held is not None:
+            piece = self._held + piece
+            if _PLACEHOLDER.startswith(piece.rstrip(" .…")):
+                self._held = piece
+                return settled
+            self._held = None
+        return settled + self._out(piece)
+
+    def close(self) -> str:
+        """What was held back and is not the placeholder."""
+        held, self._held = self._held or "", None
+        return "" if held.rstrip(" .…") == _PLACEHOLDER else self._out(held)
+
+    def _begin(self, tag: str, section: object) -> str:
+        settled = self.close()
+        self._section = (tag, section)
+        self._separator = "\n\n" if tag == "header" else "\n"
+        self._held = "" if tag == "header" else None
+        return settled
+
+    def _out(self, text: str) -> str:
+        if not text:
+            return ""
+        text = (self._separator if self.given else "") + text
+        self._separator, self.given = "", True
+        return text
+
+
+class _Images:
+    """Which pictures were announced, and which are settled: finished or withheld."""
+
+    def __init__(self) -> None:
+        self.size: tuple[int | None, int | None] = (None, None)
+        self._announced: dict[str, str] = {}  # card id -> prompt
+        self._settled: set[str] = set()
+
+    def announce(self, card_id: str, prompt: str) -> None:
+        self._announced[card_id] = prompt or self._announced.get(card_id, "")
+
+    def is_picture(self, card_id: str) -> bool:
+        return card_id in self._announced
+
+    def prompt(self, card_id: str) -> str:
+        return self._announced.get(card_id, "")
+
+    def is_settled(self, picture_id: str) -> bool:
+        return picture_id in self._settled
+
+    def settle(self, picture_id: str, card_id: str) -> bool:
+        """Whether this is news."""
+        news = picture_id not in self._settled
+        self._settled.update({picture_id, card_id})
+        return news
+
+    def missing(self) -> list[str]:
+        """Announced and never come: moderated (rest.md 4.7)."""
+        missing = [card_id for card_id in self._announced if card_id not in self._settled]
+        self._settled.update(missing)
+        return missing
+
+
+def _text(found: Mapping[str, Any], *names: str) -> str:
+    return next((value for name in names if isinstance(value := found.get(name), str)), "")
+
+
+def _source(card: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """Address, title and kind of what a card points to."""
+    url, title = _text(card, "url"), _text(card, "title")
+    kind = "x" if re.match(r"https?://(?:www\.)?(?:x|twitter)\.com/", url) else "web"
+    image = card.get("image")
+    if isinstance(image, dict):
+        url, title, kind = _text(image, "link", "original", "thumbnail"), _text(image, "title"), "image"
+    elif "file" in _text(card, "type", "cardType"):
+        kind = "file"
+    return (url, title, kind) if url.startswith(("http://", "https://")) else None
+
+
+def _entries(found: Any) -> list[Mapping[str, Any]]:
+    entries = found.get("results") if isinstance(found, dict) else found
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+
+def web_results(found: Any) -> list[dict[str, str]]:
+    """`webSearchResults` as address, title and snippet."""
+    return [
+        {
+            "url": _text(entry, "url"),
+            "title": _text(entry, "title"),
+            "snippet": _text(entry, "preview", "description"),
+        }
+        for entry in _entries(found)
+    ]
+
+
+def x_results(found: Any) -> list[dict[str, str]]:
+    """`xSearchResults` as address, author, text and time."""
+    return [
+        {
+            "url": f"https://x.com/{_text(entry, 'username') or 'i'}/status/{_text(entry, 'postId')}",
+            "author": _text(entry, "username"),
+            "text": _text(entry, "text"),
+            "time": _text(entry, "createTime", "create_time"),
+        }
+        for entry in _entries(found)
+    ]

@@ -1,0 +1,146 @@
+r"""JSON objects out of a byte stream that is cut anywhere.
+
+Strategy: the site writes one object a line, so a complete line is given to orjson as it is. What has no line end yet,
+or is no object by itself (objects written one behind the other, or over several lines), goes through a scanner that
+looks only at braces, quotes and backslashes, remembers where it stopped, and reads each byte once. Lines end with
+`\n` alone: U+2028 and U+0085 occur inside strings. A `data:` prefix, comments and `[DONE]` are passed over; anything
+else between objects is an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from langchain_grokweb.errors import GrokWebProtocolError
+
+MAX_OBJECT_BYTES = 16 * 1024 * 1024
+_MAX_BETWEEN_BYTES = 1024
+
+_OUTSIDE_STRING = re.compile(rb'["{}]')
+_INSIDE_STRING = re.compile(rb'["\\]')
+_NO_OBJECT = re.compile(rb"\s*(?:data:\s*)?(?:\[DONE\]\s*)?|\s*(?::|event:|id:|retry:).*", re.DOTALL)
+_QUOTE, _OPEN, _BACKSLASH = b'"{\\'
+
+
+class JsonObjects:
+    """Feed it bytes, get the objects that they complete."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._scanner = _ObjectScanner()
+        self._object: list[bytes] = []  # pieces of an object that is not complete
+        self._size = 0
+        self._between = b""  # what stands on the line before an object that has not begun
+
+    def feed(self, data: bytes) -> Iterator[dict[str, Any]]:
+        """Take a piece of the stream, give every object that it completes.
+
+        Raises:
+            GrokWebProtocolError: The bytes are no JSON objects, or one is larger than `MAX_OBJECT_BYTES`.
+        """
+        position = 0
+        while position < len(data):
+            if not self._object and not self._between:
+                end = data.find(b"\n", position)
+                found = _line_object(data[position:end]) if end >= 0 else None
+                if found is not None:
+                    yield found
+                    position = end + 1
+                    continue
+                position = self._skip_between(data, position)
+            elif not self._object:
+                position = self._skip_between(data, position)
+            if position < len(data):
+                position, whole = self._scan(data, position)
+                if whole is not None:
+                    yield self._parse(whole)
+
+    def close(self) -> None:
+        """The stream is over.
+
+        Raises:
+            GrokWebProtocolError: It ended inside an object.
+        """
+        if self._object:
+            raise self._error("a whole JSON object", "the end of the stream")
+        self._check_between(self._between)
+
+    def _skip_between(self, data: bytes, position: int) -> int:
+        """Pass over what may stand between two objects; return where the next one begins, or the end."""
+        brace = data.find(b"{", position)
+        stop = len(data) if brace < 0 else brace
+        *lines, last = (self._between + data[position:stop]).split(b"\n")
+        for line in lines:
+            self._check_between(line)
+        if brace >= 0 or len(last) > _MAX_BETWEEN_BYTES:
+            self._check_between(last)
+        self._between = b"" if brace >= 0 or not last.strip() else last
+        return stop
+
+    def _check_between(self, line: bytes) -> None:
+        if not _NO_OBJECT.fullmatch(line):
+            raise self._error("a JSON object", "other text")
+
+    def _scan(self, data: bytes, position: int) -> tuple[int, bytes | None]:
+        """Read on in an object; return where it ends and its bytes, or the end and `None`."""
+        end = self._scanner.find_end(data, position)
+        piece = data[position:end]
+        self._object.append(piece)
+        self._size += len(piece)
+        if self._size > MAX_OBJECT_BYTES:
+            raise self._error("an object of at most 16 MiB", "a larger one")
+        if end is None:
+            return len(data), None
+        whole = b"".join(self._object)
+        self._object, self._size = [], 0
+        return end, whole
+
+    def _parse(self, raw: bytes) -> dict[str, Any]:
+        found = _line_object(raw)
+        if found is None:  # one broken character shall not cost the whole answer
+            found = _line_object(raw.decode("utf-8", "replace").encode())
+        if found is None:
+            raise self._error("a JSON object", "something else in braces")
+        return found
+
+    def _error(self, expected: str, got: str) -> GrokWebProtocolError:
+        return GrokWebProtocolError(where=self._where, expected=expected, got=got)
+
+
+class _ObjectScanner:
+    """Finds where an object ends, over as many pieces as it takes."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._in_string = False
+        self._skip = 0  # the byte after a backslash stands in the next piece
+
+    def find_end(self, data: bytes, position: int) -> int | None:
+        """The position behind the object's last brace, `None` where it goes on after `data`."""
+        position += self._skip
+        self._skip = 0
+        while match := (_INSIDE_STRING if self._in_string else _OUTSIDE_STRING).search(data, position):
+            position = match.end()
+            mark = data[match.start()]
+            if mark == _QUOTE:
+                self._in_string = not self._in_string
+            elif mark == _BACKSLASH:
+                position += 1
+            else:
+                self._depth += 1 if mark == _OPEN else -1
+                if not self._depth:
+                    return position
+        self._skip = max(0, position - len(data))
+        return None
+
+
+def _line_object(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,382 @@
+"""Refusals: an HTTP reply, an error object or a `StreamError` becomes the right error.
+
+The body decides first, since the site sends one meaning under several statuses; the status only where the body says
+nothing (rest.md 1.5 and 4.11). Rules are tried from the top.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+
+from langchain_grokweb import errors
+from langchain_grokweb.errors import LOGIN_URL, GrokWebError
+
+_CHALLENGE = re.compile(r"just a moment|challenge-platform|attention required! \| cloudflare|cf-chl", re.IGNORECASE)
+_WELL_KNOWN = re.compile(r"\[WKE=([^\]]+)\]")
+_MAX_QUOTED_CHARS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What of an HTTP reply is needed to tell why it refused.
+
+    Attributes:
+        status: The HTTP status.
+        headers: With lower-case names.
+        body: Its first bytes.
+        login_url: Where this service signs users in.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    login_url: str = LOGIN_URL
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds, from a `Retry-After` header in either of its forms."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isdigit():
+            return float(value)
+        try:
+            return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+        except (TypeError, ValueError):
+            return None
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body claims, or looks like, JSON."""
+        return "json" in self.headers.get("content-type", "") or self.body.lstrip()[:1] == b"{"
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """A refusal, whatever shape it came in."""
+
+    code: str
+    message: str
+    status: int | None = None
+    retry_after: float | None = None
+    login_url: str = LOGIN_URL
+
+    @property
+    def details(self) -> dict[str, Any]:
+        known = _WELL_KNOWN.search(self.message)
+        return {"status_code": self.status, "error_code": known.group(1) if known else self.code or None}
+
+    @property
+    def quoted(self) -> str:
+        text = _WELL_KNOWN.sub("", "".join(c if c.isprintable() else " " for c in self.message)).strip()
+        return f' It said: "{text[:_MAX_QUOTED_CHARS]}"' if text else ""
+
+
+def from_reply(reply: Reply) -> GrokWebError:
+    """The error for a reply that is no stream of frames."""
+    text = reply.body.decode("utf-8", "replace")
+    if reply.headers.get("cf-mitigated") == "challenge" or (not reply.is_json and _CHALLENGE.search(text)):
+        return _challenge(reply.status)
+    if 300 <= reply.status < 400:  # noqa: PLR2004 - redirects
+        return _redirected(reply)
+    found = _read_json(reply.body) if reply.is_json else None
+    if found is not None:
+        return from_error(found, status=reply.status, retry_after=reply.retry_after, login_url=reply.login_url)
+    if reply.status == 200:  # noqa: PLR2004 - OK
+        return _not_a_stream(reply)
+    plain = text if len(text) <= _MAX_QUOTED_CHARS and "<" not in text else ""
+    return _judge(_Problem("", plain, reply.status, reply.retry_after, reply.login_url), text)
+
+
+def from_error(
+    found: Any, *, status: int | None = None, retry_after: float | None = None, login_url: str = LOGIN_URL
+) -> GrokWebError:
+    """The error for an error object, nested (`{"error": {…}}`), flat, or with the text under `error`."""
+    inner = found.get("error") if isinstance(found, Mapping) else found
+    body = inner if isinstance(inner, Mapping) else found if isinstance(found, Mapping) else {}
+    message = next((body[key] for key in ("message", "error", "name") if isinstance(body.get(key), str)), "")
+    code = body.get("code")
+    wait = body.get("waitTimeSeconds", retry_after)
+    problem = _Problem(
+        code="" if code is None or isinstance(code, Mapping | list) else str(code),
+        message=message,
+        status=status,
+        retry_after=float(wait) if isinstance(wait, int | float) else None,
+        login_url=login_url,
+    )
+    return _judge(problem, f"{problem.code} {body.get('name', '')} {message}")
+
+
+def from_stream_error(found: Any) -> GrokWebError | None:
+    """The error for a `StreamError`; `None` where it only informs, and the answer goes on."""
+    body = found if isinstance(found, Mapping) else {"message": str(found) if isinstance(found, str) else ""}
+    fatal = body.get("severity") == "STREAM_ERROR_SEVERITY_FATAL"
+    if body.get("severity") == "STREAM_ERROR_SEVERITY_NORMAL" or (not fatal and _ABOUT_A_TOOL & body.keys()):
+        return None
+    message = body.get("message")
+    problem = _Problem("", message if isinstance(message, str) else "")
+    for kind in body:
+        if kind in _STREAM_ERRORS:
+            return _STREAM_ERRORS[kind](problem)
+    if body.get("code") is not None:
+        return from_error(body)
+    return _judge(problem, problem.message)
+
+
+def _read_json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:  # the first line of a stream
+        return orjson.loads(body.split(b"\n", 1)[0])
+    except orjson.JSONDecodeError:
+        return None
+
+
+# --- one function for each kind of refusal
+
+
+def _authentication(p: _Problem) -> GrokWebError:
+    return errors.GrokWebAuthenticationError(
+        f"grok.com does not accept these cookies (any more).{p.quoted}", login_url=p.login_url, **p.details
+    )
+
+
+def _unexplained_401(p: _Problem) -> GrokWebError:
+    return errors.GrokWebAuthenticationError(
+        f"grok.com refused the request as not signed in (401), without saying why.{p.quoted}",
+        login_url=p.login_url,
+        **p.details,
+    )
+
+
+def _challenge(status: int) -> GrokWebError:
+    return errors.GrokWebPermissionError(
+        "Cloudflare, in front of grok.com, answered with a challenge page.",
+        reason="challenge",
+        next_step=(
+            "Open grok.com in your browser from this network, then copy its cookies again (cf_clearance must be among "
+            "them) together with its User-Agent: pasting the request as cURL brings both."
+        ),
+        status_code=status,
+    )
+
+
+def _anti_bot(p: _Problem) -> GrokWebError:
+    return errors.GrokWebPermissionError(
+        f"grok.com's anti-bot rule turned the request away.{p.quoted}",
+        reason="anti_bot",
+        next_step="The conversations endpoint wants a proof that only the site's own page makes. Supply it with "
+        "`headers=` or `http_client=`, or try again later or from another network.",
+        **p.details,
+    )
+
+
+def _blocked(p: _Problem) -> GrokWebError:
+    return errors.GrokWebPermissionError(
+        f"grok.com has blocked this account.{p.quoted}",
+        reason="blocked",
+        next_step="Sign in with a browser to see why.",
+        **p.details,
+    )
+
+
+def _region(p: _Problem) -> GrokWebError:
+    return errors.GrokWebPermissionError(
+        "grok.com is not available in the region of this network address.",
+        reason="region",
+        next_step="Use a network in a region that it serves (`proxy=`).",
+        **p.details,
+    )
+
+
+def _tier(p: _Problem) -> GrokWebError:
+    return errors.GrokWebPermissionError(
+        f"This needs another grok.com subscription.{p.quoted}",
+        reason="tier",
+        next_step="Choose another `model=`; `await model.alist_modes()` lists what this account has.",
+        **p.details,
+    )
+
+
+def _forbidden(p: _Problem) -> GrokWebError:
+    return errors.GrokWebPermissionError(
+        f"grok.com refused the request.{p.quoted}",
+        reason="other",
+        next_step="Open grok.com in your browser with the same account to see whether it works there.",
+        **p.details,
+    )
+
+
+def _model_not_found(p: _Problem) -> GrokWebError:
+    return errors.GrokWebModelNotFoundError(
+        f"grok.com does not know this model, or not for this account.{p.quoted}",
+        next_step="`await model.alist_modes()` lists what this account has.",
+        **p.details,
+    )
+
+
+def _conversation_not_found(p: _Problem) -> GrokWebError:
+    return errors.GrokWebConversationNotFoundError(
+        f"grok.com has no such conversation or answer to go on from.{p.quoted}",
+        next_step="Begin a new conversation: send the messages without their links.",
+        **p.details,
+    )
+
+
+def _invalid(p: _Problem) -> GrokWebError:
+    return errors.GrokWebInvalidRequestError(
+        f"grok.com called the request invalid.{p.quoted}",
+        next_step="Change the request before sending it again.",
+        **p.details,
+    )
+
+
+def _too_long(p: _Problem) -> GrokWebError:
+    return errors.GrokWebContextOverflowError(
+        f"The prompt or the conversation is too long for this model.{p.quoted}",
+        next_step="Shorten the messages, or summarise the older ones.",
+        **p.details,
+    )
+
+
+def _moderated(p: _Problem) -> GrokWebError:
+    return errors.GrokWebContentFilterError(
+        f"grok.com's moderation withheld the answer or refused the request.{p.quoted}",
+        next_step="Change what is asked or attached.",
+        **p.details,
+    )
+
+
+def _rate_limited(p: _Problem) -> GrokWebError:
+    wait = "Wait a while" if p.retry_after is None else f"Wait {p.retry_after:g} seconds"
+    return errors.GrokWebRateLimitError(
+        f"grok.com's limit for this account and model is reached.{p.quoted}",
+        retry_after=p.retry_after,
+        next_step=f"{wait}, or choose another `model=`.",
+        **p.details,
+    )
+
+
+def _overloaded(p: _Problem) -> GrokWebError:
+    return errors.GrokWebServerError(
+        f"grok.com is under heavy load.{p.quoted}",
+        overloaded=True,
+        next_step="Try again later, or choose another `model=`.",
+        **p.details,
+    )
+
+
+def _server_failed(p: _Problem) -> GrokWebError:
+    what = f"grok.com failed ({p.status})." if p.status else "grok.com reported a failure of its own."
+    return errors.GrokWebServerError(f"{what}{p.quoted}", next_step="Try again later.", **p.details)
+
+
+def _cancelled(p: _Problem) -> GrokWebError:
+    return errors.GrokWebInterruptedError(
+        f"The answer was cancelled at grok.com before it was whole.{p.quoted}",
+        next_step="Ask again; a newer prompt in the same conversation cancels a running answer.",
+        **p.details,
+    )
+
+
+def _redirected(reply: Reply) -> GrokWebError:
+    if re.search(r"sign-?in|login|accounts\.", reply.headers.get("location", ""), re.IGNORECASE):
+        problem = _Problem("", "", reply.status, login_url=reply.login_url)
+        return _authentication(problem)
+    return errors.GrokWebServerError(
+        "grok.com redirected the request to another address, and cookies do not follow redirects.",
+        next_step="Check `base_url=`.",
+        status_code=reply.status,
+    )
+
+
+def _not_a_stream(reply: Reply) -> GrokWebError:
+    kind = reply.headers.get("content-type", "").split(";")[0] or "no content type"
+    return errors.GrokWebProtocolError(
+        where="the reply of the service",
+        expected="application/json",
+        got=kind,
+        next_step="Something between here and grok.com may have answered in its place: check `base_url=` and `proxy=`.",
+        status_code=reply.status,
+    )
+
+
+Judgement = Callable[[_Problem], GrokWebError]
+
+_BY_TEXT: list[tuple[re.Pattern[str], Judgement]] = [
+    (re.compile(pattern, re.IGNORECASE), judgement)
+    for pattern, judgement in [
+        (r"blocked-user|user is blocked|account suspended", _blocked),
+        (r"anti-?bot", _anti_bot),
+        (r"bad.credentials|unauthenticated|invalid-credentials|email-domain-rejected", _authentication),
+        (r"failed to look up session|session not found|token revoked|token expired", _authentication),
+        (r"not available in your region", _region),
+        (r"model is not found|model not found", _model_not_found),
+        (r"heavy usage", _overloaded),
+        (r"moderated", _moderated),
+        (r"WKE=account:", _invalid),
+        (r"too many requests|usage limit|usage quota|rate.?limit", _rate_limited),
+        (r"subscription|requires.?upgrade", _tier),
+        (r"parent.?response|conversation (?:was )?not found", _conversation_not_found),
+    ]
+]
+_BY_CODE: dict[str, Judgement] = {
+    "2": _server_failed,
+    "3": _invalid,
+    "4": _server_failed,
+    "5": _conversation_not_found,
+    "7": _forbidden,
+    "8": _rate_limited,
+    "13": _server_failed,
+    "14": _overloaded,
+    "16": _authentication,
+}
+_BY_STATUS: dict[int, Judgement] = {
+    400: _invalid,
+    401: _unexplained_401,
+    403: _forbidden,
+    404: _conversation_not_found,
+    413: _too_long,
+    422: _invalid,
+    429: _rate_limited,
+    503: _overloaded,
+}
+_STREAM_ERRORS: dict[str, Judgement] = {
+    "globalRateLimit": _rate_limited,
+    "usageLimitReached": _rate_limited,
+    "usagePoolExhausted": _rate_limited,
+    "concurrencyLimit": _rate_limited,
+    "modelNotAvailable": _model_not_found,
+    "beyondContextLength": _too_long,
+    "userPromptTooLong": _too_long,
+    "attachmentModerated": _moderated,
+    "contentModerated": _moderated,
+    "attachmentImageTooLarge": _invalid,
+    "attachmentFileTooLarge": _invalid,
+    "attachmentTooManyPages": _invalid,
+    "attachmentLoadFailed": _invalid,
+    "requestCancelled": _cancelled,
+    "internalError": _server_failed,
+    "systemKillSwitch": _server_failed,
+}
+_ABOUT_A_TOOL = {
+    "renderToolFailed",
+    "renderToolRateLimited",
+    "toolCallFailed",
+    "renderPerMessageLimitExceeded",
+}
+
+
+def _judge(problem: _Problem, text: str) -> GrokWebError:
+    for pattern, judgement in _BY_TEXT:
+        if pattern.search(text):
+            return judgement(problem)
+    judgement = _BY_CODE.get(problem.code) or _BY_STATUS.get(problem.status or 0) or _server_failed
+    return judgement(problem)

@@ -1,0 +1,430 @@
+"""The conversations endpoint: a turn becomes a path and a payload, bytes become events.
+
+Strategy of the reader: `framing` makes objects of bytes; an object's `result` holds frames, nested under `response`
+(the reply to `new`) or flat (to `responses`), so both are read as one mapping (rest.md 4.2). The members of a frame
+say what it is, and a table names the method that reads each. Tokens of plain answer text, nearly all frames of a long
+answer, take a short cut and are joined, so that what arrived together leaves as one event. Nothing here raises: what
+cannot be read becomes `TurnFailed`, behind the events that came before it, and nothing comes after it. Members nobody
+knows are counted, never kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from langchain_grokweb.errors import GrokWebError, GrokWebProtocolError
+from langchain_grokweb.wire import events as ev
+from langchain_grokweb.wire import modes, rejection
+from langchain_grokweb.wire.answer import AnswerReader, web_results, x_results
+from langchain_grokweb.wire.framing import JsonObjects
+from langchain_grokweb.wire.markup import ToolCard, ToolCards
+from langchain_grokweb.wire.turn import Turn
+
+CONVERSATIONS = "/rest/app-chat/conversations"
+
+# --- what we send
+
+
+def path(turn: Turn) -> str:
+    """Where the turn is posted to (rest.md 2.1)."""
+    if turn.conversation is None:
+        return f"{CONVERSATIONS}/new"
+    return f"{CONVERSATIONS}/{turn.conversation.conversation_id}/responses"
+
+
+def payload(turn: Turn) -> dict[str, Any]:
+    """The body of the turn, in the era of its model name (rest.md 3.1)."""
+    mode = modes.resolve(turn.model)
+    body = _seed_payload(turn, mode) if mode.model_name else _mode_payload(turn, mode)
+    if turn.conversation is not None:
+        body["parentResponseId"] = turn.conversation.parent_response_id
+        # Without it, siblings asked at the same time would cancel each other.
+        body["skipCancelCurrentInflightRequests"] = True
+    return body
+
+
+def _common_payload(turn: Turn) -> dict[str, Any]:
+    return {
+        "message": turn.prompt,
+        "fileAttachments": [],
+        "imageAttachments": [],
+        "disableSearch": not turn.search,
+        "enableImageGeneration": turn.image_generation,
+        "returnImageBytes": False,
+        "returnRawGrokInXaiRequest": False,
+        "enableImageStreaming": True,
+        "imageGenerationCount": turn.image_count,
+        "forceConcise": False,
+        "enableSideBySide": False,  # two answers woven into one stream are of no use here (rest.md 3.2)
+        "sendFinalMetadata": True,
+    }
+
+
+def _seed_payload(turn: Turn, mode: modes.Mode) -> dict[str, Any]:
+    body = _common_payload(turn) | {
+        "modelName": mode.model_name,
+        "toolOverrides": {},
+        "deepsearchPreset": turn.deep_search or "",
+        "isReasoning": mode.reasoning,
+        "webpageUrls": [],
+        "customInstructions": turn.custom_instructions or "",
+    }
+    if turn.conversation is None:
+        body |= {"temporary": turn.temporary, "isPreset": False}
+    return body
+
+
+def _mode_payload(turn: Turn, mode: modes.Mode) -> dict[str, Any]:
+    body = _common_payload(turn) | {
+        "disableTextFollowUps": False,
+        "isAsyncChat": False,
+        "disableSelfHarmShortCircuit": False,
+        "modeId": mode.id,
+    }
+    if turn.deep_search:
+        body["deepsearchPreset"] = turn.deep_search
+    if turn.custom_instructions:
+        body["customPersonality"] = turn.custom_instructions
+    if turn.conversation is not None:
+        return body | {"metadata": {}}
+    return body | {
+        "temporary": turn.temporary,
+        "responseMetadata": {},
+        "disableMemory": False,
+        "forceSideBySide": False,
+        "collectionIds": [],
+        "disabledConnectorIds": [],
+        "deviceEnvInfo": {
+            "darkModeEnabled": False,
+            "devicePixelRatio": 1,
+            "screenWidth": 1920,
+            "screenHeight": 1080,
+            "viewportWidth": 1920,
+            "viewportHeight": 970,
+        },
+        "enable420": False,
+    }
+
+
+# --- what we read
+
+_Frame = Mapping[str, Any]
+_Readers = Mapping[str, Callable[["RestDecoder", Any, _Frame], None]]
+
+# Beside every frame (rest.md 4.3), or known and of no use here (4.5).
+_SILENT = frozenset(
+    """
+    isThinking isSoftStop responseId messageTag messageStepId rolloutId toolUsageCardId sideBySideIndex response
+    streamingMetadata uiLayout llmInfo effortDecision imageAttachmentInfo progressReport bannerMessage disclaimer
+    memoryReferences followUpSuggestedMode sideBySideConfig authNotification survey throttle keepAlive toolRequest
+    fastToolResponse memoryV2UpdateResult
+    """.split()
+)
+_RESULTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "webSearchResults": ("web_search", web_results),
+    "xSearchResults": ("x_search", x_results),
+    "codeExecutionResult": ("code_execution", lambda found: found),
+    "ragResults": ("document_search", lambda found: found),
+    "connectorSearchResults": ("connector_search", lambda found: found),
+    "collectionSearchResults": ("collection_search", lambda found: found),
+    "searchProductResults": ("product_search", lambda found: found),
+}
+
+
+class RestDecoder:
+    """Feed it the body of a reply as it arrives, get events."""
+
+    def __init__(self, *, assets_url: str = "https://assets.grok.com") -> None:
+        self.unknown: Counter[str] = Counter()
+        self._objects = JsonObjects("the stream of the conversations endpoint")
+        self._reader = AnswerReader(assets_url)
+        self._cards = ToolCards()
+        self._run: list[str] = []  # tokens of answer text that stand beside each other
+        self._prompt_id: str | None = None
+        self._answer_id: str | None = None
+        self._query = ""
+        self._failed = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether the definitive answer has come."""
+        return self._reader.finished
+
+    def feed(self, data: bytes) -> list[ev.Event]:
+        """Take a piece of the body, cut anywhere; give the events it completes."""
+        run, answer_id = self._run, self._answer_id
+        if self._failed:
+            return []
+        try:
+            for found in self._objects.feed(data):
+                result = found.get("result")
+                if result.__class__ is dict:
+                    frame = result.get("response", result)
+                    if (
+                        answer_id is not None
+                        and frame.__class__ is dict
+                        and frame.get("responseId") == answer_id
+                        and frame.get("isThinking") is False
+                        and (token := frame.get("token")).__class__ is str
+                        and len(frame) == (5 if frame.get("messageTag") == "final" else 4)
+                        and "isSoftStop" in frame
+                    ):
+                        run.append(token)
+                        continue
+                self._join_run()
+                self._object(found)
+                answer_id = self._answer_id
+                if self._failed:
+                    break
+        except GrokWebProtocolError as error:
+            self._join_run()
+            self._fail(error)
+        self._join_run()
+        return self._reader.take()
+
+    def close(self) -> list[ev.Event]:
+        """The body is over; what was held back comes out."""
+        if not self.finished and not self._failed:
+            self._reader.flush()
+        return self._reader.take()
+
+    def _fail(self, error: GrokWebError) -> None:
+        if not self._failed:
+            self._failed = True
+            self._reader.flush()
+            self._reader.add(ev.TurnFailed(error))
+
+    def _join_run(self) -> None:
+        if self._run:
+            text = "".join(self._run)
+            self._run.clear()
+            self._text(text)
+
+    def _text(self, text: str) -> None:
+        if text and not self.finished:
+            self._reader.text(text)
+
+    # --- objects and frames
+
+    def _object(self, found: _Frame) -> None:
+        if found.get("error"):
+            self._fail(rejection.from_error(found))
+            return
+        result = found.get("result")
+        if not isinstance(result, dict):
+            self._count("", {key: value for key, value in found.items() if key not in {"result", "error"}})
+            return
+        if isinstance(nested := result.get("response"), dict):
+            self._members(result, self._AROUND)
+            self._frame(nested)
+        else:
+            self._frame(result)
+
+    def _frame(self, frame: _Frame) -> None:
+        if frame.get("sideBySideIndex"):
+            return  # the other of two answers (rest.md 4.12)
+        response_id = frame.get("responseId")
+        if isinstance(response_id, str) and "userResponse" not in frame and response_id != self._prompt_id:
+            self._started(response_id)
+        self._members(frame, self._MEMBERS)
+
+    def _members(self, frame: _Frame, readers: _Readers) -> None:
+        for name, value in frame.items():
+            if name in _SILENT or value is None:
+                continue
+            if (reader := readers.get(name)) is not None:
+                reader(self, value, frame)
+            elif name in _RESULTS:
+                self._tool_result(name, value, frame)
+            else:
+                self._count("result.", {name: value})
+
+    def _count(self, where: str, members: _Frame) -> None:
+        self.unknown.update(f"{where}{name}:{type(value).__name__}" for name, value in members.items())
+
+    def _started(self, response_id: str) -> None:
+        if self._answer_id is None:
+            self._answer_id = response_id
+            self._reader.add(ev.AnswerStarted(response_id))
+
+    # --- one method a member
+
+    def _conversation(self, value: Any, _: _Frame) -> None:
+        conversation_id = value.get("conversationId") if isinstance(value, dict) else None
+        if isinstance(conversation_id, str) and conversation_id:
+            self._reader.add(ev.ConversationOpened(conversation_id))
+        else:
+            where = "result.conversation.conversationId"
+            raise GrokWebProtocolError(where=where, expected="str", got=type(conversation_id).__name__)
+
+    def _user_response(self, value: Any, _: _Frame) -> None:
+        response_id = value.get("responseId") if isinstance(value, dict) else None
+        if isinstance(response_id, str) and self._prompt_id is None:
+            self._prompt_id = response_id
+            self._reader.add(ev.PromptStored(response_id))
+
+    def _title(self, value: Any, _: _Frame) -> None:
+        title = value.get("newTitle") if isinstance(value, dict) else None
+        if isinstance(title, str) and title:
+            self._reader.add(ev.TitleGiven(title))
+
+    def _token(self, value: Any, frame: _Frame) -> None:
+        if not isinstance(value, str):
+            self._count("result.", {"token": value})
+            return
+        tag, card_id = (
+            frame.get("messageTag"),
+            str(frame.get("toolUsageCardId") or frame.get("rolloutId") or ""),
+        )
+        if tag == "tool_usage_card":
+            self._tool_cards(value, card_id, frame.get("toolUsageCard"))
+        elif tag in {"raw_function_result", "heartbeat"}:
+            pass  # the result stands beside it; a heartbeat says nothing
+        elif frame.get("isThinking") is True:
+            if value and not self.finished:
+                section = (frame.get("messageStepId"), frame.get("rolloutId"))
+                self._reader.reasoning(value, tag=tag if isinstance(tag, str) else None, section=section)
+        else:
+            self._text(value)
+
+    def _tool_cards(self, token: str, card_id: str, twin: Any) -> None:
+        for card in self._cards.feed(token, card_id):
+            self._reader.tool_started(card)
+        if isinstance(twin, dict):
+            self._tool_card(twin)
+
+    def _lone_tool_card(self, value: Any, frame: _Frame) -> None:
+        if "token" not in frame and isinstance(value, dict):
+            self._tool_card(value)
+
+    def _tool_card(self, twin: _Frame) -> None:
+        """The structured form: an id, and one member named after the tool."""
+        card_id = twin.get("toolUsageCardId")
+        for name, value in twin.items():
+            if isinstance(value, dict) and isinstance(card_id, str):
+                args = value.get("args", value)
+                self._reader.tool_started(ToolCard(card_id, _snake(name), args if isinstance(args, dict) else {}))
+
+    def _query_action(self, value: Any, _: _Frame) -> None:
+        if isinstance(value, dict) and isinstance(value.get("query"), str):
+            self._query = value["query"]
+
+    def _tool_result(self, name: str, value: Any, frame: _Frame) -> None:
+        tool, read = _RESULTS[name]
+        card_id = frame.get("toolUsageCardId")
+        failed = isinstance(value, dict) and bool(value.get("exitCode") or value.get("commandTimedOut"))
+        card_id = card_id if isinstance(card_id, str) else ""
+        if not card_id and self._query:  # spring 2025: the query came before, in a frame of its own
+            card_id, query, self._query = f"{tool}_{self._query}", self._query, ""
+            self._reader.tool_started(ToolCard(card_id, tool, {"query": query}))
+        self._reader.tool_finished(card_id, tool, read(value), failed=failed)
+
+    def _card_attachment(self, value: Any, _: _Frame) -> None:
+        self._reader.card_json(value.get("jsonData") if isinstance(value, dict) else value)
+
+    def _card_attachments(self, value: Any, frame: _Frame) -> None:
+        for entry in value if isinstance(value, list) else []:
+            self._card_attachment(entry, frame)
+
+    def _cited(self, value: Any, _: _Frame) -> None:
+        for source in web_results(value):
+            self._reader.cited(source["url"], source["title"])
+
+    def _image_size(self, value: Any, _: _Frame) -> None:
+        if isinstance(value, dict):
+            self._reader.image_size(value.get("width"), value.get("height"))
+
+    def _image(self, value: Any, _: _Frame) -> None:
+        if isinstance(value, dict) and not value.get("sideBySideIndex"):
+            url = value.get("imageUrl")
+            url = url if isinstance(url, str) else ""
+            self._reader.image(
+                picture_id=str(value.get("imageId") or url),
+                url=url,
+                progress=100 if value.get("isFinal") else value.get("progress"),
+                moderated=bool(value.get("moderated")),
+            )
+
+    def _follow_ups(self, value: Any, _: _Frame) -> None:
+        """`finalMetadata.followUpSuggestions`, or a frame `followUpSuggestions`."""
+        found = value.get("followUpSuggestions", value.get("suggestions")) if isinstance(value, dict) else None
+        entries = [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+        if labels := [entry["label"] for entry in entries if isinstance(entry.get("label"), str)]:
+            self._reader.add(ev.FollowUpsSuggested(labels))
+
+    def _stream_error(self, value: Any, _: _Frame) -> None:
+        if error := rejection.from_stream_error(value):
+            self._fail(error)
+
+    def _model_response(self, value: Any, frame: _Frame) -> None:
+        """The definitive answer; with neither text nor sender it is only the stub at the beginning (rest.md 4.9)."""
+        if not isinstance(value, dict):
+            return
+        response_id = value.get("responseId") or frame.get("responseId")
+        if not isinstance(response_id, str):
+            where = "result.modelResponse.responseId"
+            raise GrokWebProtocolError(where=where, expected="str", got=type(response_id).__name__)
+        self._started(response_id)
+        errors = value.get("streamErrors")
+        for error in [value.get("error"), *(errors if isinstance(errors, list) else [])]:
+            if error:
+                self._stream_error(error, frame)
+        if not self.finished and not self._failed and (value.get("message") or value.get("sender")):
+            self._definitive(response_id, value)
+
+    def _definitive(self, response_id: str, value: _Frame) -> None:
+        for card in _list(value, "cardAttachmentsJson"):
+            self._reader.card_json(card)
+        for url in _list(value, "generatedImageUrls"):
+            self._reader.image_listed(url)
+        self._reader.finish(
+            response_id,
+            _string(value, "message"),
+            model=_string(value, "model"),
+            thoughts=_string(value, "thinkingTrace"),
+        )
+
+    # Inside the class, so that the methods are named as plain functions.
+    _AROUND: ClassVar[_Readers] = {"conversation": _conversation, "title": _title}
+    _MEMBERS: ClassVar[_Readers] = {
+        **_AROUND,
+        "userResponse": _user_response,
+        "generatedTitle": _title,
+        "token": _token,
+        "toolUsageCard": _lone_tool_card,
+        "queryAction": _query_action,
+        "cardAttachment": _card_attachment,
+        "cardAttachments": _card_attachments,
+        "citedWebSearchResults": _cited,
+        "imageDimensions": _image_size,
+        "streamingImageGenerationResponse": _image,
+        "cachedImageGenerationResponse": _image,
+        "finalMetadata": _follow_ups,
+        "followUpSuggestions": _follow_ups,
+        "modelResponse": _model_response,
+        "error": _stream_error,
+    }
+
+
+def running_answer(nodes: Any, prompt_id: str) -> str | None:
+    """From a `response-node` reply: the id of the answer that is being made to a prompt (rest.md 2.2)."""
+    running = _list(nodes, "inflightResponses") if isinstance(nodes, dict) else []
+    found = (node for node in running if isinstance(node, dict) and node.get("parentResponseId") == prompt_id)
+    return next((_string(node, "responseId") for node in found), None) or None
+
+
+def _list(found: _Frame, name: str) -> list[Any]:
+    value = found.get(name)
+    return value if isinstance(value, list) else []
+
+
+def _string(found: _Frame, name: str) -> str:
+    value = found.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -1,0 +1,43 @@
+"""What we ask of grok.com, independent of the wire that carries it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+DeepSearch = Literal["default", "deeper"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationRef:
+    """A place in a conversation that the service keeps: the answer that the next prompt follows."""
+
+    conversation_id: str
+    parent_response_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One prompt and the switches that go with it.
+
+    Attributes:
+        prompt: What is said.
+        model: A name or alias of `wire.modes`, or any mode id of the site.
+        conversation: Where the turn goes on from; `None` begins a new conversation.
+        temporary: Keep a new conversation out of the user's history.
+        search: Allow the site's own web and X search.
+        image_generation: Allow pictures.
+        image_count: How many pictures a request makes.
+        deep_search: The site's research presets.
+        custom_instructions: Sent in the wire's own field.
+    """
+
+    prompt: str
+    model: str = "grok-3"
+    conversation: ConversationRef | None = None
+    temporary: bool = False
+    search: bool = True
+    image_generation: bool = True
+    image_count: int = 2
+    deep_search: DeepSearch | None = None
+    custom_instructions: str | None = None
