@@ -1,7 +1,7 @@
 """`ChatGrokWeb`: fields and LangChain's hooks.
 
 A call plans its turn (`messages.conversation`), says it (`messages.prompt`), hands it to a `GrokWebClient` and passes
-on what `messages.output` makes of the events. All four hooks stand on one asynchronous generator. A model holds
+on what `messages.output` makes of the events. All four hooks stand on one `_Exchange`. A model holds
 settings alone: no client, no lock, no conversation. So it can be copied, pickled, shared, and built for every call.
 """
 
@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Literal, Self
 
 import httpx
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.tools import BaseTool
@@ -25,7 +25,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from langchain_grokweb._version import __version__
-from langchain_grokweb.client import AvailableMode, GrokWebClient, Service, portal
+from langchain_grokweb.client import AvailableMode, GrokWebClient, OpenTurn, Service, portal
 from langchain_grokweb.client.service import GROK_ASSETS_URL, GROK_URL, ExtraHeaders, check_url
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import (
@@ -170,7 +170,7 @@ class ChatGrokWeb(BaseChatModel):
         self._add_version("langchain-grokweb", __version__)
         return self
 
-    # --- LangChain's hooks: answering
+    # --- LangChain's hooks: answering. LangChain itself reports chunks to the run managers.
 
     async def _astream(
         self,
@@ -179,9 +179,9 @@ class ChatGrokWeb(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async with aclosing(self._chunks(messages, stop, kwargs)) as batches:
-            async for batch in batches:
-                for chunk in batch:
+        async with self._exchange(messages, stop, kwargs) as exchange:
+            while (chunks := await exchange.next_chunks()) is not None:
+                for chunk in chunks:
                     yield chunk
 
     def _stream(
@@ -192,8 +192,8 @@ class ChatGrokWeb(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         self._refuse_own_client()
-        for batch in portal.iterate(lambda: self._chunks(messages, stop, kwargs)):
-            yield from batch
+        for chunks in portal.iterate(lambda: self._chunks(messages, stop, kwargs)):
+            yield from chunks
 
     async def _agenerate(
         self,
@@ -202,10 +202,9 @@ class ChatGrokWeb(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        async with aclosing(self._deltas(messages, stop, kwargs)) as deltas:
-            async for found, _ in deltas:
-                answer = found
-        return ChatResult(generations=[ChatGeneration(message=answer.message())])
+        async with self._exchange(messages, stop, kwargs) as exchange:
+            message = await exchange.whole_message()
+        return ChatResult(generations=[ChatGeneration(message=message)])
 
     def _generate(
         self,
@@ -220,54 +219,37 @@ class ChatGrokWeb(BaseChatModel):
     async def _chunks(
         self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
     ) -> AsyncGenerator[list[ChatGenerationChunk], None]:
-        """The answer as lists of chunks: what arrived together."""
-        async with aclosing(self._deltas(messages, stop, kwargs)) as found:
-            async for answer, deltas in found:
-                yield [answer.chunk(delta) for delta in deltas]
-        yield [answer.last_chunk()]
+        async with self._exchange(messages, stop, kwargs) as exchange:
+            while (chunks := await exchange.next_chunks()) is not None:
+                yield chunks
 
-    async def _deltas(
+    @asynccontextmanager
+    async def _exchange(
         self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
-    ) -> AsyncGenerator[tuple[Answer, list[Delta]], None]:
-        """The answer as it comes, finished at the end. A conversation that is gone is told anew, once."""
+    ) -> AsyncIterator[_Exchange]:
+        """Open a turn that says these messages. A conversation that is gone at the service is told anew, once."""
         credentials = self._credentials()
+        client = GrokWebClient(self._service, credentials)
         plan = self._plan(messages, credentials.account, kwargs)
-        try:
-            async with aclosing(self._ask(plan, credentials, stop, kwargs)) as found:
-                async for pair in found:
-                    yield pair
-        except GrokWebConversationNotFoundError:
-            if plan.conversation is None or self.conversation == "strict":
-                raise
-            plan = fresh(messages, "replayed")
-        else:
-            return
-        async with aclosing(self._ask(plan, credentials, stop, kwargs)) as found:
-            async for pair in found:
-                yield pair
-
-    async def _ask(
-        self, plan: Plan, credentials: GrokCredentials, stop: list[str] | None, kwargs: dict[str, Any]
-    ) -> AsyncGenerator[tuple[Answer, list[Delta]], None]:
-        turn = self._turn(plan, kwargs)
-        asked = Asked(
-            model=turn.model,
-            mode=modes.resolve(turn.model).id,
-            account=credentials.account,
-            plan=plan,
-            transport="rest",
-        )
-        answer = Answer(asked, stop=stop or self.stop or (), image_markdown=self.image_markdown)
-        try:
-            async with aclosing(GrokWebClient(self._service, credentials).stream(turn)) as batches:
-                async for batch in batches:
-                    yield answer, answer.feed(batch)
-                    if answer.stopped:
-                        break
-        except GrokWebInterruptedError as error:
-            error.partial = answer.partial()
-            raise
-        answer.finish()
+        async with AsyncExitStack() as stack:
+            turn = self._turn(plan, kwargs)
+            try:
+                opened = await stack.enter_async_context(client.opened(turn))
+            except GrokWebConversationNotFoundError:
+                if plan.conversation is None or self.conversation == "strict":
+                    raise
+                plan = fresh(messages, "replayed")
+                turn = self._turn(plan, kwargs)
+                opened = await stack.enter_async_context(client.opened(turn))
+            asked = Asked(
+                model=turn.model,
+                mode=modes.resolve(turn.model).id,
+                account=credentials.account,
+                plan=plan,
+                transport=opened.transport,
+            )
+            answer = Answer(asked, stop=stop or self.stop or (), image_markdown=self.image_markdown)
+            yield _Exchange(opened, answer)
 
     # --- from settings and messages to a turn
 
@@ -415,3 +397,42 @@ class ChatGrokWeb(BaseChatModel):
         if self.http_client is not None:
             memo[id(self.http_client)] = self.http_client  # the user's, and not ours to copy
         return super().__deepcopy__(memo)
+
+
+class _Exchange:
+    """A turn that is open, and its answer as it comes."""
+
+    def __init__(self, turn: OpenTurn, answer: Answer) -> None:
+        self._turn = turn
+        self._answer = answer
+        self._closed = False
+
+    async def next_chunks(self) -> list[ChatGenerationChunk] | None:
+        """The chunks of what arrived together; after the one that closes the stream, `None`."""
+        if self._closed:
+            return None
+        deltas = await self._next_deltas()
+        if deltas is not None:
+            return [self._answer.chunk(delta) for delta in deltas]
+        self._closed = True
+        return [self._answer.last_chunk()]
+
+    async def whole_message(self) -> AIMessage:
+        """The answer when it is finished; no chunk is made on the way."""
+        while await self._next_deltas() is not None:
+            pass
+        return self._answer.message()
+
+    async def _next_deltas(self) -> list[Delta] | None:
+        """What the next read adds to the answer; `None` when it is finished."""
+        batch = None
+        if not self._answer.stopped:
+            try:
+                batch = await self._turn.next_batch()
+            except GrokWebInterruptedError as error:
+                error.partial = self._answer.partial()
+                raise
+        if batch is None:
+            self._answer.finish()
+            return None
+        return self._answer.feed(batch)

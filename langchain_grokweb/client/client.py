@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
@@ -14,7 +16,7 @@ from langchain_grokweb.client.rest import RestTurn
 from langchain_grokweb.client.service import Service
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import GrokWebError, GrokWebRateLimitError, GrokWebServerError
-from langchain_grokweb.wire.events import Event, TurnFailed
+from langchain_grokweb.wire.events import Event
 from langchain_grokweb.wire.turn import Turn
 
 logger = logging.getLogger("langchain_grokweb")
@@ -25,6 +27,22 @@ _ORIGIN_NOT_REACHED = {521, 522, 523}  # Cloudflare's own: the request went no f
 _LONGEST_BACKOFF_SECONDS = 8.0
 
 
+class OpenTurn(Protocol):
+    """A turn that the service has taken, whichever wire it went over."""
+
+    transport: str
+
+    async def next_batch(self) -> list[Event] | None:
+        """What the next read brings, never empty; `None` when the answer is whole.
+
+        Raises:
+            GrokWebError: The answer failed, broke off, or fell silent. Every event before that was given out.
+        """
+
+    async def leave(self) -> None:
+        """Let go of it; stops it at the service if it may still be running there."""
+
+
 class GrokWebClient:
     """Turns, over one service, in one account's name. Holds no connection: it costs nothing to make."""
 
@@ -32,26 +50,20 @@ class GrokWebClient:
         self._service = service
         self._http = Http(service, credentials)
 
-    async def stream(self, turn: Turn) -> AsyncGenerator[list[Event], None]:
-        """Ask, and give the events of the answer as they arrive: a list for each read.
-
-        Leaving the iterator early (`aclose`, an error, a cancellation) stops the turn at the service.
+    @asynccontextmanager
+    async def opened(self, turn: Turn) -> AsyncIterator[OpenTurn]:
+        """Ask. Leaving the context before the answer is whole stops the turn at the service.
 
         Raises:
-            GrokWebError: The turn was refused, failed, or broke off. Events that came before were given out.
+            GrokWebError: The turn was refused, or could not be opened.
         """
         opened = await self._open(turn)
         try:
-            while (batch := await opened.next_batch()) is not None:
-                if isinstance(failed := batch[-1], TurnFailed):
-                    if before := batch[:-1]:
-                        yield before
-                    raise failed.error
-                yield batch
+            yield opened
         finally:
             await opened.leave()
 
-    async def _open(self, turn: Turn) -> RestTurn:
+    async def _open(self, turn: Turn) -> OpenTurn:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._service.max_retries + 1),
             retry=retry_if_exception(may_try_again),

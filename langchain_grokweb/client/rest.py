@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
 from typing import cast
@@ -27,6 +26,8 @@ class RestTurn:
     opening. `next_batch` gives what a read brought. `leave` must be called at the end, however it ends.
     """
 
+    transport = "rest"
+
     def __init__(self, http: Http, turn: Turn) -> None:
         self._http = http
         self._turn = turn
@@ -34,6 +35,7 @@ class RestTurn:
         self._held = AsyncExitStack()
         self._first: list[ev.Event] = []
         self._ended = False
+        self._failure: GrokWebError | None = None
         self._running = False  # at the service, as far as we know
         self._conversation_id = turn.conversation.conversation_id if turn.conversation else None
         self._prompt_id: str | None = None
@@ -70,23 +72,25 @@ class RestTurn:
             raise failed.error
 
     async def next_batch(self) -> list[ev.Event] | None:
-        """What the next read brings, not empty; a `TurnFailed` stands last. `None` when the answer is whole.
+        """What the next read brings, never empty; `None` when the answer is whole.
 
         Raises:
             GrokWebInterruptedError: The stream ended before the answer did.
             GrokWebTimeoutError: No event came for `stream_event_timeout` seconds.
+            GrokWebError: The service reported an error instead of (the rest of) an answer.
         """
-        if self._first:
-            batch, self._first = self._first, []
+        batch, self._first = self._first, []
+        if not batch and self._failure is None:
+            batch = await self._read()
+            if not batch and not self._ended:
+                batch = await self._read_on()
+        if batch and isinstance(failed := batch[-1], ev.TurnFailed):
+            self._failure = failed.error
+            batch = batch[:-1]
+        if batch:
             return batch
-        try:
-            if batch := await self._wait_for_events():
-                return batch
-        except (TimeoutError, httpx.ReadTimeout):
-            raise GrokWebTimeoutError(
-                f"grok.com sent nothing of the answer for {self._http.service.stream_event_timeout:g} seconds.",
-                next_step="Ask again, or allow more silence with `stream_event_timeout=`.",
-            ) from None
+        if self._failure is not None:
+            raise self._failure
         if not self._decoder.finished:
             raise GrokWebInterruptedError(
                 "The answer broke off before it was whole.",
@@ -94,13 +98,15 @@ class RestTurn:
             )
         return None
 
-    async def _wait_for_events(self) -> list[ev.Event]:
-        limit = time.monotonic() + self._http.service.stream_event_timeout
-        batch = await self._read()  # the connection's own timeout is the same
-        if not batch and not self._ended:  # a keep-alive, or half a line: from here on, time runs on over reads
-            with anyio.fail_after(limit - time.monotonic()):
+    async def _read_on(self) -> list[ev.Event]:
+        """After a read that brought no event (half a line, a keep-alive): from here on, time runs on over reads."""
+        batch: list[ev.Event] = []
+        try:
+            with anyio.fail_after(self._http.service.stream_event_timeout):
                 while not batch and not self._ended:
                     batch = await self._read()
+        except TimeoutError:
+            raise self._silence() from None
         return batch
 
     async def _read(self) -> list[ev.Event]:
@@ -111,13 +117,23 @@ class RestTurn:
         except (StopAsyncIteration, httpx.NetworkError, httpx.RemoteProtocolError):
             self._ended, self._running = True, False
             batch = self._decoder.close()
+        except httpx.ReadTimeout:
+            raise self._silence() from None
         for event in batch:
             self._note(event)
         return batch
 
+    def _silence(self) -> GrokWebTimeoutError:
+        return GrokWebTimeoutError(
+            f"grok.com sent nothing of the answer for {self._http.service.stream_event_timeout:g} seconds.",
+            next_step="Ask again, or allow more silence with `stream_event_timeout=`.",
+        )
+
     def _note(self, event: ev.Event) -> None:
         """Remember what is needed to stop the turn."""
         match event:
+            case ev.TextDelta():
+                pass
             case ev.ConversationOpened(conversation_id):
                 self._conversation_id = conversation_id
             case ev.PromptStored(response_id):

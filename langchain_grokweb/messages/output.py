@@ -8,7 +8,7 @@ therefore each thing is on one chunk alone: ids, names and the link on the last 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -22,12 +22,17 @@ from langchain_grokweb.wire import events as ev
 PROVIDER = "grokweb"
 
 
+# LangChain copies what it is given, so one of each serves all chunks.
+_NOTHING: dict[str, Any] = {}
+_PROVIDED = {"model_provider": PROVIDER}
+
+
 @dataclass(slots=True)
 class Delta:
     """What one chunk carries."""
 
     content: str = ""
-    additional_kwargs: dict[str, Any] = field(default_factory=dict)
+    additional_kwargs: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +103,8 @@ class Answer:
         return ChatGenerationChunk(
             message=AIMessageChunk(
                 content=delta.content,
-                additional_kwargs=delta.additional_kwargs,
-                response_metadata={"model_provider": PROVIDER},
+                additional_kwargs=delta.additional_kwargs or _NOTHING,
+                response_metadata=_PROVIDED,
             )
         )
 
@@ -108,7 +113,7 @@ class Answer:
         return ChatGenerationChunk(
             message=AIMessageChunk(
                 content=self.closing.content,
-                additional_kwargs=self.closing.additional_kwargs,
+                additional_kwargs=self.closing.additional_kwargs or _NOTHING,
                 response_metadata=self._metadata(),
                 chunk_position="last",
             )
@@ -204,7 +209,8 @@ class Answer:
             entry = {"id": event.id, "name": event.name, "args": event.args, "output": None, "status": "unknown"}
             self._running_tools[event.id] = entry
             return None
-        known: dict[str, Any] = self._running_tools.pop(event.id, None) or next(
+        running = self._running_tools.pop(event.id, None)
+        known: dict[str, Any] = running or next(
             (tool for tool in self._tools if tool["id"] == event.id), {"id": event.id, "name": "tool", "args": {}}
         )
         entry = {**known, "output": event.output, "status": "error" if event.failed else "success"}

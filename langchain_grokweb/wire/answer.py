@@ -53,6 +53,9 @@ class AnswerReader:
 
     def text(self, piece: str) -> None:
         """A piece of the answer, as it came, tags and all."""
+        if "<" not in piece and not self._tags.held:
+            self._give(piece)
+            return
         for part in self._tags.feed(piece):
             if isinstance(part, RenderTag):
                 self._mark(part.card_id, self._position)

@@ -10,7 +10,7 @@ else between objects is an error.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import orjson
@@ -44,15 +44,11 @@ class JsonObjects:
         """
         position = 0
         while position < len(data):
-            if not self._object and not self._between:
-                end = data.find(b"\n", position)
-                found = _line_object(data[position:end]) if end >= 0 else None
-                if found is not None:
-                    yield found
-                    position = end + 1
-                    continue
-                position = self._skip_between(data, position)
-            elif not self._object:
+            if not self._object:
+                if not self._between:
+                    position = yield from _line_objects(data, position)
+                    if position == len(data):
+                        return
                 position = self._skip_between(data, position)
             if position < len(data):
                 position, whole = self._scan(data, position)
@@ -100,9 +96,9 @@ class JsonObjects:
         return end, whole
 
     def _parse(self, raw: bytes) -> dict[str, Any]:
-        found = _line_object(raw)
+        found = _read_object(raw)
         if found is None:  # one broken character shall not cost the whole answer
-            found = _line_object(raw.decode("utf-8", "replace").encode())
+            found = _read_object(raw.decode("utf-8", "replace").encode())
         if found is None:
             raise self._error("a JSON object", "something else in braces")
         return found
@@ -138,9 +134,23 @@ class _ObjectScanner:
         return None
 
 
-def _line_object(line: bytes) -> dict[str, Any] | None:
+def _line_objects(data: bytes, position: int) -> Generator[dict[str, Any], None, int]:
+    """Give the objects of whole lines; return where the first thing stands that is not one."""
+    while (end := data.find(b"\n", position)) >= 0:
+        try:
+            found = orjson.loads(data[position:end])
+        except orjson.JSONDecodeError:
+            break
+        if found.__class__ is not dict:
+            break
+        yield found
+        position = end + 1
+    return position
+
+
+def _read_object(raw: bytes) -> dict[str, Any] | None:
     try:
-        found = orjson.loads(line)
+        found = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return None
     return found if isinstance(found, dict) else None

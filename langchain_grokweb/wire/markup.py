@@ -44,12 +44,12 @@ class RenderTags:
     """Feed it text, get the text without tags, and the tags where they stood."""
 
     def __init__(self) -> None:
-        self._held = ""
+        self.held = ""
 
     def feed(self, text: str) -> Iterator[str | RenderTag]:
         """Take a piece of text, give what is settled: pieces of text, never empty, and tags."""
-        text = self._held + text
-        self._held = ""
+        text = self.held + text
+        self.held = ""
         while text:
             start = text.find("<")
             if start < 0:
@@ -62,7 +62,7 @@ class RenderTags:
                 continue
             end = _tag_end(text)
             if end < 0:
-                self._held = text
+                self.held = text
                 return
             if end_of_open := text[:end].find(">") + 1:
                 yield RenderTag(dict(_ATTRIBUTE.findall(text[:end_of_open])).get("card_id", ""))
@@ -70,7 +70,7 @@ class RenderTags:
 
     def close(self) -> str:
         """The text is over: what was held back and is no tag."""
-        held, self._held = self._held, ""
+        held, self.held = self.held, ""
         return "" if held.startswith(_TAG) else held
 
 

@@ -182,7 +182,8 @@ class RestDecoder:
         except GrokWebProtocolError as error:
             self._join_run()
             self._fail(error)
-        self._join_run()
+        if run:
+            self._join_run()
         return self._reader.take()
 
     def close(self) -> list[ev.Event]:
