@@ -1,0 +1,222 @@
+"""What a message carries, and that all four ways to it give the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessageChunk, HumanMessage
+from paths import PATHS
+
+from langchain_grokweb import GrokWebServerError
+
+RICH: dict[str, Any] = {
+    "text": "Foxes are **red** <b>and</b> quick 🦊. See more.",
+    "reasoning": "What is a fox?",
+    "search": [{"query": "foxes", "results": [{"url": "https://e.com/f", "title": "Foxes", "snippet": "Red."}]}],
+    "citations": [{"url": "https://e.com/f", "title": "Foxes", "after": "quick"}, {"url": "https://x.com/a/status/1"}],
+    "images": ["a red fox"],
+    "title": "All about foxes",
+}
+
+
+def everything(message: Any) -> Any:
+    """What must be equal: all but the ids that are each run's own."""
+    own = {"id", "response_id", "conversation_id"}
+    metadata = {key: value for key, value in message.response_metadata.items() if key not in own}
+    metadata["grokweb"] = {key: value for key, value in metadata["grokweb"].items() if key not in own}
+    kwargs = dict(message.additional_kwargs)
+    kwargs["images"] = [{k: v for k, v in image.items() if k not in {"id", "url"}} for image in kwargs.get("images", [])]
+    kwargs["server_tools"] = [{**tool, "id": None} for tool in kwargs.get("server_tools", [])]
+    return message.content, kwargs, metadata, message.tool_calls, message.usage_metadata
+
+
+@pytest.mark.parametrize("name", ["grok-3", "grok-3-thinking", "auto"])
+def test_all_four_paths_give_equal_messages(grok, make_model, name):
+    found = {}
+    for way, path in PATHS.items():
+        grok.reply(**RICH)
+        found[way] = everything(path(make_model(model=name), "Tell me about foxes."))
+    assert all(message == found["invoke"] for message in found.values())
+    content, kwargs, metadata, *_ = found["invoke"]
+    assert content == RICH["text"]
+    assert kwargs["reasoning_content"] == "What is a fox?"
+    assert [(c["url"], c["kind"], c["start_index"]) for c in kwargs["citations"]] == [
+        ("https://e.com/f", "web", RICH["text"].index("quick") + 5),
+        ("https://x.com/a/status/1", "x", len(RICH["text"])),
+    ]
+    assert kwargs["server_tools"][0]["name"] == "web_search"
+    assert kwargs["server_tools"][0]["output"] == RICH["search"][0]["results"]
+    assert len(kwargs["images"]) == 1
+    assert metadata["grokweb"]["title"] == "All about foxes"
+    assert metadata["finish_reason"] == "stop"
+    assert metadata["model_name"] == name
+
+
+@pytest.mark.parametrize("name", ["grok-3", "auto"])
+def test_content_blocks(grok, make_model, name):
+    grok.reply(**RICH)
+    message = make_model(model=name).invoke("Tell me about foxes.")
+    blocks = message.content_blocks
+    assert [block["type"] for block in blocks] == [
+        "reasoning",
+        "server_tool_call",
+        "server_tool_result",
+        "text",
+        "image",
+    ]
+    assert blocks[0]["reasoning"] == "What is a fox?"
+    assert blocks[1]["id"] == blocks[2]["tool_call_id"]
+    assert [citation["url"] for citation in blocks[3]["annotations"]] == ["https://e.com/f", "https://x.com/a/status/1"]
+    assert blocks[4]["url"] == message.additional_kwargs["images"][0]["url"]
+
+
+@pytest.mark.filterwarnings("ignore:The method `BaseChatModel._achat_model_stream_v3` is in beta")
+async def test_blocks_are_the_same_by_every_road_that_langchain_has(grok, make_model):
+    found = []
+    for settings in ({}, {"output_version": "v1"}):
+        model = make_model(model="auto", **settings)
+        grok.reply(**RICH)
+        found.append((await model.ainvoke("Foxes?")).content_blocks)
+        grok.reply(**RICH)
+        whole: Any = None
+        async for chunk in model.astream("Foxes?"):
+            whole = chunk if whole is None else whole + chunk
+        found.append(whole.content_blocks)
+    grok.reply(**RICH)
+    events = await make_model(model="auto").astream_events("Foxes?", version="v3")
+    async with events:
+        found.append((await events.output).content_blocks)
+    shapes = [
+        [(b["type"], b.get("text"), b.get("reasoning"), len(b.get("annotations", []))) for b in blocks]
+        for blocks in found
+    ]
+    assert all(shape == shapes[0] for shape in shapes)
+
+
+def test_previews_are_chunks_of_the_stream_and_no_part_of_the_message(grok, model):
+    grok.reply("Here.", images=["a fox"])
+    chunks = list(model.stream("Draw a fox"))
+    previews = [p for chunk in chunks for p in chunk.additional_kwargs.get("image_previews", [])]
+    assert [preview["progress"] for preview in previews] == [50]
+    grok.reply("Here.", images=["a fox"])
+    assert "image_previews" not in model.invoke("Draw a fox").additional_kwargs
+
+
+def test_what_is_not_there_has_no_key(grok, model):
+    grok.reply("Plain.", title=False)
+    message = model.invoke("Hi")
+    assert message.additional_kwargs == {}
+    assert message.usage_metadata is None
+    assert "title" not in message.response_metadata["grokweb"]
+
+
+def test_a_picture_can_be_appended_as_markdown(grok, make_model):
+    grok.reply("Here.", images=["a fox"])
+    message = make_model(image_markdown=True).invoke("Draw a fox")
+    url = message.additional_kwargs["images"][0]["url"]
+    assert message.text == f"Here.\n\n![image]({url})"
+
+
+def test_a_moderated_picture_alone_is_a_filtered_answer(grok, make_model):
+    grok.reply("I cannot show that.", images=[{"prompt": "x", "moderated": True}])
+    message = make_model(model="auto").invoke("Draw x")
+    assert message.response_metadata["finish_reason"] == "content_filter"
+    assert "images" not in message.additional_kwargs
+
+
+def test_an_answer_without_a_word_is_an_error(grok, model):
+    grok.reply("")
+    with pytest.raises(GrokWebServerError, match="without a word"):
+        model.invoke("Hi")
+
+
+@pytest.mark.parametrize("way", PATHS)
+@pytest.mark.parametrize(
+    ("text", "stop", "expected"),
+    [
+        ("one two three", ["two"], "one "),
+        ("one two three", ["three", "two"], "one "),
+        ("aaab", ["aab"], "a"),
+        ("no such thing", ["zzz"], "no such thing"),
+        ("ends with a beginnin", ["beginning"], "ends with a beginnin"),
+        ("\nObservation: x", ["\nObservation"], ""),
+    ],
+)
+def test_stop_sequences(grok, model, way, text, stop, expected):
+    grok.reply(text)
+    assert PATHS[way](model, "Hi", stop=stop).text == expected
+
+
+def test_stop_may_be_a_field_too(grok, make_model):
+    grok.reply("one two three")
+    assert make_model(stop_sequences="two").invoke("Hi").text == "one "
+
+
+def test_the_model_may_be_named_for_one_call(grok, model):
+    message = model.invoke("Hi", model="expert")
+    assert message.response_metadata["model_name"] == "expert"
+    assert grok.requests[-1].body["modeId"] == "expert"
+
+
+async def test_a_callback_sees_each_chunk_once(grok, make_model):
+    class Seen(BaseCallbackHandler):
+        run_inline = True
+        tokens: list[str] = []  # noqa: RUF012
+
+        def on_llm_new_token(self, token: str, **_: Any) -> None:
+            self.tokens.append(token)
+
+    grok.reply("Some words come one by one.", chunk_size=30)
+    seen = Seen()
+    model = make_model(streaming=True)
+    message = await model.ainvoke([HumanMessage("Hi")], config={"callbacks": [seen]})
+    assert "".join(seen.tokens) == message.text == "Some words come one by one."
+
+
+async def test_what_arrives_together_is_one_chunk(grok, make_model):
+    grok.reply("word " * 400, chunk_size=100_000)
+    chunks = [chunk async for chunk in make_model().astream("Hi")]
+    texts = [chunk for chunk in chunks if chunk.content]
+    assert "".join(chunk.text for chunk in texts).strip() == ("word " * 400).strip()
+    assert len(texts) < 40
+    assert chunks[-1].chunk_position == "last"
+
+
+async def test_the_modes_of_the_site(model):
+    modes = {mode.id: mode for mode in await model.alist_modes()}
+    assert modes["auto"].available
+    assert {"auto", "fast", "expert", "heavy"} <= set(modes)
+
+
+def test_switches_reach_the_wire(grok, make_model):
+    model = make_model(
+        search=False, image_generation=False, image_count=1, deep_search="deeper", temporary=True, custom_instructions="Be brief."
+    )
+    model.invoke("Hi")
+    body = grok.requests[-1].body
+    assert body["disableSearch"] is True
+    assert body["enableImageGeneration"] is False
+    assert body["imageGenerationCount"] == 1
+    assert body["deepsearchPreset"] == "deeper"
+    assert body["customInstructions"] == "Be brief."
+    assert grok.turns[-1].temporary
+
+
+def test_headers_of_the_caller(grok, make_model):
+    make_model(headers={"X-Statsig-Id": "abc", "User-Agent": "mine"}).invoke("Hi")
+    assert grok.requests[-1].headers["x-statsig-id"] == "abc"
+    assert grok.requests[-1].headers["user-agent"] == "mine"
+    make_model(headers=lambda method, path: {"x-for": f"{method} {path}"}).invoke("Hi")
+    assert grok.requests[-1].headers["x-for"] == "POST /rest/app-chat/conversations/new"
+
+
+def test_the_sum_of_chunks_is_a_chunk_that_langchain_can_use(grok, model):
+    grok.reply(**RICH)
+    whole: Any = None
+    for chunk in model.stream("Hi"):
+        assert isinstance(chunk, AIMessageChunk)
+        whole = chunk if whole is None else whole + chunk
+    assert whole.chunk_position == "last"
+    assert whole.id.startswith("lc_run-")

@@ -1,0 +1,87 @@
+"""LangChain's own suites, against the emulator. Tools, structured output, images and files are switched off for now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.load import dumpd, load
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+from langchain_tests.unit_tests import ChatModelUnitTests
+from pydantic import SecretStr
+
+from langchain_grokweb import ChatGrokWeb
+from langchain_grokweb.testing import GrokEmulator
+
+COOKIES = "sso=eyJhbGciOiJIUzI1NiJ9.e30.c2ln"
+
+
+class TestUnit(ChatModelUnitTests):
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ChatGrokWeb
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {"base_url": "http://127.0.0.1:9"}
+
+    @property
+    def has_tool_calling(self) -> bool:
+        return False
+
+    @property
+    def has_structured_output(self) -> bool:
+        return False
+
+    @property
+    def init_from_env_params(self) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
+        variables = {"GROKWEB_COOKIES": COOKIES, "GROKWEB_BASE_URL": "http://127.0.0.1:9"}
+        return variables, {}, {"cookies": COOKIES, "base_url": "http://127.0.0.1:9"}
+
+    @pytest.mark.xfail(reason="The suite lets only classes of LangChain's own mapping be loaded; see the test below.")
+    def test_serdes(self, model: BaseChatModel, snapshot: Any) -> None:
+        super().test_serdes(model, snapshot)
+
+
+class TestIntegration(ChatModelIntegrationTests):
+    @pytest.fixture(autouse=True)
+    def _emulator(self, shared_grok: GrokEmulator) -> None:
+        type(self).grok = shared_grok
+
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ChatGrokWeb
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {"base_url": self.grok.base_url, "cookies": self.grok.cookies}
+
+    @property
+    def has_tool_calling(self) -> bool:
+        return False
+
+    @property
+    def has_structured_output(self) -> bool:
+        return False
+
+    @property
+    def returns_usage_metadata(self) -> bool:
+        return False
+
+    @property
+    def model_override_value(self) -> str:
+        return "fast"
+
+
+@pytest.mark.filterwarnings("ignore:The function `load` is in beta")
+def test_serialized_it_loads_where_its_class_is_allowed_with_the_cookies_from_the_environment():
+    model = ChatGrokWeb(model="fast", cookies=COOKIES, base_url="http://127.0.0.1:9")
+    dumped = dumpd(model)
+    assert COOKIES not in str(dumped)
+    secrets = {"GROKWEB_COOKIES": "sso=eyJhbGciOiJIUzI1NiJ9.e30.b3RoZXI"}
+    loaded = load(
+        dumped, secrets_map=secrets, valid_namespaces=["langchain_grokweb"], allowed_objects=[ChatGrokWeb]
+    )
+    assert (loaded.model, loaded.base_url) == ("fast", "http://127.0.0.1:9")
+    assert loaded.cookies == SecretStr(secrets["GROKWEB_COOKIES"])

@@ -1,0 +1,49 @@
+"""Shared by all tests: no variable of the environment reaches them, and only loopback is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from langchain_grokweb import ChatGrokWeb
+from langchain_grokweb.testing import GrokEmulator
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GROKWEB_COOKIES", "GROKWEB_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def retries_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("langchain_grokweb.client.client._FIRST_BACKOFF_SECONDS", 0.0)
+
+
+@pytest.fixture
+def grok(grok_emulator: GrokEmulator) -> GrokEmulator:
+    return grok_emulator
+
+
+@pytest.fixture
+def make_model(grok: GrokEmulator) -> Callable[..., ChatGrokWeb]:
+    """Models over the emulator."""
+
+    def make(**settings: Any) -> ChatGrokWeb:
+        return ChatGrokWeb(**{"base_url": grok.base_url, "cookies": grok.cookies, **settings})
+
+    return make
+
+
+@pytest.fixture
+def model(make_model: Callable[..., ChatGrokWeb]) -> ChatGrokWeb:
+    return make_model()
+
+
+@pytest.fixture(scope="session")
+def shared_grok() -> Iterator[GrokEmulator]:
+    with GrokEmulator() as emulator:
+        yield emulator

@@ -1,0 +1,155 @@
+"""Who answers when nothing is planned."""
+
+import asyncio
+
+import pytest
+
+from langchain_grokweb.testing import Reply, TurnContext
+from langchain_grokweb.testing.assistant import SIGNATURE, built_in
+
+
+def context(prompt, history=(), **options):
+    given = {"thinking": False, "search": True, "images": True, "temporary": False}
+    return TurnContext(prompt, tuple(history), "c", None, "auto", **(given | options))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("What is the capital of Japan?", "The capital of Japan is Tokyo."),
+        ("System: be brief\n\nUser: what's the capital of the France", "The capital of France is Paris."),
+        ("What is 17 * 23?", "17 * 23 = 391."),
+        ("calculate (2+3)*4 - 1", "(2+3)*4 - 1 = 19."),
+        ("2^10", "2^10 = 1024."),
+        ("what is 7 / 2", "7 / 2 = 3.5."),
+        ("What is my name?", "You have not told me your name."),
+        ("My name is Ada", "Nice to meet you, Ada."),
+        ("User: my name is Ada\nUser: what is my name?", "Your name is Ada."),
+        ("Tell me something", "You wrote: “Tell me something”"),
+        ("", "You wrote: “”"),
+        ("What is 9**9**9?", "You wrote: “What is 9**9**9?”"),
+        ("What is 1/0?", "You wrote: “What is 1/0?”"),
+        ("What is 2024-05-01", "You wrote: “What is 2024-05-01”"),
+        ("What is 42?", "You wrote: “What is 42?”"),
+        ("What is (-8)^(1/2)?", "You wrote: “What is (-8)^(1/2)?”"),
+    ],
+)
+def test_what_it_knows(prompt, said):
+    reply = built_in(context(prompt))
+    assert reply.text == f"{said} {SIGNATURE} This is turn 1 of our conversation."
+    assert reply == built_in(context(prompt))
+
+
+def test_it_never_passes_itself_off_as_grok():
+    for prompt in ("Draw a fox", "search for news", "What is 1+1?", "hello"):
+        assert "not Grok" in built_in(context(prompt)).text
+
+
+def test_it_thinks_when_asked_to():
+    assert built_in(context("hello")).reasoning is None
+    assert built_in(context("hello", thinking=True)).reasoning
+
+
+def test_it_draws_and_searches_when_allowed():
+    assert built_in(context("Draw a fox")).images == ["Draw a fox"]
+    assert built_in(context("Draw a fox", images=False)).images == ()
+    found = built_in(context("What is the latest news?"))
+    assert found.search[0]["query"] == "What is the latest news?"
+    assert found.citations[0]["url"] == found.search[0]["results"][0]["url"]
+    assert built_in(context("What is the latest news?", search=False)).search == ()
+
+
+def test_it_remembers_its_own_branch_alone(browser):
+    first = browser.new("Hello")
+    named = browser.follow(first, "My name is Ada")
+    assert "Your name is Ada. " in browser.follow(first, "What is my name?", parent=named).text
+    assert "have not told me" in browser.follow(first, "What is my name?", parent=first).text
+    assert "turn 3" in browser.follow(first, "What is my name?", parent=named).text
+
+
+def test_it_names_what_was_attached(browser):
+    body = {"fileName": "a.txt", "fileMimeType": "text/plain", "content": ""}
+    kept = browser.http.post("/rest/app-chat/upload-file", json=body).json()
+    assert "You attached a.txt." in browser.new("See", fileAttachments=[kept["fileMetadataId"]]).text
+
+
+def test_a_seed_era_picture_and_search_stream_whole(browser):
+    answer = browser.new("Draw a picture", modelName="grok-3", isReasoning=True)
+    assert answer.members("streamingImageGenerationResponse")
+    assert answer.reasoning
+    answer = browser.new("search the web", modelName="grok-3")
+    assert answer.members("webSearchResults")[0]["results"]
+    assert answer.reasoning == ""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"disableSearch": True}, {"toolOverrides": {"webSearch": False, "xSearch": False}}],
+)
+def test_search_that_is_switched_off_is_not_used(browser, body):
+    assert browser.new("search the web", **body).members("toolUsageCard") == []
+
+
+def test_a_function_can_answer(emulator):
+    seen = []
+
+    def answer(turn):
+        seen.append(turn)
+        return Reply("From a function.", reasoning="why") if turn.turn_number == 1 else f"turn {turn.turn_number}"
+
+    grok, browser = emulator(assistant=answer)
+    grok.reply("planned first")
+    first = browser.new("q")
+    assert first.text == "planned first"
+    assert browser.follow(first, "q2", parent=first).text == "turn 2"
+    assert browser.new("q3").text == "From a function."
+    assert seen[0].messages == [("human", "q"), ("ai", "planned first"), ("human", "q2")]
+    assert seen[0].parent_response_id == first.response_id
+
+
+def test_a_coroutine_function_can_answer(emulator):
+    async def answer(turn):
+        await asyncio.sleep(0)
+        return turn.prompt.upper()
+
+    _, browser = emulator(assistant=answer)
+    assert browser.new("loud").text == "LOUD"
+
+
+class Model:
+    def __init__(self, result):
+        self.result = result
+        self.seen = None
+
+    def invoke(self, messages):
+        self.seen = messages
+        return self.result
+
+
+class Message:
+    def __init__(self, **members):
+        self.__dict__.update(members)
+
+
+@pytest.mark.parametrize("result", [Message(text="said", content="no"), Message(text=len, content="said"), "said"])
+def test_a_chat_model_can_answer(emulator, result):
+    model = Model(result)
+    _, browser = emulator(assistant=model)
+    assert browser.new("q").text == "said"
+    assert model.seen == [("human", "q")]
+
+
+def test_a_langchain_model_can_answer(emulator):
+    fake = pytest.importorskip("langchain_core.language_models.fake_chat_models")
+    _, browser = emulator(assistant=fake.FakeListChatModel(responses=["one", "two"]))
+    assert [browser.new("q").text for _ in range(2)] == ["one", "two"]
+
+
+def test_an_assistant_that_fails_is_an_internal_error(emulator):
+    def answer(_turn):
+        raise KeyError("lost")
+
+    _, browser = emulator(assistant=answer)
+    answered = browser.new("q")
+    assert "internalError" in answered.members("error")[0]
+    assert "KeyError('lost')" in answered.text
