@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Literal, Self
 
 import httpx
@@ -33,8 +32,7 @@ from langchain_grokweb.errors import (
     GrokWebInterruptedError,
     GrokWebInvalidRequestError,
 )
-from langchain_grokweb.messages import blocks as _  # noqa: F401 - registers the translator
-from langchain_grokweb.messages import prompt
+from langchain_grokweb.messages import blocks, prompt
 from langchain_grokweb.messages.conversation import Plan, fresh
 from langchain_grokweb.messages.conversation import plan as find_plan
 from langchain_grokweb.messages.output import PROVIDER, Answer, Asked, Delta
@@ -42,6 +40,8 @@ from langchain_grokweb.wire import modes
 from langchain_grokweb.wire.turn import DeepSearch, Turn
 
 COOKIES_VARIABLE = "GROKWEB_COOKIES"
+
+blocks.register()
 
 
 class ChatGrokWeb(BaseChatModel):
@@ -179,7 +179,7 @@ class ChatGrokWeb(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async with self._exchange(messages, stop, kwargs) as exchange:
+        async with await self._open(messages, stop, kwargs) as exchange:
             while (chunks := await exchange.next_chunks()) is not None:
                 for chunk in chunks:
                     yield chunk
@@ -202,7 +202,7 @@ class ChatGrokWeb(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        async with self._exchange(messages, stop, kwargs) as exchange:
+        async with await self._open(messages, stop, kwargs) as exchange:
             message = await exchange.whole_message()
         return ChatResult(generations=[ChatGeneration(message=message)])
 
@@ -219,37 +219,32 @@ class ChatGrokWeb(BaseChatModel):
     async def _chunks(
         self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
     ) -> AsyncGenerator[list[ChatGenerationChunk], None]:
-        async with self._exchange(messages, stop, kwargs) as exchange:
+        async with await self._open(messages, stop, kwargs) as exchange:
             while (chunks := await exchange.next_chunks()) is not None:
                 yield chunks
 
-    @asynccontextmanager
-    async def _exchange(
-        self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
-    ) -> AsyncIterator[_Exchange]:
+    async def _open(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> _Exchange:
         """Open a turn that says these messages. A conversation that is gone at the service is told anew, once."""
         credentials = self._credentials()
         client = GrokWebClient(self._service, credentials)
         plan = self._plan(messages, credentials.account, kwargs)
-        async with AsyncExitStack() as stack:
-            turn = self._turn(plan, kwargs)
-            try:
-                opened = await stack.enter_async_context(client.opened(turn))
-            except GrokWebConversationNotFoundError:
-                if plan.conversation is None or self.conversation == "strict":
-                    raise
-                plan = fresh(messages, "replayed")
-                turn = self._turn(plan, kwargs)
-                opened = await stack.enter_async_context(client.opened(turn))
-            asked = Asked(
-                model=turn.model,
-                mode=modes.resolve(turn.model).id,
-                account=credentials.account,
-                plan=plan,
-                transport=opened.transport,
-            )
-            answer = Answer(asked, stop=stop or self.stop or (), image_markdown=self.image_markdown)
-            yield _Exchange(opened, answer)
+        try:
+            opened = await client.open(self._turn(plan, kwargs))
+        except GrokWebConversationNotFoundError:
+            if plan.conversation is None or self.conversation == "strict":
+                raise
+            plan = fresh(messages, "replayed")
+            opened = await client.open(self._turn(plan, kwargs))
+        name = kwargs.get("model") or self.model
+        asked = Asked(
+            model=name,
+            mode=modes.resolve(name).id,
+            account=credentials.account,
+            plan=plan,
+            transport=opened.transport,
+        )
+        answer = Answer(asked, stop=stop or self.stop or (), image_markdown=self.image_markdown)
+        return _Exchange(opened, answer)
 
     # --- from settings and messages to a turn
 
@@ -406,6 +401,12 @@ class _Exchange:
         self._turn = turn
         self._answer = answer
         self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._turn.leave()
 
     async def next_chunks(self) -> list[ChatGenerationChunk] | None:
         """The chunks of what arrived together; after the one that closes the stream, `None`."""

@@ -39,9 +39,15 @@ def _app(
 
 @app.command()
 def chat(
-    prompt: Annotated[str | None, typer.Argument(help="What to ask. Without it: standard input, or a dialogue.")] = None,
-    model: Annotated[str, typer.Option(help="grok-3, grok-3-thinking, grok-2, auto, fast, expert, heavy, …")] = "grok-3",
-    emulator: Annotated[bool, typer.Option("--emulator", help="Ask an emulator of grok.com: no account needed.")] = False,
+    prompt: Annotated[
+        str | None, typer.Argument(help="What to ask. Without it: standard input, or a dialogue.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="grok-3, grok-3-thinking, grok-2, auto, fast, expert, heavy, …")
+    ] = "grok-3",
+    emulator: Annotated[
+        bool, typer.Option("--emulator", help="Ask an emulator of grok.com: no account needed.")
+    ] = False,
     go_on: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")] = False,
     temporary: Annotated[bool, typer.Option("--temporary", help="A private chat, not in your history.")] = False,
     search: Annotated[bool, typer.Option(help="Let the site search the web and X.")] = True,

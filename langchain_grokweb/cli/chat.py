@@ -52,7 +52,7 @@ class Chat:
                     thinking = False
                 self._say(str(chunk.content))
         self._out.print()
-        return whole or AIMessageChunk("")
+        return whole or AIMessageChunk(content="")
 
     def _show_rest(self, answer: AIMessageChunk) -> None:
         extra, link = answer.additional_kwargs, answer.response_metadata.get("grokweb", {})

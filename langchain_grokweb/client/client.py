@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Protocol
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
@@ -50,20 +48,12 @@ class GrokWebClient:
         self._service = service
         self._http = Http(service, credentials)
 
-    @asynccontextmanager
-    async def opened(self, turn: Turn) -> AsyncIterator[OpenTurn]:
-        """Ask. Leaving the context before the answer is whole stops the turn at the service.
+    async def open(self, turn: Turn) -> OpenTurn:
+        """Ask. The turn that is open must be left at the end, however it ends.
 
         Raises:
             GrokWebError: The turn was refused, or could not be opened.
         """
-        opened = await self._open(turn)
-        try:
-            yield opened
-        finally:
-            await opened.leave()
-
-    async def _open(self, turn: Turn) -> OpenTurn:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._service.max_retries + 1),
             retry=retry_if_exception(may_try_again),

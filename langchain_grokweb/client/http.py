@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
@@ -19,7 +19,7 @@ import httpx
 import orjson
 
 from langchain_grokweb._version import __version__
-from langchain_grokweb.client.pool import borrowed_client
+from langchain_grokweb.client.pool import Lease, lease
 from langchain_grokweb.client.service import Service
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import (
@@ -39,6 +39,28 @@ _ROTATING = "__cf_bm"
 _rotated: dict[tuple[str, str], str] = {}
 
 
+class Reply:
+    """A reply, and the client that it came by.
+
+    No context manager made of a generator: a loop that ends closes all generators at once, inner before outer.
+    """
+
+    response: httpx.Response
+
+    def __init__(self, leased: Lease | None) -> None:
+        self._leased = leased
+
+    async def aclose(self) -> None:
+        """Let go of the connection, and give the client back."""
+        leased, self._leased = self._leased, None
+        try:
+            if hasattr(self, "response"):
+                await self.response.aclose()
+        finally:
+            if leased is not None:
+                await leased.give_back()
+
+
 class Http:
     """Requests to one service in one account's name."""
 
@@ -46,25 +68,25 @@ class Http:
         self.service = service
         self._credentials = credentials
 
-    @asynccontextmanager
-    async def opened(
-        self, method: str, path: str, body: Any = None, *, referer: str = "/"
-    ) -> AsyncIterator[httpx.Response]:
-        """A reply whose body is still to be read.
+    async def open(self, method: str, path: str, body: Any = None, *, referer: str = "/") -> Reply:
+        """A reply whose body is still to be read, and which must be closed.
 
         Raises:
             GrokWebError: It could not be had, or is a refusal.
         """
-        async with self._client() as client:
+        leased = None if self.service.http_client else await self._lease()
+        client = leased.client if leased else self.service.http_client
+        reply = Reply(leased)
+        try:
             request = self._request(client, method, path, body, referer)
             with translated_errors(self.service):
-                response = await client.send(request, stream=True, follow_redirects=False)
-            try:
-                self._keep_rotated(response)
-                await self._check(response)
-                yield response
-            finally:
-                await response.aclose()
+                reply.response = await client.send(request, stream=True, follow_redirects=False)
+            self._keep_rotated(reply.response)
+            await self._check(reply.response)
+        except BaseException:
+            await reply.aclose()
+            raise
+        return reply
 
     async def fetch_json(self, method: str, path: str, body: Any = None) -> Any:
         """The JSON of a small reply; `None` where it is empty.
@@ -73,21 +95,19 @@ class Http:
             GrokWebError: It could not be had, or is a refusal.
         """
         with translated_errors(self.service), anyio.fail_after(self.service.timeout):
-            async with self.opened(method, path, body) as response:
-                raw = await response.aread()
+            reply = await self.open(method, path, body)
+            try:
+                raw = await reply.response.aread()
+            finally:
+                await reply.aclose()
         try:
             return orjson.loads(raw) if raw.strip() else None
         except orjson.JSONDecodeError:
             raise GrokWebProtocolError(where=path, expected="JSON", got="something else") from None
 
-    @asynccontextmanager
-    async def _client(self) -> AsyncIterator[httpx.AsyncClient]:
-        if self.service.http_client is not None:
-            yield self.service.http_client
-            return
+    async def _lease(self) -> Lease:
         proxy = self.service.proxy
-        async with borrowed_client(proxy, trust_env=proxy is None and not self.service.is_local) as client:
-            yield client
+        return await lease(proxy, trust_env=proxy is None and not self.service.is_local)
 
     def _request(self, client: httpx.AsyncClient, method: str, path: str, body: Any, referer: str) -> httpx.Request:
         service = self.service

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ssl import SSLContext
 from weakref import WeakKeyDictionary
@@ -27,15 +26,23 @@ _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepal
 _Route = tuple[str | None, bool]
 
 
-@asynccontextmanager
-async def borrowed_client(proxy: str | None, *, trust_env: bool) -> AsyncIterator[httpx.AsyncClient]:
-    """An HTTP client of this loop, for one turn or request."""
-    loop_clients = await _of_running_loop()
-    client = await loop_clients.take((proxy, trust_env))
-    try:
-        yield client
-    finally:
-        await loop_clients.give_back((proxy, trust_env), client)
+class Lease:
+    """An HTTP client of this loop, for one turn or request, to be given back."""
+
+    def __init__(self, owner: _LoopClients, route: _Route, client: httpx.AsyncClient) -> None:
+        self.client = client
+        self._owner = owner
+        self._route = route
+
+    async def give_back(self) -> None:
+        """The client is free again."""
+        await self._owner.give_back(self._route, self.client)
+
+
+async def lease(proxy: str | None, *, trust_env: bool) -> Lease:
+    """Take a client that goes through `proxy`, or by the environment's settings."""
+    owner, route = await _of_running_loop(), (proxy, trust_env)
+    return Lease(owner, route, await owner.take(route))
 
 
 class _LoopClients:

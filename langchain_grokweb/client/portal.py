@@ -11,8 +11,8 @@ import atexit
 import os
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import ExitStack
-from typing import TypeVar
+from contextlib import ExitStack, suppress
+from typing import Any, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -21,17 +21,14 @@ T = TypeVar("T")
 
 def call(work: Callable[[], Awaitable[T]]) -> T:
     """Run a coroutine function in the portal's loop and wait for it; what interrupts the wait cancels the work."""
-    future = _portal.get().start_task_soon(work)
-    try:
-        return future.result()
-    except BaseException:
-        future.cancel()
-        raise
+    return _wait(_portal.get(), work)
 
 
 def iterate(make: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
     """The items of an asynchronous generator that lives in the portal's loop; it is closed however this one ends."""
+    portal = _portal.get()
     generator = make()
+    _portal.open.add(generator)
 
     async def step() -> tuple[T] | None:
         try:
@@ -40,10 +37,21 @@ def iterate(make: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
             return None
 
     try:
-        while (item := call(step)) is not None:
+        while (item := _wait(portal, step)) is not None:
             yield item[0]
     finally:
-        call(generator.aclose)
+        if _portal.is_running(portal):  # else it has ended and closed the generator, or was left behind by a fork
+            _portal.open.discard(generator)
+            _wait(portal, generator.aclose)
+
+
+def _wait(portal: BlockingPortal, work: Callable[[], Awaitable[T]]) -> T:
+    future = portal.start_task_soon(work)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
 
 
 class _Portal:
@@ -52,6 +60,7 @@ class _Portal:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: BlockingPortal | None = None
+        self.open: set[AsyncGenerator[Any, None]] = set()
         self._stack = ExitStack()
 
     def get(self) -> BlockingPortal:
@@ -61,11 +70,18 @@ class _Portal:
                 atexit.register(self.stop)
             return self._running
 
+    def is_running(self, portal: BlockingPortal) -> bool:
+        """Whether this is the portal in use."""
+        return self._running is portal
+
     def stop(self) -> None:
         """End the thread; closes its loop and with it the connections."""
         with self._lock:
             running, self._running = self._running, None
             if running is not None:
+                for generator in self.open:
+                    with suppress(RuntimeError):  # another thread is just reading from it
+                        running.call(generator.aclose)
                 running.call(running.stop, True)  # noqa: FBT003 - the work that is left is cancelled
             self._stack.close()
 

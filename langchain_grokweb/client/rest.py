@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, suppress
-from typing import cast
+from contextlib import suppress
 
 import anyio
 import httpx
 
-from langchain_grokweb.client.http import Http, translated_errors
+from langchain_grokweb.client.http import Http, Reply, translated_errors
 from langchain_grokweb.errors import GrokWebError, GrokWebInterruptedError, GrokWebProtocolError, GrokWebTimeoutError
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire import rest as wire
@@ -32,7 +30,7 @@ class RestTurn:
         self._http = http
         self._turn = turn
         self._decoder = wire.RestDecoder(assets_url=http.service.assets_url)
-        self._held = AsyncExitStack()
+        self._reply: Reply | None = None
         self._first: list[ev.Event] = []
         self._ended = False
         self._failure: GrokWebError | None = None
@@ -59,13 +57,10 @@ class RestTurn:
 
     async def _send(self) -> None:
         referer = f"/c/{self._conversation_id}" if self._conversation_id else "/"
-        response = await self._held.enter_async_context(
-            self._http.opened("POST", wire.path(self._turn), wire.payload(self._turn), referer=referer)
-        )
+        self._reply = await self._http.open("POST", wire.path(self._turn), wire.payload(self._turn), referer=referer)
         self._running = True
-        pieces = response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
-        self._pieces = cast("AsyncGenerator[bytes, None]", pieces)
-        self._held.push_async_callback(self._pieces.aclose)
+        response = self._reply.response
+        self._pieces = response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
         while not self._first and not self._ended:
             self._first = await self._read()
         if self._first and isinstance(failed := self._first[0], ev.TurnFailed):
@@ -150,7 +145,8 @@ class RestTurn:
         if sys.is_finalizing():
             return
         with anyio.move_on_after(STOP_SECONDS, shield=True):
-            await self._held.aclose()
+            if self._reply is not None:
+                await self._reply.aclose()
             if self._running and self._conversation_id:
                 self._running = False
                 await self._stop()
@@ -163,6 +159,9 @@ class RestTurn:
                 return
         except GrokWebError:
             pass  # the other way is the better known one
+        except ResourceWarning:
+            # The loop is ending, and warnings are errors: httpx's own generators may no longer be begun there.
+            return
         with suppress(GrokWebError):
             await self._http.fetch_json("POST", f"{wire.CONVERSATIONS}/{self._conversation_id}/stop-inflight-responses")
 

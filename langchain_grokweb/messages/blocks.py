@@ -1,6 +1,6 @@
 """`content_blocks` of our messages: LangChain's standard blocks, from where the default output keeps things.
 
-Registered for the provider `grokweb`, so that LangChain finds it whenever a message of ours is asked for its blocks.
+Registered for the provider `grokweb`, so that LangChain finds them whenever a message of ours is asked for its blocks.
 The blocks of chunks carry string indexes, by which LangChain adds them up.
 """
 
@@ -13,6 +13,11 @@ from langchain_core.messages.block_translators import register_translator
 from langchain_core.messages.content import ContentBlock
 
 from langchain_grokweb.messages.output import PROVIDER
+
+def register() -> None:
+    """Let LangChain find these for the messages of this provider."""
+    register_translator(PROVIDER, translate, translate_chunk)
+
 
 _CITATION_KEYS = ("url", "title", "start_index", "end_index")
 
@@ -88,4 +93,3 @@ def _without(call: Any, key: str) -> dict[str, Any]:
     return {name: value for name, value in call.items() if name != key}
 
 
-register_translator(PROVIDER, translate, translate_chunk)

@@ -27,7 +27,9 @@ def everything(message: Any) -> Any:
     metadata = {key: value for key, value in message.response_metadata.items() if key not in own}
     metadata["grokweb"] = {key: value for key, value in metadata["grokweb"].items() if key not in own}
     kwargs = dict(message.additional_kwargs)
-    kwargs["images"] = [{k: v for k, v in image.items() if k not in {"id", "url"}} for image in kwargs.get("images", [])]
+    kwargs["images"] = [
+        {k: v for k, v in image.items() if k not in {"id", "url"}} for image in kwargs.get("images", [])
+    ]
     kwargs["server_tools"] = [{**tool, "id": None} for tool in kwargs.get("server_tools", [])]
     return message.content, kwargs, metadata, message.tool_calls, message.usage_metadata
 
@@ -192,7 +194,12 @@ async def test_the_modes_of_the_site(model):
 
 def test_switches_reach_the_wire(grok, make_model):
     model = make_model(
-        search=False, image_generation=False, image_count=1, deep_search="deeper", temporary=True, custom_instructions="Be brief."
+        search=False,
+        image_generation=False,
+        image_count=1,
+        deep_search="deeper",
+        temporary=True,
+        custom_instructions="Be brief.",
     )
     model.invoke("Hi")
     body = grok.requests[-1].body

@@ -80,8 +80,6 @@ def test_serialized_it_loads_where_its_class_is_allowed_with_the_cookies_from_th
     dumped = dumpd(model)
     assert COOKIES not in str(dumped)
     secrets = {"GROKWEB_COOKIES": "sso=eyJhbGciOiJIUzI1NiJ9.e30.b3RoZXI"}
-    loaded = load(
-        dumped, secrets_map=secrets, valid_namespaces=["langchain_grokweb"], allowed_objects=[ChatGrokWeb]
-    )
+    loaded = load(dumped, secrets_map=secrets, valid_namespaces=["langchain_grokweb"], allowed_objects=[ChatGrokWeb])
     assert (loaded.model, loaded.base_url) == ("fast", "http://127.0.0.1:9")
     assert loaded.cookies == SecretStr(secrets["GROKWEB_COOKIES"])

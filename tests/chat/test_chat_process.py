@@ -1,0 +1,231 @@
+"""Life in a process: loops, threads, forks, copies; nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import gc
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from blockbuster import blockbuster_ctx
+from pydantic import ValidationError
+
+from langchain_grokweb import ChatGrokWeb, GrokCredentials, GrokWebAuthenticationError, GrokWebInvalidRequestError
+
+
+def test_two_event_loops_in_a_row(grok, model):
+    for _ in range(3):
+        assert asyncio.run(model.ainvoke("Hi")).text
+
+
+def test_blocking_after_asynchronous_and_back(model):
+    assert asyncio.run(model.ainvoke("Hi")).text
+    assert model.invoke("Hi").text
+    assert "".join(chunk.text for chunk in model.stream("Hi"))
+    assert asyncio.run(model.ainvoke("Hi")).text
+
+
+async def test_a_blocking_call_under_a_running_loop(model):
+    assert model.invoke("Hi").text
+    assert "".join(chunk.text for chunk in model.stream("Hi"))
+
+
+def test_eight_threads(grok, model):
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: model.invoke(f"Say {n}").text, range(24)))
+    assert len(answers) == 24
+    assert all(answers)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: asyncio.run(model.ainvoke(f"Say {n}")).text, range(24)))
+    assert all(answers)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="There is no fork on this system.")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_after_a_blocking_call(grok, model):
+    assert model.invoke("Hi").text
+    child = os.fork()
+    if child == 0:
+        try:
+            code = 0 if model.invoke("Hi from the child").text else 1
+        except BaseException:  # noqa: BLE001 - whatever it is, the parent must hear of it
+            code = 2
+        os._exit(code)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert model.invoke("Hi again").text
+
+
+def test_a_copy_answers(grok, make_model):
+    model = make_model(model="fast", timeout=7)
+    for other in (copy.copy(model), copy.deepcopy(model), model.model_copy(update={"timeout": 8})):
+        assert other.model == "fast"
+        assert other.invoke("Hi").text
+
+
+def test_a_pickle_answers_with_the_cookies_of_its_new_home(grok, make_model, monkeypatch):
+    other = pickle.loads(pickle.dumps(make_model(model="fast")))
+    assert (other.model, other.base_url) == ("fast", grok.base_url)
+    with pytest.raises(GrokWebAuthenticationError, match="GROKWEB_COOKIES"):
+        other.invoke("Hi")
+    monkeypatch.setenv("GROKWEB_COOKIES", grok.cookies)
+    assert other.invoke("Hi").text
+
+
+def test_configurable_fields_build_a_model_for_every_call(grok, make_model):
+    from langchain_core.runnables import ConfigurableField
+
+    model = make_model(timeout=7).configurable_fields(model=ConfigurableField(id="model"))
+    assert model.with_config(configurable={"model": "expert"}).invoke("Hi").response_metadata["model_name"] == "expert"
+    assert model.invoke("Hi").response_metadata["model_name"] == "grok-3"
+
+
+async def test_the_callers_own_client_is_used_and_left_open(grok, make_model):
+    async with httpx.AsyncClient(headers={"x-mine": "yes"}) as client:
+        model = make_model(http_client=client)
+        assert (await copy.deepcopy(model).ainvoke("Hi")).text
+        assert grok.requests[-1].headers["x-mine"] == "yes"
+        assert not client.is_closed
+        with pytest.raises(GrokWebInvalidRequestError, match="http_client"):
+            model.invoke("Hi")
+
+
+async def test_three_hundred_turns_at_once(grok, make_model):
+    model = make_model()
+    before = threading.active_count()
+    answers = await asyncio.gather(*(model.ainvoke(f"Say {n}") for n in range(300)))
+    assert all(answer.text for answer in answers)
+    assert len(grok.turns) == 300
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert threading.active_count() <= before + 1
+
+
+async def test_nothing_blocks_the_loop_first_call_included(grok):
+    code = """
+        import asyncio, sys
+        from blockbuster import blockbuster_ctx
+        from langchain_grokweb import ChatGrokWeb
+
+        async def main():
+            with blockbuster_ctx():
+                model = ChatGrokWeb(base_url=sys.argv[1], cookies=sys.argv[2])
+                assert (await model.ainvoke("Hi")).text
+                async for chunk in model.astream("Draw a fox"):
+                    chunk.content_blocks
+                await model.alist_modes()
+
+        asyncio.run(main())
+    """
+    await run_in_a_fresh_interpreter(code, grok)
+
+
+LIFE = """
+    import asyncio, gc, sys
+    from langchain_grokweb import ChatGrokWeb, GrokWebError
+
+    model = ChatGrokWeb(base_url=sys.argv[1], cookies=sys.argv[2])
+
+    async def part():
+        async for chunk in model.astream("Hi"):
+            break
+
+    async def kept(holder):
+        holder.append(model.astream("Hi"))
+        await anext(holder[0])
+
+    model.invoke("Hi")
+    asyncio.run(model.ainvoke("Hi"))
+    asyncio.run(part())
+    asyncio.run(kept([]))
+    next(iter(model.stream("Hi")))
+    left_open = model.stream("Hi")
+    next(left_open)
+    gc.collect()
+"""
+
+
+async def test_nothing_is_left_and_nothing_printed_at_the_end(grok):
+    assert await run_in_a_fresh_interpreter(LIFE, grok) == ""
+
+
+async def run_in_a_fresh_interpreter(code: str, grok) -> str:
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(code), grok.base_url, grok.cookies]
+    found = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, check=False)
+    assert found.returncode == 0, found.stderr
+    return found.stdout + found.stderr
+
+
+async def test_no_connection_is_left_when_a_loop_ends(grok, make_model):
+    def work() -> None:
+        asyncio.run(make_model().ainvoke("Hi"))
+        gc.collect()
+
+    await asyncio.to_thread(work)  # an unclosed socket would be a ResourceWarning, and so an error
+
+
+# --- settings
+
+
+@pytest.mark.parametrize("settings", [{"modle": "grok-3"}, {"cookie": "x"}, {"tools": []}])
+def test_a_field_that_does_not_exist_is_refused(settings):
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        ChatGrokWeb(**settings)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://grok.com", "ftp://grok.com", "grok.com", "https://user:pw@grok.com", "http://10.0.0.1"]
+)
+def test_an_address_that_would_show_cookies_is_refused(url):
+    with pytest.raises(ValidationError):
+        ChatGrokWeb(base_url=url)
+
+
+def test_names_and_aliases():
+    model = ChatGrokWeb(model_name="fast", api_key="sso=eyJh.b.c", stop_sequences=["x"], temperature=0.5, max_tokens=5)
+    assert (model.model, model.stop) == ("fast", ["x"])
+    assert model.cookies.get_secret_value() == "sso=eyJh.b.c"
+
+
+def test_cookies_as_a_mapping_and_ready_credentials(grok):
+    pairs = dict(pair.split("=", 1) for pair in grok.cookies.split("; "))
+    assert ChatGrokWeb(base_url=grok.base_url, cookies=pairs).invoke("Hi").text
+    credentials = GrokCredentials.parse(grok.cookies)
+    assert ChatGrokWeb(base_url=grok.base_url, credentials=credentials).invoke("Hi").text
+    with pytest.raises(ValidationError, match="credentials="):
+        ChatGrokWeb(cookies=credentials)
+
+
+def test_the_environment_serves_where_nothing_is_given(grok, monkeypatch):
+    monkeypatch.setenv("GROKWEB_COOKIES", grok.cookies)
+    monkeypatch.setenv("GROKWEB_BASE_URL", grok.base_url)
+    assert ChatGrokWeb().invoke("Hi").text
+
+
+def test_tokens_are_counted_without_a_download():
+    model = ChatGrokWeb()
+    with blockbuster_ctx():
+        assert 0 < model.get_num_tokens("Some words to count.") < 20
+        assert model.get_num_tokens_from_messages([("human", "Hi")]) > 0
+    with pytest.raises(NotImplementedError, match="no tokenizer"):
+        model.get_token_ids("Hi")
+    own = ChatGrokWeb(custom_get_token_ids=lambda text: [1] * len(text))
+    assert own.get_num_tokens("four") == 4
+
+
+def test_what_it_says_of_itself():
+    model = ChatGrokWeb(model="grok-3-thinking", cookies="sso=eyJh.b.c")
+    assert model._llm_type == "grokweb-chat"
+    assert model._get_ls_params()["ls_provider"] == "grokweb"
+    assert model._get_ls_params(model="fast")["ls_model_name"] == "fast"
+    assert model.profile["reasoning_output"] is True
+    assert model.profile["tool_calling"] is False
+    assert model._identifying_params["model"] == "grok-3-thinking"
+    assert model.lc_secrets["cookies"] == "GROKWEB_COOKIES"

@@ -1,0 +1,134 @@
+"""A cookie with a mark in it shows up in Cookie headers to the service, and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+import traceback
+from typing import Any
+
+import pytest
+from langchain_core.load import dumps
+from langchain_core.messages import HumanMessage
+from langchain_core.tracers.base import BaseTracer
+from langchain_core.tracers.schemas import Run
+
+from langchain_grokweb import ChatGrokWeb, GrokCredentials, GrokWebError
+
+MARK = "eyJtYXJrZXI.mArKeR.dGhlLW1hcms"
+
+
+class Runs(BaseTracer):
+    """Keeps what a tracer would send away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[Run] = []
+
+    def _persist_run(self, run: Run) -> None:
+        self.kept.append(run)
+
+
+@pytest.fixture
+def marked(grok):
+    """The emulator's account, with a mark in cookies that it does not look at."""
+    return f"{grok.cookies}; cf_clearance={MARK}; __cf_bm={MARK}2"
+
+
+def shown(value: Any) -> str:
+    return f"{value!r} {value} {getattr(value, '__dict__', '')}"
+
+
+def test_in_cookie_headers_to_the_service_and_nowhere_else(grok, marked, caplog):
+    caplog.set_level(logging.DEBUG)
+    model = ChatGrokWeb(base_url=grok.base_url, cookies=marked, max_retries=1)
+    runs = Runs()
+    places: list[str] = []
+    for fault in (None, "expired", "challenge", "anti_bot", "rate_limited", "server_error", "html"):
+        if fault:
+            grok.fault(fault, times=2)
+        for call in (model.invoke, lambda m, config: list(model.stream(m, config=config))):
+            try:
+                places.append(shown(call([HumanMessage("Hi")], config={"callbacks": [runs]})))
+            except GrokWebError as error:
+                places += [shown(error), "".join(traceback.format_exception(error))]
+                places.append(pickle.dumps(error).decode("latin-1"))
+    places += [shown(model), dumps(model), pickle.dumps(model).decode("latin-1"), str(model.model_dump_json())]
+    places += [str(model._identifying_params), str(model._get_ls_params()), shown(model.asdict())]
+    places += [run.model_dump_json() for run in runs.kept] + [run.error or "" for run in runs.kept]
+    places.append(caplog.text)
+    assert runs.kept
+    assert not [place[:200] for place in places if "mArKeR" in place]
+    assert all(MARK in request.headers["cookie"] for request in grok.requests)
+    for request in grok.requests:
+        rest = {name: value for name, value in request.headers.items() if name != "cookie"}
+        assert "mArKeR" not in f"{rest} {request.body} {request.path}"
+
+
+async def test_a_redirect_elsewhere_gets_no_cookie(grok, marked):
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(4096))
+        writer.close()
+
+    heard: list[bytes] = []
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        grok.fault("login_redirect", location=f"http://127.0.0.1:{port}/sign-in")
+        with pytest.raises(GrokWebError):
+            await ChatGrokWeb(base_url=grok.base_url, cookies=marked).ainvoke("Hi")
+    assert heard == []
+
+
+def test_a_body_that_echoes_the_cookies_is_cleaned(marked, echo_server):
+    with pytest.raises(GrokWebError) as raised:
+        ChatGrokWeb(base_url=echo_server, cookies=marked, max_retries=0).invoke("Hi")
+    assert "your cookies" in str(raised.value)
+    assert "mArKeR" not in shown(raised.value)
+
+
+@pytest.fixture
+def echo_server():
+    """A broken server that tells back what it was sent."""
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+
+    class Echo(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = f'{{"code": 13, "message": "your cookies {self.headers["cookie"]}"}}'.encode()
+            self.send_response(500)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Cookie": "sso=x"}, {"authorization": "Bearer x"}, {"x-a": "b\r\nCookie: c"}, {"x\n": "b"}]
+)
+def test_headers_that_would_smuggle_are_refused(grok, make_model, headers):
+    with pytest.raises(GrokWebError, match="headers="):
+        make_model(headers=headers).invoke("Hi")
+    assert grok.requests == []
+
+
+def test_a_renewed_cookie_goes_out_with_the_same_account_alone(grok, make_model):
+    model = make_model()
+    model.invoke("Hi")
+    model.invoke("Hi")
+    first, second = grok.requests[0].headers["cookie"], grok.requests[1].headers["cookie"]
+    assert "__cf_bm" in second
+    assert first != second
+    other = GrokCredentials.parse(grok.cookies.replace("x-userid=", "x-userid=0"))
+    ChatGrokWeb(base_url=grok.base_url, credentials=other).invoke("Hi")
+    assert second.split("__cf_bm=")[1] not in grok.requests[2].headers["cookie"]
