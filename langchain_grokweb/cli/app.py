@@ -43,8 +43,9 @@ def chat(
         str | None, typer.Argument(help="What to ask. Without it: standard input, or a dialogue.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="grok-3, grok-3-thinking, grok-2, auto, fast, expert, heavy, …")
-    ] = "grok-3",
+        str | None,
+        typer.Option(help="grok-3 (default), grok-3-thinking (the emulator's default), grok-2, auto, fast, expert, …"),
+    ] = None,
     emulator: Annotated[
         bool, typer.Option("--emulator", help="Ask an emulator of grok.com: no account needed.")
     ] = False,
@@ -60,6 +61,7 @@ def chat(
     A real account's cookies are taken from GROKWEB_COOKIES or --cookies-file.
     """
     history = History.of("emulator" if emulator else "grok.com")
+    model = model or ("grok-3-thinking" if emulator else "grok-3")
     settings: dict[str, Any] = {"model": model, "temporary": temporary, "search": search}
     if cookies_file is not None:
         settings["cookies"] = cookies_file.read_text(encoding="utf-8")
@@ -80,13 +82,12 @@ def chat(
 @app.command()
 def emulator(port: Annotated[int, typer.Option(help="Where to listen; 0 takes any free port.")] = 8765) -> None:
     """Run the emulator of grok.com on this machine until interrupted."""
-    grok = _emulator_class()(port=port)
-    with grok:
+    with _emulator_class()(port=port) as grok:
         typer.echo(f"An emulator of grok.com listens at {grok.base_url}. Use it with:")
         typer.echo(f"  export GROKWEB_BASE_URL={grok.base_url}")
         typer.echo(f"  export GROKWEB_COOKIES='{grok.cookies}'")
         typer.echo("Interrupt (Ctrl-C) to end it.")
-        grok.wait()
+        grok.serve_forever()
 
 
 def _questions(prompt: str | None) -> Any:
@@ -121,9 +122,7 @@ def _start_emulator(stack: ExitStack, history: History) -> dict[str, Any]:
 def _emulator_class() -> Any:
     try:
         from langchain_grokweb.testing import GrokEmulator  # noqa: PLC0415 - the extra may be missing
-    except ModuleNotFoundError as error:
-        if error.name not in {"starlette", "uvicorn"}:
-            raise
-        typer.echo('The emulator needs its extra: pip install "langchain-grokweb[emulator]"', err=True)
+    except ImportError as error:
+        typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     return GrokEmulator

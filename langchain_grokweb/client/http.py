@@ -74,8 +74,10 @@ class Http:
         Raises:
             GrokWebError: It could not be had, or is a refusal.
         """
-        leased = None if self.service.http_client else await self._lease()
-        client = leased.client if leased else self.service.http_client
+        client, leased = self.service.http_client, None
+        if client is None:
+            leased = await self._lease()
+            client = leased.client
         reply = Reply(leased)
         try:
             request = self._request(client, method, path, body, referer)

@@ -14,6 +14,7 @@ from langchain_core.messages.content import ContentBlock
 
 from langchain_grokweb.messages.output import PROVIDER
 
+
 def register() -> None:
     """Let LangChain find these for the messages of this provider."""
     register_translator(PROVIDER, translate, translate_chunk)
@@ -91,5 +92,3 @@ def _image_block(image: dict[str, Any]) -> dict[str, Any]:
 
 def _without(call: Any, key: str) -> dict[str, Any]:
     return {name: value for name, value in call.items() if name != key}
-
-

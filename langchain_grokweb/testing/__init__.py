@@ -1,0 +1,45 @@
+"""`GrokEmulator`, a small grok.com on loopback, and the records of what it saw.
+
+It stands alone and imports nothing of the client. The emulator needs the extra `emulator` (starlette and uvicorn) and
+is imported when it is first asked for, so that pytest can load the plugin next door without it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_grokweb.testing.conversations import Conversation, Node
+from langchain_grokweb.testing.script import Reply, Request, Turn, UploadedFile
+
+if TYPE_CHECKING:
+    from langchain_grokweb.testing.assistant import TurnContext
+    from langchain_grokweb.testing.emulator import GrokEmulator
+
+__all__ = [
+    "Conversation",
+    "GrokEmulator",
+    "Node",
+    "Reply",
+    "Request",
+    "Turn",
+    "TurnContext",
+    "UploadedFile",
+]
+
+_EXTRA = frozenset({"starlette", "uvicorn"})
+
+
+def __getattr__(name: str) -> Any:
+    if name == "TurnContext":
+        from langchain_grokweb.testing.assistant import TurnContext  # noqa: PLC0415 - see the module's docstring
+
+        return TurnContext
+    if name != "GrokEmulator":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from langchain_grokweb.testing.emulator import GrokEmulator  # noqa: PLC0415 - see the module's docstring
+    except ModuleNotFoundError as exc:
+        if (exc.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        raise ImportError(
+            'GrokEmulator needs starlette and uvicorn: pip install "langchain-grokweb[emulator]"'
+        ) from exc
+    return GrokEmulator

@@ -53,6 +53,8 @@ class AnswerReader:
 
     def text(self, piece: str) -> None:
         """A piece of the answer, as it came, tags and all."""
+        if self.finished:
+            return
         if "<" not in piece and not self._tags.held:
             self._give(piece)
             return
@@ -67,6 +69,8 @@ class AnswerReader:
         self._think(self._reasoning.feed(piece, tag, section))
 
     def _give(self, text: str) -> None:
+        if not text:
+            return
         self._given.append(text)
         self._position += len(text)
         self._join(ev.TextDelta(text))

@@ -10,7 +10,6 @@ else between objects is an error.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
 from typing import Any
 
 import orjson
@@ -23,6 +22,7 @@ _MAX_BETWEEN_BYTES = 1024
 _OUTSIDE_STRING = re.compile(rb'["{}]')
 _INSIDE_STRING = re.compile(rb'["\\]')
 _NO_OBJECT = re.compile(rb"\s*(?:data:\s*)?(?:\[DONE\]\s*)?|\s*(?::|event:|id:|retry:).*", re.DOTALL)
+_ONLY_DICTS = {dict}
 _QUOTE, _OPEN, _BACKSLASH = b'"{\\'
 
 
@@ -36,24 +36,25 @@ class JsonObjects:
         self._size = 0
         self._between = b""  # what stands on the line before an object that has not begun
 
-    def feed(self, data: bytes) -> Iterator[dict[str, Any]]:
-        """Take a piece of the stream, give every object that it completes.
+    def feed(self, data: bytes, found: list[dict[str, Any]]) -> None:
+        """Take a piece of the stream, append every object that it completes to `found`.
 
         Raises:
-            GrokWebProtocolError: The bytes are no JSON objects, or one is larger than `MAX_OBJECT_BYTES`.
+            GrokWebProtocolError: The bytes are no JSON objects, or one is larger than `MAX_OBJECT_BYTES`. What came
+                before is in `found`.
         """
         position = 0
         while position < len(data):
             if not self._object:
                 if not self._between:
-                    position = yield from _line_objects(data, position)
+                    position = _take_lines(data, position, found)
                     if position == len(data):
                         return
                 position = self._skip_between(data, position)
             if position < len(data):
                 position, whole = self._scan(data, position)
                 if whole is not None:
-                    yield self._parse(whole)
+                    found.append(self._parse(whole))
 
     def close(self) -> None:
         """The stream is over.
@@ -134,17 +135,22 @@ class _ObjectScanner:
         return None
 
 
-def _line_objects(data: bytes, position: int) -> Generator[dict[str, Any], None, int]:
-    """Give the objects of whole lines; return where the first thing stands that is not one."""
-    while (end := data.find(b"\n", position)) >= 0:
-        try:
-            found = orjson.loads(data[position:end])
-        except orjson.JSONDecodeError:
+def _take_lines(data: bytes, position: int, found: list[dict[str, Any]]) -> int:
+    """Append the objects of whole lines; return where the first thing stands that is not one."""
+    lines = (data[position:] if position else data).split(b"\n")
+    rest = lines.pop()
+    try:
+        objects = list(map(orjson.loads, lines))
+    except orjson.JSONDecodeError:
+        objects = [None]
+    if set(map(type, objects)) == _ONLY_DICTS:
+        found += objects
+        return len(data) - len(rest)
+    for line in lines:
+        if (entry := _read_object(line)) is None:
             break
-        if found.__class__ is not dict:
-            break
-        yield found
-        position = end + 1
+        found.append(entry)
+        position += len(line) + 1
     return position
 
 

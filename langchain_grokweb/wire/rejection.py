@@ -74,7 +74,9 @@ class _Problem:
     @property
     def quoted(self) -> str:
         text = _WELL_KNOWN.sub("", "".join(c if c.isprintable() else " " for c in self.message)).strip()
-        return f' It said: "{text[:_MAX_QUOTED_CHARS]}"' if text else ""
+        if not text:
+            return ""
+        return f' It said: "{text[:_MAX_QUOTED_CHARS]}"{"" if text.endswith((".", "!", "?")) else "."}'
 
 
 def from_reply(reply: Reply) -> GrokWebError:

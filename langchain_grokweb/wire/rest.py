@@ -155,35 +155,26 @@ class RestDecoder:
 
     def feed(self, data: bytes) -> list[ev.Event]:
         """Take a piece of the body, cut anywhere; give the events it completes."""
-        run, answer_id = self._run, self._answer_id
         if self._failed:
             return []
+        objects: list[dict[str, Any]] = []
+        failure: GrokWebError | None = None
         try:
-            for found in self._objects.feed(data):
-                result = found.get("result")
-                if result.__class__ is dict:
-                    frame = result.get("response", result)
-                    if (
-                        answer_id is not None
-                        and frame.__class__ is dict
-                        and frame.get("responseId") == answer_id
-                        and frame.get("isThinking") is False
-                        and (token := frame.get("token")).__class__ is str
-                        and len(frame) == (5 if frame.get("messageTag") == "final" else 4)
-                        and "isSoftStop" in frame
-                    ):
-                        run.append(token)
-                        continue
-                self._join_run()
-                self._object(found)
-                answer_id = self._answer_id
-                if self._failed:
-                    break
+            self._objects.feed(data, objects)
         except GrokWebProtocolError as error:
+            failure = error
+        run = self._run
+        for found in objects:
+            if (token := _plain_token(found, self._answer_id)) is not None:
+                run.append(token)
+                continue
             self._join_run()
-            self._fail(error)
-        if run:
-            self._join_run()
+            self._object(found)
+            if self._failed:
+                break
+        self._join_run()
+        if failure is not None:
+            self._fail(failure)
         return self._reader.take()
 
     def close(self) -> list[ev.Event]:
@@ -199,18 +190,19 @@ class RestDecoder:
             self._reader.add(ev.TurnFailed(error))
 
     def _join_run(self) -> None:
-        if self._run:
-            text = "".join(self._run)
-            self._run.clear()
-            self._text(text)
-
-    def _text(self, text: str) -> None:
-        if text and not self.finished:
-            self._reader.text(text)
+        if run := self._run:
+            self._reader.text("".join(run))
+            run.clear()
 
     # --- objects and frames
 
     def _object(self, found: _Frame) -> None:
+        try:
+            self._read(found)
+        except GrokWebProtocolError as error:
+            self._fail(error)
+
+    def _read(self, found: _Frame) -> None:
         if found.get("error"):
             self._fail(rejection.from_error(found))
             return
@@ -289,7 +281,7 @@ class RestDecoder:
                 section = (frame.get("messageStepId"), frame.get("rolloutId"))
                 self._reader.reasoning(value, tag=tag if isinstance(tag, str) else None, section=section)
         else:
-            self._text(value)
+            self._reader.text(value)
 
     def _tool_cards(self, token: str, card_id: str, twin: Any) -> None:
         for card in self._cards.feed(token, card_id):
@@ -408,6 +400,20 @@ class RestDecoder:
         "modelResponse": _model_response,
         "error": _stream_error,
     }
+
+
+def _plain_token(found: _Frame, answer_id: str | None) -> str | None:
+    """The token of a frame that holds plain answer text and nothing else: the short cut for nearly all frames."""
+    try:
+        result = found["result"]
+        frame = result.get("response", result)
+        if frame["responseId"] == answer_id and frame["isThinking"] is False and "isSoftStop" in frame:
+            token = frame["token"]
+            if len(frame) == (5 if frame.get("messageTag") == "final" else 4) and token.__class__ is str:
+                return token
+    except (KeyError, TypeError, AttributeError):
+        pass
+    return None
 
 
 def running_answer(nodes: Any, prompt_id: str) -> str | None:

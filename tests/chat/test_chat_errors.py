@@ -1,4 +1,4 @@
-"""Every refusal and every broken stream: the right error, by every path, and nothing asked twice that may have been taken."""
+"""Every refusal and every broken stream: the right error, by every path, and nothing is asked twice without need."""
 
 from __future__ import annotations
 

@@ -1,12 +1,9 @@
 """Emulators to ask, each with a browser."""
 
 import pytest
-from testing.asking import Browser
 
 from langchain_grokweb.testing import GrokEmulator
-from langchain_grokweb.testing.pytest_plugin import grok_emulator
-
-__all__ = ["grok_emulator"]
+from testing.asking import Browser
 
 
 @pytest.fixture

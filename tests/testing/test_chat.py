@@ -5,9 +5,9 @@ import json
 
 import httpx
 import pytest
-from testing.asking import CONVERSATIONS, sample
 
 from langchain_grokweb.testing import GrokEmulator
+from testing.asking import CONVERSATIONS, sample
 
 
 def error_of(response):
@@ -196,23 +196,22 @@ async def test_a_stopped_answer_ends_with_what_there_is(how):
 
 
 async def test_stopping_what_is_over_is_not_found():
-    async with GrokEmulator() as grok:
-        async with signed_in(grok) as client:
-            await client.post(f"{CONVERSATIONS}/new", json={"message": "x", "modeId": "auto"})
-            (turn,) = grok.turns
-            response = await client.delete(f"{CONVERSATIONS}/inflight-response/{turn.response_id}")
-            assert error_of(response) == (404, 5, False)
-            assert grok.stops == []
-            with pytest.raises(TimeoutError, match="no response was stopped"):
-                await grok.await_stop(timeout=0.01)
+    async with GrokEmulator() as grok, signed_in(grok) as client:
+        await client.post(f"{CONVERSATIONS}/new", json={"message": "x", "modeId": "auto"})
+        (turn,) = grok.turns
+        response = await client.delete(f"{CONVERSATIONS}/inflight-response/{turn.response_id}")
+        assert error_of(response) == (404, 5, False)
+        assert grok.stops == []
+        with pytest.raises(TimeoutError, match="no response was stopped"):
+            await grok.await_stop(timeout=0.01)
 
 
 async def test_a_lost_socket_does_not_stop_the_answer():
     async with GrokEmulator(pace=0.002) as grok:
         grok.reply("word " * 30)
-        async with signed_in(grok) as client:
-            async with client.stream("POST", f"{CONVERSATIONS}/new", json={"message": "x"}) as response:
-                await anext(response.aiter_lines())
+        stream = {"method": "POST", "url": f"{CONVERSATIONS}/new", "json": {"message": "x"}}
+        async with signed_in(grok) as client, client.stream(**stream) as response:
+            await anext(response.aiter_lines())
         (turn,) = await asyncio.to_thread(grok.wait_for_turns, 1, status="finished")
         assert turn.text == "word " * 30
         assert grok.stops == []

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from testing.asking import CONVERSATIONS, sample
 
 SEARCH = {
@@ -51,7 +52,7 @@ def test_a_stream_of_2025_has_the_frames_of_the_sample(grok, browser):
 
 def test_a_thinking_stream_of_2025_has_the_frames_of_the_sample(grok, browser):
     reasoning = "Alright, the user wants it."
-    grok.reply("17 × 23 = **391**", reasoning=reasoning)
+    grok.reply("17 \u00d7 23 = **391**", reasoning=reasoning)
     answer = browser.new("What is 17 * 23?", modelName="grok-3", isReasoning=True)
     wanted = sample("thinking_2025-03.ndjson")
     assert kinds(answer.lines) == kinds(wanted)
@@ -73,6 +74,21 @@ def test_a_follow_up_is_flat_and_names_its_parent(grok, browser):
     assert shape(lines[0]) == shape(wanted[0])
     assert shape(lines[-1]) == shape(wanted[-1])
     assert lines[0]["result"]["userResponse"]["parentResponseId"] == first.response_id
+
+
+def test_a_follow_up_of_2026_is_flat_too(grok, browser):
+    first = browser.new()
+    body = {"message": "x", "modeId": "auto", "parentResponseId": first.response_id}
+    raw = browser.http.post(f"{CONVERSATIONS}/{first.conversation_id}/responses", json=body).text
+    results = [json.loads(line)["result"] for line in raw.splitlines()]
+    assert not any("response" in result for result in results)
+    assert kinds([{"result": result} for result in results])[:4] == ["userResponse", "uiLayout", "llmInfo", "token"]
+
+
+def test_a_plan_that_cannot_be_composed_is_told_in_the_stream(grok, browser):
+    grok.reply("x", search=[{"results": []}])
+    assert browser.new().lines[-1]["error"]["message"] == "Emulator: KeyError('query')"
+    assert browser.new().text
 
 
 def test_a_stream_of_2026_has_the_frames_of_the_sample(grok, browser):

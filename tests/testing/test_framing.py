@@ -1,9 +1,11 @@
 """Bytes: Go's escapes, line ends, and pieces that end inside characters and tags."""
 
 import json
+import socket
 
 import httpx
 import pytest
+
 from testing.asking import CONVERSATIONS
 
 
@@ -17,8 +19,6 @@ def writes(browser, **body):
 
 
 def _raw_chunks(host, port, payload, cookie, host_header):
-    import socket
-
     with socket.create_connection((host, port), timeout=5) as sock, sock.makefile("rb") as stream:
         head = f"POST {CONVERSATIONS}/new HTTP/1.1\r\nHost: {host_header}\r\nCookie: {cookie}\r\n"
         sock.sendall(f"{head}Content-Length: {len(payload)}\r\n\r\n{payload}".encode())

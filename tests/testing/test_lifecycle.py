@@ -12,10 +12,10 @@ import time
 
 import httpx
 import pytest
-from testing.asking import CONVERSATIONS
 
 from langchain_grokweb import testing
 from langchain_grokweb.testing import GrokEmulator
+from testing.asking import CONVERSATIONS
 
 NEW = f"{CONVERSATIONS}/new"
 
@@ -105,6 +105,15 @@ def test_a_client_that_leaves_in_the_middle_leaves_no_trace(caplog):
     assert caplog.records == []
 
 
+def test_a_blocking_assistant_leaves_no_thread_behind():
+    before = set(threading.enumerate())
+    with GrokEmulator(assistant=lambda turn: turn.prompt) as grok:
+        httpx.post(grok.base_url + NEW, json={"message": "x"}, headers={"cookie": grok.cookies})
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive()
+
+
 def test_the_port_can_be_chosen_and_a_taken_one_is_refused():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -156,13 +165,12 @@ print("stopped", [t.name for t in threading.enumerate()])
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_serving_forever_ends_with_a_signal(how):
+def test_serving_forever_ends_with_a_signal():
     with subprocess.Popen([sys.executable, "-W", "error", "-c", FOREVER], stdout=subprocess.PIPE, text=True) as process:
         try:
             url = process.stdout.readline().strip()
             assert httpx.get(f"{url}/sign-in").status_code == 200
-            os.kill(process.pid, how)
+            os.kill(process.pid, signal.SIGTERM)
             assert process.stdout.readline().strip() == "stopped ['MainThread']"
             assert process.wait(5) == 0
         finally:

@@ -4,6 +4,7 @@ import base64
 
 import httpx
 import pytest
+
 from testing.asking import CONVERSATIONS, sample
 
 

@@ -360,9 +360,9 @@ JSON = st.recursive(
 )
 MEMBERS = st.sampled_from(
     """token isThinking isSoftStop responseId messageTag messageStepId toolUsageCardId toolUsageCard cardAttachment
-    cardAttachments webSearchResults xSearchResults codeExecutionResult citedWebSearchResults queryAction imageDimensions
-    streamingImageGenerationResponse finalMetadata followUpSuggestions modelResponse userResponse conversation title error
-    generatedTitle sideBySideIndex response result""".split()
+    cardAttachments webSearchResults xSearchResults codeExecutionResult citedWebSearchResults queryAction title error
+    imageDimensions streamingImageGenerationResponse finalMetadata followUpSuggestions modelResponse userResponse
+    conversation generatedTitle sideBySideIndex response result""".split()
 )
 
 
@@ -379,7 +379,7 @@ def test_members_of_any_type_never_crash_the_reader(frames: list[dict[str, Any]]
     )
 )
 def test_a_definitive_answer_of_any_type_never_crashes_the_reader(response: dict[str, Any]):
-    events(token("A"), nested(modelResponse=response), card(**{"id": "x", "image_chunk": response}))
+    events(token("A"), nested(modelResponse=response), card(id="x", image_chunk=response))
 
 
 def test_which_answer_runs_for_a_prompt():

@@ -1,0 +1,306 @@
+"""`GrokEmulator`: a small grok.com on loopback.
+
+One object with two handles: what shall happen (`reply`, `fault`), and what the service saw (`turns`,
+`requests`, `stops`, `conversations`). It serves real HTTP from a thread of its own, so that any client in any
+event loop, or in none, can be tested against it. It is written from what is known of the protocol and shares
+no code with the client of this package.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType, TracebackType
+from typing import Any, Literal, Self
+
+import anyio.to_thread
+
+from langchain_grokweb.testing.account import TIERS, Account, Quota, Tier
+from langchain_grokweb.testing.conversations import Conversation
+from langchain_grokweb.testing.faults import FAULTS, fault_named
+from langchain_grokweb.testing.front import application
+from langchain_grokweb.testing.responses import Era
+from langchain_grokweb.testing.script import Reasoning, Reply, Request, Turn, TurnStatus, UploadedFile
+from langchain_grokweb.testing.server import Server
+from langchain_grokweb.testing.service import Service, Settings
+
+
+class GrokEmulator:
+    """A real HTTP server that behaves like grok.com's web service.
+
+    Use it with `with` or `async with`; while it runs, `base_url` and `cookies` are all that a client needs.
+
+    Args:
+        port: The port, 0 for a free one.
+        host: The address to listen on.
+        chunk_size: Bytes in one write of a stream, for the first four kilobytes; later writes are larger, of
+            prime sizes. 0 or None for one write each frame.
+        era: "2025" or "2026" for one profile of frames whatever is asked; None to go by the payload
+            (rest.md 3.1).
+        pace: Seconds between two tokens.
+        assistant: Who answers when no reply is planned: None for the built-in assistant, a function
+            `(TurnContext) -> Reply | str`, or a LangChain chat model.
+        tier: "basic", "super" or "heavy": which modes the account may use.
+        reconnect: What `reconnect-response-v2` gives: "replay" the answer from its beginning, "continue" only
+            what was not delivered yet (rest.md 2.2).
+
+    Raises:
+        ValueError: an argument out of its range.
+        OSError: the port is taken.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        chunk_size: int | None = 7,
+        era: Era | None = None,
+        pace: float = 0.0,
+        assistant: Any = None,
+        tier: Tier = "heavy",
+        reconnect: Literal["replay", "continue"] = "replay",
+    ) -> None:
+        for name, value, allowed in (
+            ("era", era, ("2025", "2026", None)),
+            ("tier", tier, TIERS),
+            ("reconnect", reconnect, ("replay", "continue")),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name}={value!r}; it can be one of {allowed}")
+        self._address = (host, port)
+        settings = Settings(chunk_size, era, pace, assistant, tier, reconnect)
+        self._service = Service(settings, Account(tier))
+        self._server: Server | None = None
+
+    # -- running
+
+    def start(self) -> Self:
+        """Listen, and return once connections are accepted."""
+        if self._server is not None:
+            raise RuntimeError("The emulator runs already")
+        server = Server(application(self._service), *self._address, self._cancel_all)
+        self._service.transport_of = server.transport_of
+        self._server = server
+        server.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop at once: running streams are cut, sockets closed, the thread has ended."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def serve_forever(self) -> None:
+        """Run until the process is interrupted (SIGINT or SIGTERM); for the main thread."""
+        over = threading.Event()
+
+        def end(_signal: int, _frame: FrameType | None) -> None:
+            over.set()
+
+        kept = {one: signal.signal(one, end) for one in (signal.SIGINT, signal.SIGTERM)}
+        was_running = self._server is not None
+        try:
+            if not was_running:
+                self.start()
+            over.wait()
+        finally:
+            self.stop()
+            for one, handler in kept.items():
+                signal.signal(one, handler)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        return await anyio.to_thread.run_sync(self.start)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self.stop)
+
+    def _cancel_all(self) -> None:
+        for generation in self._service.generations.values():
+            generation.cancel()
+
+    # -- what a client needs
+
+    @property
+    def base_url(self) -> str:
+        """`http://HOST:PORT`, while it runs."""
+        if self._server is None:
+            raise RuntimeError("The emulator does not run; use it with `with` or `async with`")
+        host = self._address[0]
+        return f"http://[{host}]:{self._server.port}" if ":" in host else f"http://{host}:{self._server.port}"
+
+    @property
+    def cookies(self) -> str:
+        """The value of a `Cookie` header that is signed in: `sso=...; sso-rw=...; x-userid=...`."""
+        return "; ".join(f"{name}={value}" for name, value in self._service.account.cookies.items())
+
+    @property
+    def user_id(self) -> str:
+        """The account's id."""
+        return self._service.account.user_id
+
+    # -- what shall happen
+
+    def reply(
+        self,
+        text: str = "",
+        *,
+        reasoning: Reasoning | None = None,
+        citations: Sequence[Mapping[str, str]] = (),
+        images: Sequence[str | Mapping[str, Any]] = (),
+        search: Sequence[Mapping[str, Any]] = (),
+        tool_calls: Sequence[Mapping[str, Any]] = (),
+        title: str | Literal[False] | None = None,
+        error: str | None = None,
+        fault: str | None = None,
+        chunk_size: int | None = None,
+    ) -> None:
+        """Plan the next answer, first come first served; the arguments are those of `Reply`.
+
+        Raises:
+            ValueError: an unknown error or fault, or a citation behind words that the text does not contain.
+        """
+        self._service.script.plan(
+            Reply(
+                text,
+                reasoning,
+                citations,
+                images,
+                search,
+                tool_calls,
+                title,
+                error,
+                fault,
+                chunk_size,
+            )
+        )
+
+    def fault(self, name: str, times: int = 1, *, path: str | None = None, **options: Any) -> None:
+        """Let a fault strike the next requests that it fits; `faults()` lists the names.
+
+        Args:
+            name: The fault.
+            times: How many requests it strikes.
+            path: The beginning of a path, or a pattern with `*`; without it, the two POSTs that ask a question.
+            options: The fault's own, e.g. `status=503`, `retry_after=2`, `after=3`, `seconds=0.5`, `in_stream=True`.
+
+        Raises:
+            ValueError: an unknown fault or option, or less than one time.
+        """
+        if times < 1:
+            raise ValueError(f"times={times}: a fault strikes at least once")
+        self._service.script.plan_fault(fault_named(name, path, options), times)
+
+    @staticmethod
+    def faults() -> dict[str, str]:
+        """All faults, each with what it does and its options' defaults."""
+        return {name: _described(kind.description, kind.options) for name, kind in sorted(FAULTS.items())}
+
+    def set_quota(self, mode: str, remaining: int, *, total: int = 50, wait_seconds: int = 2429) -> None:
+        """Leave so many queries of a mode or model; once they are used up, questions are refused with 429."""
+        self._service.account.quotas[mode] = Quota(total, remaining, wait_seconds, is_set=True)
+
+    def reset(self) -> None:
+        """Forget plans, turns, requests, stops, faults, quotas, files and conversations; the session stays valid."""
+        if self._server is None:
+            self._service.forget()
+        else:
+            self._server.call(self._service.forget)
+
+    def dump(self) -> dict[str, Any]:
+        """The account's id and its conversations as plain JSON, for an emulator that goes on another time."""
+        return {"user_id": self.user_id, "conversations": self._service.conversations.dump()}
+
+    def load(self, dumped: Mapping[str, Any] | None) -> None:
+        """Go on from what `dump` gave; for an emulator that nobody has asked yet."""
+        if dumped:
+            self._service.account.user_id = dumped["user_id"]
+            self._service.conversations.load(dumped["conversations"])
+
+    # -- what the service saw
+
+    @property
+    def turns(self) -> list[Turn]:
+        """The questions that were taken on, oldest first. A turn's `status` and `text` change as it goes on."""
+        return list(self._service.turns)
+
+    @property
+    def requests(self) -> list[Request]:
+        """All HTTP requests, refused ones too, oldest first."""
+        return list(self._service.requests)
+
+    @property
+    def stops(self) -> list[str]:
+        """The ids of the responses that a client stopped through the stop endpoints while they were being written."""
+        return list(self._service.stops)
+
+    @property
+    def conversations(self) -> dict[str, Conversation]:
+        """The conversation trees, by id."""
+        return dict(self._service.conversations.by_id)
+
+    @property
+    def uploads(self) -> dict[str, UploadedFile]:
+        """The files that were uploaded, by id."""
+        return dict(self._service.uploads)
+
+    # -- waiting for it
+
+    def wait_for_stop(self, timeout: float = 5) -> str:
+        """Wait until a response has been stopped; the id of the newest that was.
+
+        Raises:
+            TimeoutError: none was, within so many seconds.
+        """
+        self._wait(lambda: bool(self._service.stops), timeout, "no response was stopped")
+        return self._service.stops[-1]
+
+    async def await_stop(self, timeout: float = 5) -> str:  # noqa: ASYNC109 - the same signature as its blocking twin
+        """`wait_for_stop`, from an event loop."""
+        return await anyio.to_thread.run_sync(self.wait_for_stop, timeout)
+
+    def wait_for_requests(self, count: int, timeout: float = 5, *, path: str = "") -> list[Request]:
+        """Wait until so many requests have come whose paths begin with `path`; all of those.
+
+        Raises:
+            TimeoutError: fewer came, within so many seconds.
+        """
+
+        def found() -> list[Request]:
+            return [one for one in self._service.requests if one.path.startswith(path)]
+
+        self._wait(lambda: len(found()) >= count, timeout, f"fewer than {count} requests came")
+        return found()
+
+    def wait_for_turns(self, count: int = 1, timeout: float = 5, *, status: TurnStatus | None = None) -> list[Turn]:
+        """Wait until so many turns have been taken on, or have reached a status; all of those.
+
+        Raises:
+            TimeoutError: fewer did, within so many seconds.
+        """
+
+        def found() -> list[Turn]:
+            return [one for one in self._service.turns if status in (None, one.status)]
+
+        self._wait(lambda: len(found()) >= count, timeout, f"fewer than {count} turns were {status or 'begun'}")
+        return found()
+
+    def _wait(self, is_so: Callable[[], bool], timeout: float, otherwise: str) -> None:
+        with self._service.watch:
+            if not self._service.watch.wait_for(is_so, timeout):
+                raise TimeoutError(f"Within {timeout} s {otherwise}; {len(self._service.requests)} requests came")
+
+
+def _described(description: str, options: Mapping[str, Any]) -> str:
+    defaults = ", ".join(f"{name}={value!r}" for name, value in options.items())
+    return f"{description} ({defaults})" if defaults else description

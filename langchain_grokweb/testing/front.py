@@ -1,0 +1,169 @@
+"""The edge in front of the routes: records each request, lets faults strike, checks the session, dresses up replies.
+
+The order is the real one: Cloudflare before the session, the session before the endpoint. A request is read whole
+before anything else, so that `GrokEmulator.requests` shows also those that were refused.
+"""
+
+import asyncio
+import json
+import re
+import secrets
+from email.utils import formatdate
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from langchain_grokweb.testing import files, history, rest, site
+from langchain_grokweb.testing.faults import Fault
+from langchain_grokweb.testing.refusals import bad_credentials, refusal
+from langchain_grokweb.testing.refused import INTERNAL, NOT_FOUND, Refused
+from langchain_grokweb.testing.replies import error_reply, refused_reply
+from langchain_grokweb.testing.script import Request
+from langchain_grokweb.testing.server import reset
+from langchain_grokweb.testing.service import Service
+
+_CHAT = re.compile(r"/rest/app-chat/conversations/(?:new|[^/]+/responses)")
+_RECONNECT = re.compile(r"/rest/app-chat/conversations/reconnect-response-v2/[^/]+")
+_STAGES_OF_CHAT = frozenset({"content", "framing", "delivery"})
+_STAGES_OF_RECONNECT = frozenset({"framing", "delivery"})
+
+
+def application(service: Service) -> ASGIApp:
+    """The emulator as an ASGI application."""
+    routes = [*rest.ROUTES, *history.ROUTES, *files.ROUTES, *site.ROUTES]
+    app = Starlette(routes=routes, exception_handlers={Refused: refused_reply, HTTPException: _unknown})
+    app.state.service = service
+    app.router.redirect_slashes = False
+    return Front(app, service)
+
+
+async def _unknown(_request: HttpRequest, _exc: Exception) -> Response:
+    return error_reply(404, NOT_FOUND, "Not Found", nested=False)
+
+
+class Front:
+    """The ASGI application around the routes."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; a shutdown may end it at any point, without a word."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            await self._serve(scope, receive, send)
+        except asyncio.CancelledError:
+            return
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _read(receive)
+        record = self._record(scope, body)
+        is_chat = record.method == "POST" and _CHAT.fullmatch(record.path) is not None
+        fault = self._service.script.next_fault(record.path, is_chat=is_chat)
+        scope["grok.record"], scope["grok.fault"] = record, fault
+        reply = await self._instead(scope, receive, fault, is_chat=is_chat)
+        await (reply or self._app)(scope, _replayed(body, receive), self._dressed(scope, send))
+
+    def _record(self, scope: Scope, body: bytes) -> Request:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        query = scope["query_string"].decode("latin-1")
+        record = Request(scope["method"], scope["path"], query, headers, _parsed(body))
+        with self._service.watch:
+            self._service.requests.append(record)
+            self._service.watch.notify_all()
+        return record
+
+    async def _instead(self, scope: Scope, receive: Receive, fault: Fault | None, *, is_chat: bool) -> Response | None:
+        """What is answered instead of the endpoint; None where the endpoint may answer."""
+        path = scope["path"]
+        is_reconnect = _RECONNECT.fullmatch(path) is not None
+        if fault is not None and fault.stage == "opening":
+            await asyncio.sleep(fault.options["seconds"])
+        elif fault is not None and fault.stage == "refusal":
+            return refusal(fault, nested=is_chat or is_reconnect)
+        elif fault is not None and fault.stage not in _stages(is_chat=is_chat, is_reconnect=is_reconnect):
+            return await self._misplaced(scope, receive, fault)
+        if not path.startswith("/users/") and path not in site.OPEN_PATHS and not self._is_signed_in(scope):
+            return bad_credentials()
+        return None
+
+    async def _misplaced(self, scope: Scope, receive: Receive, fault: Fault) -> Response:
+        """A stream's fault at an endpoint without stream: reset and silence make sense, the others are a mistake."""
+        if fault.name == "reset":
+            reset(self._service.transport_of(scope["client"]))
+        elif fault.name != "silence":
+            return error_reply(500, INTERNAL, f"Emulator: {fault.name} cannot strike {scope['path']}", nested=False)
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        return Response()
+
+    def _is_signed_in(self, scope: Scope) -> bool:
+        cookies = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
+        return self._service.account.knows("; ".join(cookies))
+
+    def _dressed(self, scope: Scope, send: Send) -> Send:
+        """Cloudflare's headers on every reply, with a cookie that changes each time (rest.md 1.1 and 1.3).
+
+        Where the client has gone, uvicorn is given the chance to notice; else asyncio would complain of the writes.
+        """
+        transport = self._service.transport_of(scope["client"])
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_edge_headers()]
+            if transport is not None and transport.is_closing():
+                await asyncio.sleep(0)
+            await send(message)
+
+        return dressed
+
+
+def _stages(*, is_chat: bool, is_reconnect: bool) -> frozenset[str]:
+    if is_chat:
+        return _STAGES_OF_CHAT
+    return _STAGES_OF_RECONNECT if is_reconnect else frozenset()
+
+
+def _edge_headers() -> list[tuple[bytes, bytes]]:
+    cookie = f"__cf_bm={secrets.token_urlsafe(12)}; path=/; HttpOnly; SameSite=Lax"
+    return [
+        (b"date", formatdate(usegmt=True).encode()),
+        (b"server", b"cloudflare"),
+        (b"cf-ray", secrets.token_hex(8).encode() + b"-EMU"),
+        (b"set-cookie", cookie.encode()),
+    ]
+
+
+async def _read(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """The request again for the endpoint, then what comes after it: the client going away."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replayed
+
+
+def _parsed(body: bytes) -> Any:
+    if not body:
+        return None
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body

@@ -1,0 +1,148 @@
+"""uvicorn in a thread, with an event loop of its own.
+
+The socket is bound by the caller's thread, so that the port is known before anything runs, and connections
+that come early wait in its backlog. Stopping does not wait for anybody: connections are aborted, tasks
+cancelled, and the thread is joined. uvicorn's own `serve` would wait for idle connections, install signal
+handlers and log, so its parts are put together here.
+"""
+
+import asyncio
+import socket
+import struct
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+_PATIENCE_SECONDS = 10.0
+_BACKLOG = 1024
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+def reset(transport: asyncio.Transport | None) -> None:
+    """Break a connection off so that the client is told of a reset, not of an end. What is under way may be lost."""
+    if transport is not None:
+        own: socket.socket = transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        transport.abort()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A listening socket that says it is TCP: asyncio switches Nagle's algorithm off on those alone."""
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    listener = socket.socket(family, kind, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+class Server:
+    """Serves an application on a socket from `start` to `stop`; can be started once.
+
+    `before_close` runs in the server's loop when it stops.
+    """
+
+    def __init__(self, app: ASGIApp, host: str, port: int, before_close: Callable[[], None]) -> None:
+        self._config = uvicorn.Config(
+            app,
+            http="h11",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=3600,
+            backlog=_BACKLOG,
+        )
+        self._server = uvicorn.Server(self._config)
+        self._before_close = before_close
+        self._socket = _listening(host, port)
+        self._thread = threading.Thread(target=self._run, name="grok-emulator", daemon=True)
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._failure: BaseException | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self._socket.getsockname()[1])
+
+    def start(self) -> None:
+        """Start the thread, and wait until connections are accepted.
+
+        Raises:
+            RuntimeError: it did not start.
+        """
+        self._thread.start()
+        if not self._ready.wait(_PATIENCE_SECONDS) or self._failure is not None:
+            raise RuntimeError("The emulator did not start") from self._failure
+
+    def stop(self) -> None:
+        """Stop at once, and wait for the thread."""
+        if self._loop is not None and self._stopping is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(_PATIENCE_SECONDS)
+
+    def call(self, work: Callable[[], None]) -> None:
+        """Run a function in the server's loop, and wait for it."""
+
+        async def run() -> None:
+            work()
+
+        self._await(run())
+
+    def transport_of(self, client: Any) -> asyncio.Transport | None:
+        """The transport that this client is connected by; from within the loop only."""
+        for connection in self._server.server_state.connections:
+            if getattr(connection, "client", None) == tuple(client):
+                return connection.transport
+        return None
+
+    def _await(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        if self._loop is None:
+            raise RuntimeError("The emulator does not run")
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_PATIENCE_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                runner.run(self._serve())
+        except BaseException as exc:  # noqa: BLE001 - told to the thread that waits for the start
+            self._failure = exc
+        finally:
+            self._socket.close()
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        self._config.load()
+        self._server.lifespan = self._config.lifespan_class(self._config)
+        await self._server.startup(sockets=[self._socket])
+        self._ready.set()
+        try:
+            await self._stopping.wait()
+        finally:
+            await self._close()
+
+    async def _close(self) -> None:
+        state = self._server.server_state
+        for listener in self._server.servers:
+            listener.close()
+        self._before_close()
+        for connection in list(state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
+        tasks = list(state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for listener in self._server.servers:
+            await listener.wait_closed()
