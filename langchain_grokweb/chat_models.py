@@ -25,7 +25,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator, model_valida
 
 from langchain_grokweb._version import __version__
 from langchain_grokweb.client import AvailableMode, GrokWebClient, OpenTurn, Service, portal
-from langchain_grokweb.client.service import GROK_ASSETS_URL, GROK_URL, ExtraHeaders, check_url
+from langchain_grokweb.client.service import GROK_ASSETS_URL, GROK_URL, ExtraHeaders, Transport, check_url
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import (
     GrokWebConversationNotFoundError,
@@ -84,6 +84,10 @@ class ChatGrokWeb(BaseChatModel):
 
     assets_url: str | None = None
     """The address of pictures; grok.com's, or `base_url` where that is another."""
+
+    transport: Transport = Field(default_factory=from_env("GROKWEB_TRANSPORT", default="auto"), validate_default=True)
+    """Which wire to take: `rest`, the conversations endpoint; `gateway`, the site's realtime gateway; `auto`, the
+    first, and the second where the first is refused by its anti-bot rule. Defaults to `GROKWEB_TRANSPORT`."""
 
     conversation: Literal["auto", "stateless", "strict"] = "auto"
     """`auto` continues, branches or replays by what the messages say; `stateless` always asks in a fresh temporary
@@ -292,6 +296,7 @@ class ChatGrokWeb(BaseChatModel):
             timeout=self.timeout,
             stream_event_timeout=self.stream_event_timeout,
             max_retries=self.max_retries,
+            transport=self.transport,
             proxy=self.proxy,
             headers=self.headers,
             http_client=self.http_client,
@@ -322,7 +327,17 @@ class ChatGrokWeb(BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        names = ("model", "base_url", "conversation", "temporary", "search", "image_generation", "deep_search", "stop")
+        names = (
+            "model",
+            "base_url",
+            "transport",
+            "conversation",
+            "temporary",
+            "search",
+            "image_generation",
+            "deep_search",
+            "stop",
+        )
         return {name: getattr(self, name) for name in names}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:

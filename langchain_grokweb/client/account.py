@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_grokweb.client.http import Http
-from langchain_grokweb.errors import GrokWebProtocolError
+from langchain_grokweb.client.http import Http, set_cookie
+from langchain_grokweb.errors import GrokWebAuthenticationError, GrokWebError, GrokWebProtocolError
+from langchain_grokweb.wire import rejection
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,56 @@ async def list_modes(http: Http) -> list[AvailableMode]:
     if not isinstance(entries, list):
         raise GrokWebProtocolError(where="/rest/modes: modes", expected="list", got=type(entries).__name__)
     return [_mode(entry) for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+
+
+# An account's id does not change; it is asked for once in the life of the process.
+_user_ids: dict[tuple[str, str], str] = {}
+
+
+async def user_id(http: Http) -> str:
+    """The account's id, which the gateway's address holds: from the cookie, the front page or the session.
+
+    Source: gateway.md 1.2.
+
+    Raises:
+        GrokWebAuthenticationError: The site does not know this session.
+    """
+    if http.credentials.user_id:
+        return http.credentials.user_id
+    key = (http.service.base_url, http.credentials.account)
+    if key not in _user_ids:
+        _user_ids[key] = await _from_front_page(http) or await _from_session(http)
+    return _user_ids[key]
+
+
+async def _from_front_page(http: Http) -> str | None:
+    try:
+        reply = await http.open("GET", "/", page=True)
+    except GrokWebAuthenticationError:
+        raise
+    except GrokWebError:
+        return None  # a page for browsers may be refused where the session is not
+    try:
+        return set_cookie(reply.response, "x-userid")
+    finally:
+        await reply.aclose()
+
+
+async def _from_session(http: Http) -> str:
+    found = await http.fetch_json("GET", "/api/auth/session")
+    found = found if isinstance(found, dict) else {}
+    if found.get("status") == "blocked":
+        raise rejection.from_error({"message": "User is blocked"})
+    for holder, names in (("session", ("userId",)), ("user", ("id", "userId", "sub"))):
+        inner = found.get(holder)
+        for name in names:
+            if (
+                isinstance(inner, dict)
+                and isinstance(inner.get(name), str)
+                and found.get("status") != "unauthenticated"
+            ):
+                return str(inner[name])
+    raise rejection.from_error({"message": "unauthenticated"}, login_url=http.service.login_url)
 
 
 def _mode(entry: dict[str, Any]) -> AvailableMode:

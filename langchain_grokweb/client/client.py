@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from langchain_grokweb.client.account import AvailableMode, list_modes
+from langchain_grokweb.client.gateway import GatewayTurn
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.rest import RestTurn
 from langchain_grokweb.client.service import Service
 from langchain_grokweb.credentials import GrokCredentials
-from langchain_grokweb.errors import GrokWebError, GrokWebRateLimitError, GrokWebServerError
+from langchain_grokweb.errors import GrokWebError, GrokWebPermissionError, GrokWebRateLimitError, GrokWebServerError
 from langchain_grokweb.wire.events import Event
 from langchain_grokweb.wire.turn import Turn
 
@@ -23,6 +25,10 @@ LONGEST_WAIT_SECONDS = 60.0
 _FIRST_BACKOFF_SECONDS = 0.5
 _ORIGIN_NOT_REACHED = {521, 522, 523}  # Cloudflare's own: the request went no further than to it
 _LONGEST_BACKOFF_SECONDS = 8.0
+
+
+# Which accounts of which hosts the conversations endpoint turned away, as long as the process lives.
+_over_gateway: set[tuple[str, str]] = set()
 
 
 class OpenTurn(Protocol):
@@ -54,6 +60,22 @@ class GrokWebClient:
         Raises:
             GrokWebError: The turn was refused, or could not be opened.
         """
+        if self._service.transport == "rest":
+            return await self._open(RestTurn.open, turn)
+        account = (self._service.base_url, self._http.credentials.account)
+        if self._service.transport == "auto" and account not in _over_gateway:
+            try:
+                return await self._open(RestTurn.open, turn)
+            except GrokWebPermissionError as error:
+                if error.reason != "anti_bot":
+                    raise
+                logger.info(
+                    "The conversations endpoint's anti-bot rule refused: this account goes over the gateway now."
+                )
+            _over_gateway.add(account)
+        return await self._open(GatewayTurn.open, turn)
+
+    async def _open(self, wire: Callable[[Http, Turn], Awaitable[OpenTurn]], turn: Turn) -> OpenTurn:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._service.max_retries + 1),
             retry=retry_if_exception(may_try_again),
@@ -61,7 +83,7 @@ class GrokWebClient:
             before_sleep=_log_retry,
             reraise=True,
         )
-        return await retrying(RestTurn.open, self._http, turn)
+        return await retrying(wire, self._http, turn)
 
     async def modes(self) -> list[AvailableMode]:
         """What the site offers to this account."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
@@ -66,10 +66,10 @@ class Http:
 
     def __init__(self, service: Service, credentials: GrokCredentials) -> None:
         self.service = service
-        self._credentials = credentials
+        self.credentials = credentials
 
-    async def open(self, method: str, path: str, body: Any = None, *, referer: str = "/") -> Reply:
-        """A reply whose body is still to be read, and which must be closed.
+    async def open(self, method: str, path: str, body: Any = None, *, referer: str = "/", page: bool = False) -> Reply:
+        """A reply whose body is still to be read, and which must be closed; `page` where it may be HTML.
 
         Raises:
             GrokWebError: It could not be had, or is a refusal.
@@ -84,7 +84,8 @@ class Http:
             with translated_errors(self.service):
                 reply.response = await client.send(request, stream=True, follow_redirects=False)
             self._keep_rotated(reply.response)
-            await self._check(reply.response)
+            if not (page and reply.response.is_success):
+                await self._check(reply.response)
         except BaseException:
             await reply.aclose()
             raise
@@ -115,14 +116,11 @@ class Http:
         service = self.service
         headers = {
             "accept": "*/*",
-            "accept-language": "en-US,en;q=0.9",
-            "user-agent": self._credentials.user_agent or f"langchain-grokweb/{__version__}",
             "referer": f"{service.base_url}{referer}",
             "x-xai-request-id": str(uuid.uuid4()),
             **({} if method == "GET" else {"origin": service.base_url}),
             **({} if body is None else {"content-type": "application/json"}),
-            **self._extra_headers(method, path),
-            "cookie": self._cookies(),
+            **self.headers(method, path),
         }
         return client.build_request(
             method,
@@ -132,30 +130,35 @@ class Http:
             timeout=httpx.Timeout(service.timeout, read=service.stream_event_timeout),
         )
 
-    def _extra_headers(self, method: str, path: str) -> dict[str, str]:
+    def headers(self, method: str, path: str) -> dict[str, str]:
+        """What every request carries, with lower-case names; the caller's own headers go before ours.
+
+        Raises:
+            GrokWebInvalidRequestError: One of the caller's headers cannot be sent.
+        """
         extra = self.service.headers
         found = extra(method, path) if callable(extra) else extra or {}
-        return {name.lower(): value for name, value in found.items() if check_header(name, value)}
+        return {
+            "accept-language": "en-US,en;q=0.9",
+            "user-agent": self.credentials.user_agent or f"langchain-grokweb/{__version__}",
+            **{name.lower(): value for name, value in found.items() if check_header(name, value)},
+            "cookie": self._cookies(),
+        }
 
     # --- cookies
 
     def _cookies(self) -> str:
         newest = _rotated.get(self._rotation_key)
-        credentials = self._credentials.with_cookies({_ROTATING: newest}) if newest else self._credentials
+        credentials = self.credentials.with_cookies({_ROTATING: newest}) if newest else self.credentials
         return credentials.cookie_header
 
     @property
     def _rotation_key(self) -> tuple[str, str]:
-        return self.service.base_url, self._credentials.account
+        return self.service.base_url, self.credentials.account
 
     def _keep_rotated(self, response: httpx.Response) -> None:
-        for header in response.headers.get_list("set-cookie"):
-            try:
-                morsel = SimpleCookie(header).get(_ROTATING)
-            except CookieError:
-                continue
-            if morsel is not None and morsel.value.isascii() and morsel.value.isprintable():
-                _rotated[self._rotation_key] = morsel.value
+        if (value := set_cookie(response, _ROTATING)) is not None:
+            _rotated[self._rotation_key] = value
 
     # --- refusals
 
@@ -175,9 +178,19 @@ class Http:
         )
 
     def _without_cookies(self, body: bytes) -> bytes:
-        for value in self._credentials.cookies.values():
+        for value in self.credentials.cookies.values():
             body = body.replace(value.encode(), b"[cookie]")
         return body
+
+
+def set_cookie(response: httpx.Response, name: str) -> str | None:
+    """The value that a reply sets for a cookie."""
+    for header in response.headers.get_list("set-cookie"):
+        with suppress(CookieError):
+            morsel = SimpleCookie(header).get(name)
+            if morsel is not None and morsel.value.isascii() and morsel.value.isprintable():
+                return morsel.value
+    return None
 
 
 def check_header(name: str, value: str) -> bool:

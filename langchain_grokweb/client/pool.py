@@ -61,7 +61,7 @@ class _LoopClients:
             return self._idle[route].pop()
         proxy, trust_env = route
         return httpx.AsyncClient(
-            verify=await _shared_context(),
+            verify=await shared_context(),
             proxy=proxy,
             trust_env=trust_env,
             limits=_LIMITS,
@@ -98,7 +98,8 @@ async def _of_running_loop() -> _LoopClients:
     return found
 
 
-async def _shared_context() -> SSLContext:
+async def shared_context() -> SSLContext:
+    """The one SSL context of the process."""
     return _contexts[0] if _contexts else await anyio.to_thread.run_sync(_make_context)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx
 
+Transport = Literal["auto", "rest", "gateway"]
 ExtraHeaders = Mapping[str, str] | Callable[[str, str], Mapping[str, str]]
 
 GROK_URL = "https://grok.com"
@@ -24,6 +26,7 @@ class Service:
         timeout: Seconds to open a turn, and for a whole small request.
         stream_event_timeout: Seconds without any event of the running answer.
         max_retries: Further tries to open a turn.
+        transport: Which wire to take; `auto` takes the gateway where the anti-bot rule of the other one refuses.
         proxy: For every request; the environment's where `None`.
         headers: Extra request headers, or a callable `(method, path) -> headers`.
         http_client: The caller's own client, used as it is and never closed here.
@@ -34,6 +37,7 @@ class Service:
     timeout: float = 30
     stream_event_timeout: float = 180
     max_retries: int = 2
+    transport: Transport = "auto"
     proxy: str | None = field(default=None, repr=False)
     headers: ExtraHeaders | None = field(default=None, repr=False)
     http_client: httpx.AsyncClient | None = field(default=None, repr=False)

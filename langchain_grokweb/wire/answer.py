@@ -40,6 +40,11 @@ class AnswerReader:
         self._images = _Images()
         self.finished = False
 
+    @property
+    def has_events(self) -> bool:
+        """Whether there are events to take."""
+        return bool(self._events)
+
     def take(self) -> list[ev.Event]:
         """The events since the last call."""
         taken, self._events = self._events, []
@@ -139,6 +144,11 @@ class AnswerReader:
             url, title, kind = source
             self._events.append(ev.CitationFound(url, title or self._titles.get(url, ""), kind, position))
 
+    def cite_here(self, card: Mapping[str, Any], kind: str) -> None:
+        """A source whose mark stands at the end of the text so far."""
+        card_id = _text(card, "id") or _text(card, "url")
+        self._cite({**card, "id": card_id, "kind": kind}, self._position)
+
     def cited(self, url: str, title: str) -> None:
         """A source that the service names without a place in the text."""
         self._cite({"id": url, "url": url, "title": title}, None)
@@ -146,13 +156,15 @@ class AnswerReader:
     def image_card(self, card_id: str, chunk: Mapping[str, Any], prompt: str = "") -> None:
         """A picture that belongs to a card; an empty chunk only announces it."""
         self._images.announce(card_id, prompt)
+        if isinstance(size := chunk.get("resolution"), dict):
+            self.image_size(size.get("width"), size.get("height"))
         if chunk:
             self.image(
                 picture_id=_text(chunk, "imageUuid", "image_uuid") or card_id,
                 url=_text(chunk, "imageUrl", "image_url"),
                 progress=chunk.get("progress"),
                 moderated=bool(chunk.get("moderated")),
-                failure=_text(chunk, "systemErrCode"),
+                failure=str(chunk.get("systemErrCode") or ""),
                 card_id=card_id,
             )
 
@@ -199,10 +211,10 @@ class AnswerReader:
         self.image(picture_id=found[0] if found else url, url=url, progress=100, moderated=False)
 
     def _address(self, url: str) -> str:
-        """An absolute address; empty for pseudo addresses such as `prompt://`."""
+        """An absolute address; empty for others than keys of the assets host (`prompt://…`, `data:…`)."""
         if url.startswith(("https://", "http://")):
             return url
-        return "" if not url or "://" in url else f"{self._assets_url}/{url.lstrip('/')}"
+        return "" if not url or ":" in url.split("/", maxsplit=1)[0] else f"{self._assets_url}/{url.lstrip('/')}"
 
     # --- the end
 
@@ -319,7 +331,7 @@ def _text(found: Mapping[str, Any], *names: str) -> str:
 def _source(card: Mapping[str, Any]) -> tuple[str, str, str] | None:
     """Address, title and kind of what a card points to."""
     url, title = _text(card, "url"), _text(card, "title")
-    kind = "x" if re.match(r"https?://(?:www\.)?(?:x|twitter)\.com/", url) else "web"
+    kind = "x" if re.match(r"https?://(?:www\.)?(?:x|twitter)\.com/", url) else _text(card, "kind") or "web"
     image = card.get("image")
     if isinstance(image, dict):
         url, title, kind = _text(image, "link", "original", "thumbnail"), _text(image, "title"), "image"
@@ -334,23 +346,24 @@ def _entries(found: Any) -> list[Mapping[str, Any]]:
 
 
 def web_results(found: Any) -> list[dict[str, str]]:
-    """`webSearchResults` as address, title and snippet."""
+    """Results of a web search as address, title and snippet."""
     return [
         {
             "url": _text(entry, "url"),
             "title": _text(entry, "title"),
-            "snippet": _text(entry, "preview", "description"),
+            "snippet": _text(entry, "preview", "snippet", "description"),
         }
         for entry in _entries(found)
     ]
 
 
 def x_results(found: Any) -> list[dict[str, str]]:
-    """`xSearchResults` as address, author, text and time."""
+    """Results of a search on X as address, author, text and time."""
     return [
         {
-            "url": f"https://x.com/{_text(entry, 'username') or 'i'}/status/{_text(entry, 'postId')}",
-            "author": _text(entry, "username"),
+            "url": f"https://x.com/{_text(entry, 'username', 'userhandle') or 'i'}/status/"
+            f"{_text(entry, 'postId', 'post_id')}",
+            "author": _text(entry, "username", "userhandle"),
             "text": _text(entry, "text"),
             "time": _text(entry, "createTime", "create_time"),
         }

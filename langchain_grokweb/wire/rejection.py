@@ -316,17 +316,18 @@ _BY_TEXT: list[tuple[re.Pattern[str], Judgement]] = [
     (re.compile(pattern, re.IGNORECASE), judgement)
     for pattern, judgement in [
         (r"blocked-user|user is blocked|account suspended", _blocked),
-        (r"anti-?bot", _anti_bot),
+        (r"anti.?bot", _anti_bot),
         (r"bad.credentials|unauthenticated|invalid-credentials|email-domain-rejected", _authentication),
         (r"failed to look up session|session not found|token revoked|token expired", _authentication),
         (r"not available in your region", _region),
+        (r"invalid.envelope", _invalid),
         (r"model is not found|model not found", _model_not_found),
         (r"heavy usage", _overloaded),
         (r"moderated", _moderated),
         (r"WKE=account:", _invalid),
         (r"too many requests|usage limit|usage quota|rate.?limit", _rate_limited),
         (r"subscription|requires.?upgrade", _tier),
-        (r"parent.?response|conversation (?:was )?not found", _conversation_not_found),
+        (r"parent.?response|conversation.(?:was )?not.found", _conversation_not_found),
     ]
 ]
 _BY_CODE: dict[str, Judgement] = {
