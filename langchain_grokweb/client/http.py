@@ -19,6 +19,7 @@ import httpx
 import orjson
 
 from langchain_grokweb._version import __version__
+from langchain_grokweb.client.logs import keep_cookies_out
 from langchain_grokweb.client.pool import Lease, lease
 from langchain_grokweb.client.service import Service
 from langchain_grokweb.credentials import GrokCredentials
@@ -29,6 +30,8 @@ from langchain_grokweb.errors import (
     GrokWebTimeoutError,
 )
 from langchain_grokweb.wire import rejection
+
+keep_cookies_out()
 
 _MAX_REFUSAL_BYTES = 64 * 1024
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")

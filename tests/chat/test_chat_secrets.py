@@ -60,6 +60,8 @@ def test_in_cookie_headers_to_the_service_and_nowhere_else(grok, marked, caplog)
     places.append(caplog.text)
     assert runs.kept
     assert not [place[:200] for place in places if "mArKeR" in place]
+    assert "set-cookie" in caplog.text.lower()
+    assert "__cf_bm" not in caplog.text
     assert all(MARK in request.headers["cookie"] for request in grok.requests)
     for request in grok.requests:
         rest = {name: value for name, value in request.headers.items() if name != "cookie"}
