@@ -21,7 +21,16 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.tools import BaseTool
 from langchain_core.utils import from_env, secret_from_env
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from langchain_grokweb._version import __version__
 from langchain_grokweb.client import AvailableMode, GrokWebClient, OpenTurn, Service, portal
@@ -65,7 +74,7 @@ class ChatGrokWeb(BaseChatModel):
     conversation goes on at the service: only what is new is uploaded.
     """
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, hide_input_in_errors=True)
 
     model: str = Field(default="grok-3", alias="model_name", min_length=1)
     """`grok-3`, `grok-3-thinking` (also `grok-3-r1`), `grok-2`, `auto`, `fast`, `expert`, `heavy` or any mode id."""
@@ -79,7 +88,7 @@ class ChatGrokWeb(BaseChatModel):
     credentials: GrokCredentials | None = Field(default=None, exclude=True, repr=False)
     """Ready credentials, instead of `cookies`."""
 
-    base_url: str = Field(default_factory=from_env("GROKWEB_BASE_URL", default=GROK_URL))
+    base_url: str = Field(default_factory=from_env("GROKWEB_BASE_URL", default=GROK_URL), validate_default=True)
     """The service's address; the environment's `GROKWEB_BASE_URL`, or grok.com."""
 
     assets_url: str | None = None
@@ -157,17 +166,38 @@ class ChatGrokWeb(BaseChatModel):
         if isinstance(value, GrokCredentials):
             msg = "Pass ready credentials as `credentials=`."
             raise ValueError(msg)  # noqa: TRY004 - pydantic turns a ValueError into its own
-        return json.dumps(dict(value) if hasattr(value, "items") else value)
+        try:
+            return json.dumps(dict(value) if hasattr(value, "items") else value)
+        except TypeError:
+            msg = "Cookies are text, a mapping, or what a browser extension exports."
+            raise ValueError(msg) from None
 
     @field_validator("base_url", "assets_url")
     @classmethod
     def _safe_address(cls, value: str | None) -> str | None:
         return None if value is None else check_url(value)
 
+    @field_validator("proxy")
+    @classmethod
+    def _known_scheme(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://", "socks5://", "socks5h://")):
+            msg = "A proxy is given as http://…, https://… or socks5://…"
+            raise ValueError(msg)
+        return value
+
     @field_validator("stop", mode="before")
     @classmethod
     def _stop_as_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _values_stay_hidden(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """What is wrong is told without the value: it may be a cookie in the wrong place."""
+        try:
+            return handler(data)
+        except ValidationError as error:
+            raise _without_values(error) from None
 
     @model_validator(mode="after")
     def _set_grokweb_version(self) -> Self:
@@ -231,33 +261,32 @@ class ChatGrokWeb(BaseChatModel):
         """Open a turn that says these messages. A conversation that is gone at the service is told anew, once."""
         credentials = self._credentials()
         client = GrokWebClient(self._service, credentials)
+        sequences = _sequences(stop or self.stop)
         plan = self._plan(messages, credentials.account, kwargs)
+        turn = self._turn(plan, kwargs)
         try:
-            opened = await client.open(self._turn(plan, kwargs))
+            opened = await client.open(turn)
         except GrokWebConversationNotFoundError:
             if plan.conversation is None or self.conversation == "strict":
                 raise
             plan = fresh(messages, "replayed")
-            opened = await client.open(self._turn(plan, kwargs))
-        name = kwargs.get("model") or self.model
+            turn = self._turn(plan, kwargs)
+            opened = await client.open(turn)
         asked = Asked(
-            model=name,
-            mode=modes.resolve(name).id,
+            model=turn.model,
+            mode=modes.resolve(turn.model).id,
             account=credentials.account,
             plan=plan,
             transport=opened.transport,
         )
-        answer = Answer(asked, stop=stop or self.stop or (), image_markdown=self.image_markdown)
-        return _Exchange(opened, answer)
+        return _Exchange(opened, Answer(asked, stop=sequences, image_markdown=self.image_markdown))
 
     # --- from settings and messages to a turn
 
     def _plan(self, messages: list[BaseMessage], account: str, kwargs: dict[str, Any]) -> Plan:
-        if kwargs.get("conversation_id") or kwargs.get("parent_response_id"):
-            raise GrokWebInvalidRequestError(
-                "This version takes its conversation from the messages alone.",
-                next_step="Send the earlier answers among the messages, and leave the ids out of the call.",
-            )
+        for name, instead in _NOT_SERVED.items():
+            if kwargs.get(name):
+                raise GrokWebInvalidRequestError(f"This version has no `{name}=` in a call.", next_step=instead)
         if self.conversation == "stateless":
             return fresh(messages)
         plan = find_plan(messages, account, on_truncated=self.on_truncated)
@@ -269,9 +298,12 @@ class ChatGrokWeb(BaseChatModel):
         return plan
 
     def _turn(self, plan: Plan, kwargs: dict[str, Any]) -> Turn:
+        name = kwargs.get("model") or self.model
+        if not isinstance(name, str):
+            raise GrokWebInvalidRequestError("A model is named by a string.", next_step="Correct `model=`.")
         return Turn(
             prompt=prompt.render(plan.system, plan.messages),
-            model=kwargs.get("model") or self.model,
+            model=name,
             conversation=plan.conversation,
             temporary=self.temporary or self.conversation == "stateless",
             search=self.search,
@@ -284,8 +316,11 @@ class ChatGrokWeb(BaseChatModel):
     def _credentials(self) -> GrokCredentials:
         if self.credentials is not None:
             return self.credentials
-        found = self.cookies.get_secret_value() if self.cookies else os.environ.get(COOKIES_VARIABLE, "")
-        return GrokCredentials.parse(found, login_url=self._service.login_url)
+        # Nothing of it is kept in a local variable: those are shown in some tracebacks.
+        return GrokCredentials.parse(
+            self.cookies.get_secret_value() if self.cookies else os.environ.get(COOKIES_VARIABLE, ""),
+            login_url=self._service.login_url,
+        )
 
     @property
     def _service(self) -> Service:
@@ -397,9 +432,10 @@ class ChatGrokWeb(BaseChatModel):
     # --- copying
 
     def __getstate__(self) -> dict[Any, Any]:
-        """For a pickle, which may go anywhere: without credentials, which the other process has in its environment."""
+        """For a pickle, which may go anywhere: without credentials, and what may hold a secret or belongs to a loop."""
         state = super().__getstate__()
-        state["__dict__"] = {**state["__dict__"], "cookies": None, "credentials": None}
+        left = dict.fromkeys(("cookies", "credentials", "proxy", "headers", "http_client"))
+        state["__dict__"] = {**state["__dict__"], **left}
         return state
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
@@ -407,6 +443,40 @@ class ChatGrokWeb(BaseChatModel):
         if self.http_client is not None:
             memo[id(self.http_client)] = self.http_client  # the user's, and not ours to copy
         return super().__deepcopy__(memo)
+
+
+# What a call may ask for elsewhere, and is not ignored here.
+_NOT_SERVED = {
+    "conversation_id": "Send the earlier answers among the messages: they hold their conversation.",
+    "parent_response_id": "Send the earlier answers among the messages: they hold their place.",
+    "previous_response_id": "Send the earlier answers among the messages: they hold their place.",
+    "tools": "Leave the tools out.",
+    "functions": "Leave the functions out.",
+    "tool_choice": "Leave it out.",
+    "response_format": "Leave it out, and ask for the format in words.",
+}
+
+
+def _sequences(stop: Any) -> list[str]:
+    """Stop sequences, checked before anything is sent."""
+    found = (
+        [stop] if isinstance(stop, str) else list(stop) if isinstance(stop, list | tuple) else [stop] if stop else []
+    )
+    if not all(isinstance(sequence, str) for sequence in found):
+        raise GrokWebInvalidRequestError("Stop sequences are strings.", next_step="Correct `stop=`.")
+    return found
+
+
+def _without_values(error: ValidationError) -> ValidationError:
+    lines = [
+        InitErrorDetails(
+            type=PydanticCustomError(found["type"], "{text}", {"text": found["msg"]}),
+            loc=found["loc"],
+            input="[hidden]",
+        )
+        for found in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return ValidationError.from_exception_data(error.title, lines, hide_input=True)
 
 
 class _Exchange:

@@ -139,11 +139,13 @@ class GrokWebRateLimitError(GrokWebError, core.ModelRateLimitError):
 
     Attributes:
         retry_after: Seconds to wait, if the site said so.
+        exhausted: Whether the quota is used up, so that coming again soon is of no use.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None, **details: Any) -> None:
         super().__init__(message, **details)
         self.retry_after = retry_after
+        self.exhausted = False
 
 
 class GrokWebServerError(GrokWebError, core.ModelAPIError):

@@ -28,12 +28,22 @@ def grok(grok_emulator: GrokEmulator) -> GrokEmulator:
     return grok_emulator
 
 
+WIRES = ("rest", "gateway")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test that asks for a model runs over both wires, unless it is marked as one of a single wire."""
+    if "wire" in metafunc.fixturenames:
+        only = metafunc.definition.get_closest_marker("wire")
+        metafunc.parametrize("wire", only.args if only else WIRES)
+
+
 @pytest.fixture
-def make_model(grok: GrokEmulator) -> Callable[..., ChatGrokWeb]:
-    """Models over the emulator."""
+def make_model(grok: GrokEmulator, wire: str) -> Callable[..., ChatGrokWeb]:
+    """Models over the emulator, on the wire of this run."""
 
     def make(**settings: Any) -> ChatGrokWeb:
-        return ChatGrokWeb(**{"base_url": grok.base_url, "cookies": grok.cookies, **settings})
+        return ChatGrokWeb(**{"base_url": grok.base_url, "cookies": grok.cookies, "transport": wire, **settings})
 
     return make
 
@@ -43,7 +53,7 @@ def model(make_model: Callable[..., ChatGrokWeb]) -> ChatGrokWeb:
     return make_model()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_grok() -> Iterator[GrokEmulator]:
     with GrokEmulator() as emulator:
         yield emulator

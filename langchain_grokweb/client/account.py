@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_grokweb.client.http import Http, set_cookie
+from langchain_grokweb.client.http import Http, in_time, set_cookie
 from langchain_grokweb.errors import GrokWebAuthenticationError, GrokWebError, GrokWebProtocolError
 from langchain_grokweb.wire import rejection
 
@@ -60,7 +60,7 @@ async def user_id(http: Http) -> str:
 
 async def _from_front_page(http: Http) -> str | None:
     try:
-        reply = await http.open("GET", "/", page=True)
+        reply = await in_time(http.service, lambda: http.open("GET", "/", page=True))
     except GrokWebAuthenticationError:
         raise
     except GrokWebError:

@@ -93,8 +93,8 @@ class GrokWebClient:
 def may_try_again(error: BaseException) -> bool:
     """Whether the turn was provably not taken, or the site said to come again soon."""
     match error:
-        case GrokWebRateLimitError(retry_after=wait):
-            return wait is None or wait <= LONGEST_WAIT_SECONDS
+        case GrokWebRateLimitError(retry_after=wait, exhausted=exhausted):
+            return not exhausted if wait is None else wait <= LONGEST_WAIT_SECONDS
         case GrokWebServerError(overloaded=overloaded, status_code=status):
             return overloaded or status in _ORIGIN_NOT_REACHED
         case GrokWebError():

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import anyio
@@ -23,8 +21,7 @@ from websockets.typing import Origin
 from langchain_grokweb.client.account import user_id
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.pool import shared_context
-from langchain_grokweb.client.rest import broken_off, silence
-from langchain_grokweb.client.running import RunningAnswer, bounded, split_failure
+from langchain_grokweb.client.running import LATE_SECONDS, RunningAnswer, broken_off, silence, split_failure
 from langchain_grokweb.client.service import Service
 from langchain_grokweb.errors import GrokWebConnectionError, GrokWebError, GrokWebTimeoutError
 from langchain_grokweb.wire import events as ev
@@ -35,7 +32,6 @@ from langchain_grokweb.wire.turn import Turn
 
 HEARTBEAT_SECONDS = 20.0
 COMMANDS_SECONDS = 0.2  # how long to wait for `conversation.commands.updated`, which not every server sends
-LATE_SECONDS = 1.0  # how long to wait for what comes after the answer
 
 # The library would log the handshake's headers, cookies among them.
 _no_log = logging.getLogger("langchain_grokweb.websockets")
@@ -76,12 +72,22 @@ class GatewayTurn:
         """
         opened = cls(http, turn)
         try:
-            with _translated_errors(http.service), anyio.fail_after(http.service.timeout):
-                await opened._begin()
+            await opened._in_time()
         except BaseException:
             await opened.leave()
             raise
         return opened
+
+    async def _in_time(self) -> None:
+        """Begin within `timeout`; errors of the library become ours, and are not dragged along."""
+        try:
+            with anyio.fail_after(self._http.service.timeout):
+                await self._begin()
+        except (OSError, WebSocketException) as error:
+            failure = self._http.clean(_translated(error, self._http.service))
+        else:
+            return
+        raise failure
 
     async def _begin(self) -> None:
         self._socket = await self._connect()
@@ -102,6 +108,7 @@ class GatewayTurn:
         headers = self._http.headers("GET", wire.PATH)
         return await _Connect(
             f"{'wss' if secure else 'ws'}://{parts.netloc}{wire.PATH}?uid={await user_id(self._http)}",
+            max_queue=None,  # `_listen` takes everything at once, so nothing is to be held back in the kernel
             origin=Origin(service.base_url),
             user_agent_header=headers.pop("user-agent"),
             additional_headers=headers,
@@ -125,9 +132,10 @@ class GatewayTurn:
         try:
             while True:
                 self._session.receive(await socket.recv(decode=False))
-                if self._session.has_events:
-                    self._last_event = time.monotonic()
-                self._woken.set()
+                if not self._woken.is_set():  # the reader has not been woken yet by what came together with this
+                    if self._session.has_events:
+                        self._last_event = time.monotonic()
+                    self._woken.set()
         except ConnectionClosed:
             self._session.close()
         finally:
@@ -178,7 +186,7 @@ class GatewayTurn:
         self._first += batch
         events, failure = split_failure(self._first)
         if failure is not None and not any(isinstance(event, ev.AnswerStarted) for event in events):
-            raise failure
+            raise self._http.clean(failure)
 
     # --- reading
 
@@ -194,7 +202,7 @@ class GatewayTurn:
             if batch := self._next_events():
                 return batch
             if self._failure is not None:
-                raise self._failure
+                raise self._http.clean(self._failure)
             if self._session.finished:
                 if self._session.settled or self._closed or await self._late_is_over():
                     return None
@@ -225,41 +233,35 @@ class GatewayTurn:
         return scope.cancelled_caught
 
     async def leave(self) -> None:
-        """Stop the turn at the service if it may still be running there, and close the socket."""
-        if sys.is_finalizing():
-            return
-        with bounded():
-            await self._answer.stop()
-            for task in self._tasks:
-                task.cancel()
-            if self._socket is not None:
-                await self._socket.close()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Close the socket, and stop the turn at the service if it may still be running there."""
+        await self._answer.leave(self._let_go, self._session.unknown)
+
+    async def _let_go(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._socket is not None:
+            await self._socket.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-@contextmanager
-def _translated_errors(service: Service) -> Iterator[None]:
-    """Errors of opening a socket become ours."""
-    try:
-        yield
-    except TimeoutError:
-        raise GrokWebTimeoutError(
+def _translated(error: Exception, service: Service) -> GrokWebError:
+    if isinstance(error, TimeoutError):
+        return GrokWebTimeoutError(
             f"grok.com did not begin to answer within {service.timeout:g} seconds.",
             next_step="Try again, or allow more time with `timeout=`.",
-        ) from None
-    except InvalidStatus as error:
-        raise _refused(error, service) from None
-    except (OSError, WebSocketException) as error:
-        raise GrokWebConnectionError(
-            f"{service.base_url} could not be reached: {type(error).__name__}.",
-            next_step="Check the network, `base_url=` and `proxy=`.",
-            never_sent=isinstance(error, OSError),
-        ) from None
+        )
+    if isinstance(error, InvalidStatus):
+        return _refused(error, service)
+    return GrokWebConnectionError(
+        f"{service.base_url} could not be reached: {type(error).__name__}.",
+        next_step="Check the network, `base_url=` and `proxy=`.",
+        never_sent=isinstance(error, OSError),
+    )
 
 
 def _refused(error: InvalidStatus, service: Service) -> GrokWebError:
     response = error.response
-    headers = {name.lower(): value for name, value in response.headers.raw_items()}
+    headers = {name.lower(): value for name, value in response.headers.raw_items() if name.lower() != "set-cookie"}
     if response.status_code == 403 and not response.body:  # noqa: PLR2004 - how a challenge looks here (gateway.md 1.4)
         headers["cf-mitigated"] = "challenge"
     return rejection.from_reply(

@@ -1,18 +1,18 @@
 """One request to the service: its address, headers and cookies, and what a refusal means.
 
 Every request goes to `base_url`, no redirect is followed, and the cookies travel in a header that is made for this one
-request: so they cannot reach another host. Errors of httpx become ours here, once, and a reply's body is freed of
-cookie values before any of it can get into a message.
+request: so they cannot reach another host. Errors of httpx become ours here, once, and what the
+service says is freed of cookie values before it gets into an error.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import httpx
@@ -25,11 +25,14 @@ from langchain_grokweb.client.service import Service
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import (
     GrokWebConnectionError,
+    GrokWebError,
     GrokWebInvalidRequestError,
     GrokWebProtocolError,
     GrokWebTimeoutError,
 )
 from langchain_grokweb.wire import rejection
+
+T = TypeVar("T")
 
 keep_cookies_out()
 
@@ -39,7 +42,7 @@ _OURS = {"cookie", "authorization", "host", "content-length", "content-type", "t
 
 # Cloudflare renews this cookie with any reply (rest.md 1.1); the newest is kept for each service and account.
 _ROTATING = "__cf_bm"
-_rotated: dict[tuple[str, str], str] = {}
+_rotated: dict[tuple[str, str, str], str] = {}
 
 
 class Reply:
@@ -75,7 +78,8 @@ class Http:
         """A reply whose body is still to be read, and which must be closed; `page` where it may be HTML.
 
         Raises:
-            GrokWebError: It could not be had, or is a refusal.
+            GrokWebError: It is a refusal.
+            httpx.HTTPError: It could not be had; see `in_time`.
         """
         client, leased = self.service.http_client, None
         if client is None:
@@ -84,8 +88,7 @@ class Http:
         reply = Reply(leased)
         try:
             request = self._request(client, method, path, body, referer)
-            with translated_errors(self.service):
-                reply.response = await client.send(request, stream=True, follow_redirects=False)
+            reply.response = await client.send(request, stream=True, follow_redirects=False)
             self._keep_rotated(reply.response)
             if not (page and reply.response.is_success):
                 await self._check(reply.response)
@@ -100,16 +103,18 @@ class Http:
         Raises:
             GrokWebError: It could not be had, or is a refusal.
         """
-        with translated_errors(self.service), anyio.fail_after(self.service.timeout):
-            reply = await self.open(method, path, body)
-            try:
-                raw = await reply.response.aread()
-            finally:
-                await reply.aclose()
+        raw = await in_time(self.service, lambda: self._fetch(method, path, body))
         try:
             return orjson.loads(raw) if raw.strip() else None
         except orjson.JSONDecodeError:
             raise GrokWebProtocolError(where=path, expected="JSON", got="something else") from None
+
+    async def _fetch(self, method: str, path: str, body: Any) -> bytes:
+        reply = await self.open(method, path, body)
+        try:
+            return await reply.response.aread()
+        finally:
+            await reply.aclose()
 
     async def _lease(self) -> Lease:
         proxy = self.service.proxy
@@ -130,7 +135,8 @@ class Http:
             f"{service.base_url}{path}",
             content=None if body is None else orjson.dumps(body),
             headers=headers,
-            timeout=httpx.Timeout(service.timeout, read=service.stream_event_timeout),
+            # Less to connect than to open a turn, so that it is known when nothing was sent.
+            timeout=httpx.Timeout(service.timeout, connect=service.timeout / 2, read=service.stream_event_timeout),
         )
 
     def headers(self, method: str, path: str) -> dict[str, str]:
@@ -156,8 +162,9 @@ class Http:
         return credentials.cookie_header
 
     @property
-    def _rotation_key(self) -> tuple[str, str]:
-        return self.service.base_url, self.credentials.account
+    def _rotation_key(self) -> tuple[str, str, str]:
+        """What a renewed cookie belongs to; the pasted one is part of it, so that a newer paste is not overruled."""
+        return self.service.base_url, self.credentials.account, self.credentials.cookies.get(_ROTATING, "")
 
     def _keep_rotated(self, response: httpx.Response) -> None:
         if (value := set_cookie(response, _ROTATING)) is not None:
@@ -171,19 +178,22 @@ class Http:
             return
         if response.is_success and response.status_code != httpx.codes.OK:
             return
-        raise rejection.from_reply(
-            rejection.Reply(
-                status=response.status_code,
-                headers={name.lower(): value for name, value in response.headers.items() if name != "set-cookie"},
-                body=self._without_cookies(await _beginning(response)),
-                login_url=self.service.login_url,
-            )
+        refused = rejection.Reply(
+            status=response.status_code,
+            headers={name.lower(): value for name, value in response.headers.items() if name != "set-cookie"},
+            body=await _beginning(response),
+            login_url=self.service.login_url,
         )
+        raise self.clean(rejection.from_reply(refused))
 
-    def _without_cookies(self, body: bytes) -> bytes:
-        for value in self.credentials.cookies.values():
-            body = body.replace(value.encode(), b"[cookie]")
-        return body
+    def clean(self, error: GrokWebError) -> GrokWebError:
+        """The error, freed of cookies that the service told back."""
+        values = [pair.partition("=")[2] for pair in self._cookies().split("; ")]
+        for value in sorted(filter(None, values), key=len, reverse=True):
+            error.args = tuple(arg.replace(value, "[cookie]") if isinstance(arg, str) else arg for arg in error.args)
+            if error.error_code:
+                error.error_code = error.error_code.replace(value, "[cookie]")
+        return error
 
 
 def set_cookie(response: httpx.Response, name: str) -> str | None:
@@ -206,7 +216,7 @@ def check_header(name: str, value: str) -> bool:
         raise GrokWebInvalidRequestError(
             f"The header {name.lower()!r} is set by this package.", next_step="Leave it out of `headers=`."
         )
-    if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
+    if not (_HEADER_NAME.fullmatch(name) and isinstance(value, str) and value.isascii() and value.isprintable()):
         raise GrokWebInvalidRequestError(
             "A header holds a character that no header may hold.", next_step="Correct `headers=`."
         )
@@ -228,23 +238,29 @@ async def _beginning(response: httpx.Response) -> bytes:
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
-@contextmanager
-def translated_errors(service: Service) -> Iterator[None]:
-    """Errors of httpx, before any answer, become ours."""
+async def in_time(service: Service, work: Callable[[], Awaitable[T]]) -> T:
+    """Do something within `timeout`; errors of httpx become ours, and are not dragged along: they hold the request."""
     try:
-        yield
-    except (httpx.TimeoutException, TimeoutError) as error:
-        raise GrokWebTimeoutError(
+        with anyio.fail_after(service.timeout):
+            return await work()
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        failure = _translated(error, service)
+    raise failure
+
+
+def _translated(error: Exception, service: Service) -> GrokWebError:
+    never_sent = isinstance(error, _NEVER_SENT)
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return GrokWebTimeoutError(
             f"grok.com did not answer within {service.timeout:g} seconds.",
             next_step="Try again, or allow more time with `timeout=`.",
-            never_sent=isinstance(error, _NEVER_SENT),
-        ) from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise GrokWebConnectionError(
-            f"{service.base_url} could not be reached: {_kind(error)}.",
-            next_step="Check the network, `base_url=` and `proxy=`.",
-            never_sent=isinstance(error, _NEVER_SENT),
-        ) from None
+            never_sent=never_sent,
+        )
+    return GrokWebConnectionError(
+        f"{service.base_url} could not be reached: {_kind(error)}.",
+        next_step="Check the network, `base_url=` and `proxy=`.",
+        never_sent=never_sent,
+    )
 
 
 def _kind(error: Exception) -> str:

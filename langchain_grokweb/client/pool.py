@@ -20,6 +20,8 @@ from weakref import WeakKeyDictionary
 import anyio.to_thread
 import httpx
 
+from langchain_grokweb.errors import GrokWebInvalidRequestError
+
 MAX_IDLE_CLIENTS = 100
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=30)
 
@@ -51,17 +53,34 @@ class _LoopClients:
     def __init__(self) -> None:
         self._idle: defaultdict[_Route, list[httpx.AsyncClient]] = defaultdict(list)
         self._closed = False
-        self._keeper = self._keep()
+        self._making_context = asyncio.Lock()
+        self._keeper: AsyncIterator[None] | None = self._keep()
 
     async def start(self) -> None:
-        await anext(self._keeper)
+        """Stand at the `yield` from now on."""
+        if self._keeper is not None:
+            await anext(self._keeper)
+
+    async def context(self) -> SSLContext:
+        """The one SSL context of the process, made in a thread."""
+        if not _contexts:
+            async with self._making_context:
+                await anyio.to_thread.run_sync(_make_context)
+        return _contexts[0]
 
     async def take(self, route: _Route) -> httpx.AsyncClient:
         if self._idle[route]:
             return self._idle[route].pop()
         proxy, trust_env = route
+        try:
+            return await self._make(proxy, trust_env=trust_env)
+        except ImportError:
+            msg = "A SOCKS proxy needs one more package."
+            raise GrokWebInvalidRequestError(msg, next_step='pip install "httpx[socks]"') from None
+
+    async def _make(self, proxy: str | None, *, trust_env: bool) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            verify=await shared_context(),
+            verify=await self.context(),
             proxy=proxy,
             trust_env=trust_env,
             limits=_LIMITS,
@@ -80,18 +99,21 @@ class _LoopClients:
             yield
         finally:
             self._closed = True
+            self._keeper = None  # it holds the loop, and would keep it alive
             for client in [client for idle in self._idle.values() for client in idle]:
                 await client.aclose()
 
 
-# No lock guards these: a loop's entry is made by its own thread alone, and a second context does no harm. (A lock would
-# be held for ever in a child that is forked at the wrong moment.)
+# No lock of threads guards these: a loop's entry is made by its own thread alone, and a context for each of a few loops
+# does no harm. (A lock would be held for ever in a child that is forked at the wrong moment.)
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClients] = WeakKeyDictionary()
 _contexts: list[SSLContext] = []  # one, once it is made
 
 
 async def _of_running_loop() -> _LoopClients:
     loop = asyncio.get_running_loop()
+    for closed in [other for other in list(_pools) if other.is_closed()]:
+        _pools.pop(closed, None)
     if (found := _pools.get(loop)) is None:
         _pools[loop] = found = _LoopClients()
         await found.start()
@@ -100,9 +122,9 @@ async def _of_running_loop() -> _LoopClients:
 
 async def shared_context() -> SSLContext:
     """The one SSL context of the process."""
-    return _contexts[0] if _contexts else await anyio.to_thread.run_sync(_make_context)
+    return await (await _of_running_loop()).context()
 
 
-def _make_context() -> SSLContext:
-    _contexts.append(httpx.create_ssl_context())
-    return _contexts[0]
+def _make_context() -> None:
+    if not _contexts:
+        _contexts.append(httpx.create_ssl_context())

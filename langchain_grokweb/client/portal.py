@@ -18,6 +18,8 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 T = TypeVar("T")
 
+_CANCEL_SECONDS = 5.0
+
 
 def call(work: Callable[[], Awaitable[T]]) -> T:
     """Run a coroutine function in the portal's loop and wait for it; what interrupts the wait cancels the work."""
@@ -46,11 +48,20 @@ def iterate(make: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
 
 
 def _wait(portal: BlockingPortal, work: Callable[[], Awaitable[T]]) -> T:
-    future = portal.start_task_soon(work)
+    over = threading.Event()
+
+    async def to_its_end() -> T:
+        try:
+            return await work()
+        finally:
+            over.set()
+
+    future = portal.start_task_soon(to_its_end)
     try:
         return future.result()
     except BaseException:
-        future.cancel()
+        if future.cancel() and future.cancelled():
+            over.wait(_CANCEL_SECONDS)  # so that what comes next does not meet it half done
         raise
 
 
@@ -79,7 +90,7 @@ class _Portal:
         with self._lock:
             running, self._running = self._running, None
             if running is not None:
-                for generator in self.open:
+                for generator in list(self.open):
                     with suppress(RuntimeError):  # another thread is just reading from it
                         running.call(generator.aclose)
                 running.call(running.stop, True)  # noqa: FBT003 - the work that is left is cancelled

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import sys
+import time
 
 import anyio
 import httpx
 
-from langchain_grokweb.client.http import Http, Reply, translated_errors
-from langchain_grokweb.client.running import RunningAnswer, bounded, split_failure
-from langchain_grokweb.client.service import Service
-from langchain_grokweb.errors import GrokWebError, GrokWebInterruptedError, GrokWebTimeoutError
+from langchain_grokweb.client.http import Http, Reply, in_time
+from langchain_grokweb.client.running import LATE_SECONDS, RunningAnswer, broken_off, silence, split_failure
+from langchain_grokweb.errors import (
+    GrokWebConversationNotFoundError,
+    GrokWebError,
+    GrokWebInvalidRequestError,
+)
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire import rest as wire
 from langchain_grokweb.wire.turn import Turn
+
+_BROKEN = (StopAsyncIteration, httpx.NetworkError, httpx.RemoteProtocolError, httpx.DecodingError)
 
 
 class RestTurn:
@@ -34,6 +39,7 @@ class RestTurn:
         self._first: list[ev.Event] = []
         self._failure: GrokWebError | None = None
         self._ended = False
+        self._late_until: float | None = None
 
     @classmethod
     async def open(cls, http: Http, turn: Turn) -> RestTurn:
@@ -44,8 +50,7 @@ class RestTurn:
         """
         opened = cls(http, turn)
         try:
-            with translated_errors(http.service), anyio.fail_after(http.service.timeout):
-                await opened._send()
+            await in_time(http.service, opened._send)
         except BaseException:
             await opened.leave()
             raise
@@ -54,14 +59,24 @@ class RestTurn:
     async def _send(self) -> None:
         place = self._turn.conversation
         referer = f"/c/{place.conversation_id}" if place else "/"
-        self._reply = await self._http.open("POST", wire.path(self._turn), wire.payload(self._turn), referer=referer)
+        try:
+            self._reply = await self._http.open(
+                "POST", wire.path(self._turn), wire.payload(self._turn), referer=referer
+            )
+        except GrokWebConversationNotFoundError:
+            if place is not None:
+                raise
+        if self._reply is None:
+            raise GrokWebInvalidRequestError(
+                f"{self._http.service.base_url} has no conversations endpoint.", next_step="Check `base_url=`."
+            )
         self._answer.may_run = True
         response = self._reply.response
         self._pieces = response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
         while not self._first and not self._ended:
             self._first = await self._read()
         if self._first and isinstance(failed := self._first[0], ev.TurnFailed):
-            raise failed.error
+            raise self._http.clean(failed.error)
 
     async def next_batch(self) -> list[ev.Event] | None:
         """What the next read brings, never empty; `None` when the answer is whole.
@@ -73,28 +88,40 @@ class RestTurn:
         """
         batch, self._first = self._first, []
         if not batch and self._failure is None:
-            batch = await self._read()
-            if not batch and not self._ended:
-                batch = await self._read_on()
+            batch = await (self._read_late() if self._decoder.finished else self._read_on())
         if batch:
             batch, self._failure = split_failure(batch)
             if batch:
                 return batch
         if self._failure is not None:
-            raise self._failure
+            raise self._http.clean(self._failure)
         if not self._decoder.finished:
             raise broken_off()
         return None
 
     async def _read_on(self) -> list[ev.Event]:
-        """After a read that brought no event (half a line, a keep-alive): from here on, time runs on over reads."""
-        batch: list[ev.Event] = []
+        """The events of the next read that brings any; from a read on that brought none, time runs on over reads."""
+        silent = False
         try:
-            with anyio.fail_after(self._http.service.stream_event_timeout):
-                while not batch and not self._ended:
-                    batch = await self._read()
-        except TimeoutError:
-            raise silence(self._http.service) from None
+            batch = await self._read()
+            if not batch and not self._ended:  # half a line, or a keep-alive
+                with anyio.fail_after(self._http.service.stream_event_timeout):
+                    while not batch and not self._ended:
+                        batch = await self._read()
+        except (TimeoutError, httpx.ReadTimeout):
+            silent = True
+        if silent:
+            raise silence(self._http.service)
+        return batch
+
+    async def _read_late(self) -> list[ev.Event]:
+        """What comes behind the whole answer, a title perhaps; it is not waited for long, and may fail."""
+        if self._late_until is None:
+            self._late_until = time.monotonic() + LATE_SECONDS
+        batch: list[ev.Event] = []
+        with anyio.move_on_after(self._late_until - time.monotonic()):
+            while not batch and not self._ended:
+                batch = await self._read()
         return batch
 
     async def _read(self) -> list[ev.Event]:
@@ -102,35 +129,16 @@ class RestTurn:
             return []
         try:
             batch = self._decoder.feed(await anext(self._pieces))
-        except (StopAsyncIteration, httpx.NetworkError, httpx.RemoteProtocolError):
+        except _BROKEN:
             self._ended, self._answer.may_run = True, False
             batch = self._decoder.close()
-        except httpx.ReadTimeout:
-            raise silence(self._http.service) from None
         self._answer.note(batch)
         return batch
 
     async def leave(self) -> None:
         """Let go of the connection, and stop the turn at the service if it may still be running there."""
-        if sys.is_finalizing():
-            return
-        with bounded():
-            if self._reply is not None:
-                await self._reply.aclose()
-            await self._answer.stop()
+        await self._answer.leave(self._let_go, self._decoder.unknown)
 
-
-def broken_off() -> GrokWebInterruptedError:
-    """The error for a stream that ended before its answer."""
-    return GrokWebInterruptedError(
-        "The answer broke off before it was whole.",
-        next_step="Ask again; what came so far is in the error's `.partial`.",
-    )
-
-
-def silence(service: Service) -> GrokWebTimeoutError:
-    """The error for an answer that does not go on."""
-    return GrokWebTimeoutError(
-        f"grok.com sent nothing of the answer for {service.stream_event_timeout:g} seconds.",
-        next_step="Ask again, or allow more silence with `stream_event_timeout=`.",
-    )
+    async def _let_go(self) -> None:
+        if self._reply is not None:
+            await self._reply.aclose()

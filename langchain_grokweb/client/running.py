@@ -1,27 +1,45 @@
-"""An answer that the service is making: what is known of it, and how to stop it (the same on every wire)."""
+"""An answer that the service is making: what is known of it, how it ends, how to stop it; the same on every wire."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import anyio
 
 from langchain_grokweb.client.http import Http
-from langchain_grokweb.errors import GrokWebError, GrokWebProtocolError
+from langchain_grokweb.client.service import Service
+from langchain_grokweb.errors import (
+    GrokWebConversationNotFoundError,
+    GrokWebError,
+    GrokWebInterruptedError,
+    GrokWebProtocolError,
+    GrokWebTimeoutError,
+)
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire import rest as wire
 from langchain_grokweb.wire.turn import Turn
 
+logger = logging.getLogger("langchain_grokweb")
+
 STOP_SECONDS = 2.0
+LATE_SECONDS = 1.0  # how long to wait for what comes behind a whole answer
+
+_told: set[str] = set()
+_leaving: set[asyncio.Task[None]] = set()
 
 
 class RunningAnswer:
-    """Follows the events of one turn; `stop` ends it at the service where it may still be running."""
+    """Follows the events of one turn; `leave` lets go of it, and stops it where it may still be running."""
 
     def __init__(self, http: Http, turn: Turn) -> None:
         self.may_run = False
         self._http = http
+        self._is_new = turn.conversation is None
         self._conversation_id = turn.conversation.conversation_id if turn.conversation else None
         self._prompt_id: str | None = None
         self._answer_id: str | None = None
@@ -43,21 +61,37 @@ class RunningAnswer:
                 case ev.TurnFailed(error):
                     self.may_run = isinstance(error, GrokWebProtocolError)
 
-    async def stop(self) -> None:
-        """Stop this answer; where it cannot be told from others, all of its conversation (rest.md 2.1, 7 and 8)."""
-        if not self.may_run or not self._conversation_id or sys.is_finalizing():
+    async def leave(self, let_go: Callable[[], Awaitable[None]], unknown: Counter[str]) -> None:
+        """Let go of the connection and stop the turn, within a bounded time and whatever cancels the caller."""
+        _tell(unknown)
+        if sys.is_finalizing():
             return
-        self.may_run = False
+        task = asyncio.create_task(self._leave(let_go))
+        _leaving.add(task)
+        task.add_done_callback(_leaving.discard)
+        await asyncio.shield(task)
+
+    async def _leave(self, let_go: Callable[[], Awaitable[None]]) -> None:
+        with anyio.move_on_after(STOP_SECONDS):
+            await let_go()
+            if self.may_run and self._conversation_id:
+                self.may_run = False
+                # The loop may be ending: where warnings are errors, httpx's own generators cannot be begun there.
+                with suppress(GrokWebError, ResourceWarning):
+                    await self._stop()
+
+    async def _stop(self) -> None:
+        """Stop this answer; in a conversation that the turn began itself, whatever runs (rest.md 2.1, 7 and 8)."""
         try:
             if answer_id := self._answer_id or await self._find():
                 await self._http.fetch_json("DELETE", f"{wire.CONVERSATIONS}/inflight-response/{answer_id}")
                 return
+        except GrokWebConversationNotFoundError:
+            return  # it is over already
         except GrokWebError:
-            pass  # the other way is the better known one
-        except ResourceWarning:
-            # The loop is ending, and warnings are errors: httpx's own generators may no longer be begun there.
-            return
-        with suppress(GrokWebError):
+            if not self._is_new:
+                raise
+        if self._is_new:
             await self._http.fetch_json("POST", f"{wire.CONVERSATIONS}/{self._conversation_id}/stop-inflight-responses")
 
     async def _find(self) -> str | None:
@@ -68,9 +102,11 @@ class RunningAnswer:
         return wire.running_answer(await self._http.fetch_json("GET", path), self._prompt_id)
 
 
-def bounded() -> anyio.CancelScope:
-    """The time in which a turn is let go of, whatever cancels the caller meanwhile."""
-    return anyio.move_on_after(STOP_SECONDS, shield=True)
+def _tell(unknown: Counter[str]) -> None:
+    """Log each kind of thing that nobody knows, once in the life of the process; never its value."""
+    for name in unknown.keys() - _told:
+        _told.add(name)
+        logger.info("grok.com sent something unknown: %s.", name)
 
 
 def split_failure(batch: list[ev.Event]) -> tuple[list[ev.Event], GrokWebError | None]:
@@ -78,3 +114,19 @@ def split_failure(batch: list[ev.Event]) -> tuple[list[ev.Event], GrokWebError |
     if batch and isinstance(failed := batch[-1], ev.TurnFailed):
         return batch[:-1], failed.error
     return batch, None
+
+
+def broken_off() -> GrokWebInterruptedError:
+    """The error for a stream that ended before its answer."""
+    return GrokWebInterruptedError(
+        "The answer broke off before it was whole.",
+        next_step="Ask again; what came so far is in the error's `.partial`.",
+    )
+
+
+def silence(service: Service) -> GrokWebTimeoutError:
+    """The error for an answer that does not go on."""
+    return GrokWebTimeoutError(
+        f"grok.com sent nothing of the answer for {service.stream_event_timeout:g} seconds.",
+        next_step="Ask again, or allow more silence with `stream_event_timeout=`.",
+    )

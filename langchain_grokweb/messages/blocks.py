@@ -54,18 +54,20 @@ def _common_blocks(message: AIMessage, *, indexed: bool) -> list[dict[str, Any]]
     blocks: list[tuple[str, dict[str, Any]]] = []
     if reasoning := extra.get("reasoning_content"):
         blocks.append(("lc_rs_0", {"type": "reasoning", "reasoning": reasoning}))
-    for number, tool in enumerate(extra.get("server_tools", [])):
-        blocks += _tool_blocks(tool, number)
+    tools = [(tool, _tool_blocks(tool)) for tool in extra.get("server_tools", [])]
+    blocks += [block for tool, found in tools if tool["status"] != "unknown" for block in found]
     citations = [_annotation(citation) for citation in extra.get("citations", [])]
     if message.content or citations:
         text: dict[str, Any] = {"type": "text", "text": message.content}
         blocks.append(("lc_txt_0", {**text, "annotations": citations} if citations else text))
     for image in extra.get("images", []):
         blocks.append((f"lc_img_{image['id']}", _image_block(image)))
+    # A tool without a result is told at the end, as a stream tells it.
+    blocks += [block for tool, found in tools if tool["status"] == "unknown" for block in found]
     return [{**block, "index": index} if indexed else block for index, block in blocks]
 
 
-def _tool_blocks(tool: dict[str, Any], number: int) -> list[tuple[str, dict[str, Any]]]:
+def _tool_blocks(tool: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     call = {"type": "server_tool_call", "id": tool["id"], "name": tool["name"], "args": tool["args"]}
     found = [(f"lc_stc_{tool['id']}", call)]
     if tool["status"] in {"success", "error"}:
@@ -75,7 +77,7 @@ def _tool_blocks(tool: dict[str, Any], number: int) -> list[tuple[str, dict[str,
             "status": tool["status"],
             "output": tool["output"],
         }
-        found.append((f"lc_str_{tool['id']}_{number}", result))
+        found.append((f"lc_str_{tool['id']}", result))
     return found
 
 

@@ -1,7 +1,7 @@
 """What a message says, whoever's message it is: its text, and what is attached to it.
 
-Content may be a string or blocks, LangChain's or a provider's own. Text is text; images, files, audio and video are
-attachments; all else (reasoning, thinking, tool use, which `tool_calls` has already) is no part of what was said.
+Content may be a string or blocks, LangChain's or a provider's own. Text is text; reasoning, and tool use, which
+`tool_calls` has already, are no part of what was said; images, files and whatever else there is are attachments.
 """
 
 from __future__ import annotations
@@ -25,7 +25,12 @@ _KINDS = {
     "input_audio": "audio",
     "document": "file",
     "media": "file",
+    "text-plain": "file",
 }
+
+
+_TEXTS = {"text", "text-plain", "input_text", "output_text"}
+_SILENT = {"reasoning", "thinking", "redacted_thinking", "tool_use", "tool_call", "server_tool_call", "non_standard"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Attachment:
     """Something in a message that is not text.
 
     Attributes:
-        kind: `"image"`, `"file"`, `"audio"` or `"video"`.
+        kind: `"image"`, `"file"`, `"audio"`, `"video"`, or a type that is not known here.
         name: A file name or address to call it by; may be empty.
         key: The same for the same content.
     """
@@ -54,7 +59,7 @@ def text_of(message: BaseMessage) -> str:
 def _block_text(block: Any) -> str:
     if isinstance(block, str):
         return block
-    text = block.get("text") if block.get("type") in {"text", "text-plain", "input_text", "output_text"} else None
+    text = block.get("text") if str(block.get("type")) in _TEXTS else None
     return text if isinstance(text, str) else ""
 
 
@@ -67,7 +72,9 @@ def attachments(message: BaseMessage) -> list[Attachment]:
 
 def _attachments(blocks: list[Any]) -> Iterator[Attachment]:
     for block in blocks:
-        if isinstance(block, dict) and (kind := _KINDS.get(block.get("type", ""))):
+        kind = str(block.get("type")) if isinstance(block, dict) and not _block_text(block) else ""
+        if kind and kind not in _TEXTS - {"text-plain"} | _SILENT:
+            kind = _KINDS.get(kind, kind)
             source = block.get("image_url") or block.get("file") or block.get("source") or block
             source = source if isinstance(source, dict) else {"url": source}
             name = str(block.get("name") or source.get("filename") or source.get("name") or _address(source))

@@ -13,20 +13,22 @@ whether content is a string or blocks. System messages stand outside of the chai
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import orjson
-from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, SystemMessage, ToolMessage
 
 from langchain_grokweb.messages.content import attachments, text_of
 from langchain_grokweb.wire.turn import ConversationRef
 
 LINK_KEY = "grokweb"
+_NO_LONGER = "The instructions given before no longer apply."
 LINK_VERSION = 1
 
 OnTruncated = Literal["continue", "replay"]
+Proof = Literal["proven", "truncated", "unproven"]
 Reason = Literal["new", "continued", "branched", "truncated", "replayed"]
 
 
@@ -73,7 +75,7 @@ def plan(messages: Sequence[BaseMessage], account: str, *, on_truncated: OnTrunc
             link = history.links[index] or {}
             return Plan(
                 conversation=ConversationRef(link["conversation_id"], link["response_id"]),
-                system=system if instructions != link.get("system_hash") else [],
+                system=[] if instructions == link.get("system_hash") else system or [SystemMessage(_NO_LONGER)],
                 messages=said[index + 1 :],
                 system_hash=instructions,
                 reason="truncated" if proof == "truncated" else "continued" if newest else "branched",
@@ -92,6 +94,8 @@ class _History:
 
     def __init__(self, said: list[BaseMessage], account: str) -> None:
         self._said = said
+        self._hashes = [_hash(_canonical(message)) for message in said]
+        self._proofs: dict[int, Proof] = {}
         self.links = [_link(message, account) for message in said]
         self._place = {link["response_id"]: index for index, link in enumerate(self.links) if link}
 
@@ -99,20 +103,36 @@ class _History:
         """Where the linked answers stand that something follows, the newest first."""
         return [index for index in range(len(self._said) - 2, -1, -1) if self.links[index]]
 
-    def prove(self, index: int) -> Literal["proven", "truncated", "unproven"]:
+    def prove(self, index: int) -> Proof:
         """Whether what the service has up to this answer is what stands here."""
-        while (link := self.links[index]) is not None and hash_answer(self._said[index]) == link["self_hash"]:
-            parent = link.get("parent_response_id")
-            before = self._place.get(parent, index) if parent else -1
-            gone = before == index
-            if hash_messages(self._said[0 if gone else before + 1 : index]) != link["turn_hash"]:
+        chain: list[int] = []
+        proof: Proof | None = None
+        while proof is None:
+            if index in self._proofs:
+                proof = self._proofs[index]
                 break
-            if gone:
-                return "truncated"
-            if parent is None:
-                return "proven"
-            index = before
-        return "unproven"
+            chain.append(index)
+            proof, index = self._step(index)
+        self._proofs.update(dict.fromkeys(chain, proof))
+        return proof
+
+    def _step(self, index: int) -> tuple[Proof | None, int]:
+        """Prove one turn: a verdict, or the answer before it that is to be proven next."""
+        link = self.links[index]
+        if link is None or self._hash(index, index + 1) != link["self_hash"]:
+            return "unproven", index
+        parent = link.get("parent_response_id")
+        before = self._place.get(parent) if isinstance(parent, str) else None
+        if before is not None and before >= index:
+            return "unproven", index
+        if self._hash(0 if before is None else before + 1, index) != link["turn_hash"]:
+            return "unproven", index
+        if before is not None:
+            return None, before
+        return ("proven" if parent is None else "truncated"), index
+
+    def _hash(self, start: int, end: int) -> str:
+        return _hash(self._hashes[start:end])
 
 
 def _link(message: BaseMessage, account: str) -> dict[str, Any] | None:
@@ -129,7 +149,7 @@ def _link(message: BaseMessage, account: str) -> dict[str, Any] | None:
 
 def hash_messages(messages: Sequence[BaseMessage]) -> str:
     """The hash of what these messages say."""
-    return _hash([_canonical(message) for message in messages])
+    return _hash([_hash(_canonical(message)) for message in messages])
 
 
 def hash_answer(message: BaseMessage) -> str:
@@ -144,10 +164,11 @@ def hash_system(messages: Sequence[SystemMessage]) -> str:
 
 def _canonical(message: BaseMessage) -> list[Any]:
     kind = "ai" if isinstance(message, AIMessage) else message.type
+    kind = f"{kind} {message.role}" if isinstance(message, ChatMessage) else kind
     calls = [[call["name"], call["args"]] for call in message.tool_calls] if isinstance(message, AIMessage) else []
     answered = [message.tool_call_id, message.status] if isinstance(message, ToolMessage) else []
     return [kind, text_of(message), calls, answered, [found.key for found in attachments(message)]]
 
 
 def _hash(content: Any) -> str:
-    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -90,6 +90,8 @@ class Answer:
             raise GrokWebServerError(
                 "grok.com finished the answer without a word in it.", next_step="Ask again, or ask otherwise."
             )
+        given = sum(map(len, self._texts))
+        self._citations = [found for found in self._citations if found.get("start_index", 0) <= given]
         unfinished = list(self._running_tools.values())
         self._running_tools.clear()
         self._tools += unfinished
@@ -209,13 +211,16 @@ class Answer:
             entry = {"id": event.id, "name": event.name, "args": event.args, "output": None, "status": "unknown"}
             self._running_tools[event.id] = entry
             return None
-        running = self._running_tools.pop(event.id, None)
-        known: dict[str, Any] = running or next(
-            (tool for tool in self._tools if tool["id"] == event.id), {"id": event.id, "name": "tool", "args": {}}
-        )
+        known = self._running_tools.pop(event.id, None) or self._another(event.id)
         entry = {**known, "output": event.output, "status": "error" if event.failed else "success"}
         self._tools.append(entry)
         return Delta(additional_kwargs={"server_tools": [entry]})
+
+    def _another(self, tool_id: str) -> dict[str, Any]:
+        """One more result of a tool that has given one: an entry of its own, since LangChain adds up equal ids."""
+        of_it = [tool for tool in self._tools if tool["id"] == tool_id or tool["id"].startswith(f"{tool_id}#")]
+        name, args = (of_it[0]["name"], of_it[0]["args"]) if of_it else ("tool", {})
+        return {"id": f"{tool_id}#{len(of_it) + 1}", "name": name, "args": args}
 
     def _image(self, event: ev.ImagePreview | ev.ImageFinished | ev.ImageWithheld) -> Delta | None:
         match event:

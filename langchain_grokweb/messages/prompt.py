@@ -6,11 +6,11 @@ role. No text can pose as another role's: where it holds the beginning of such a
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from html import escape
 
-import orjson
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
@@ -33,7 +33,7 @@ def render(system: Sequence[SystemMessage], messages: Sequence[BaseMessage]) -> 
     _refuse_attachments(messages)
     if not system and len(messages) == 1 and isinstance(messages[0], HumanMessage):
         prompt = text_of(messages[0])
-    elif any(text_of(message).strip() or _calls(message) for message in messages):
+    elif any(text_of(message).strip() or _calls(message) for message in [*system, *messages]):
         prompt = "\n".join([_PREAMBLE, *(_element(message) for message in [*system, *messages])])
     else:
         prompt = ""
@@ -41,7 +41,7 @@ def render(system: Sequence[SystemMessage], messages: Sequence[BaseMessage]) -> 
         raise GrokWebInvalidRequestError(
             "There is nothing to send: no message holds any text.", next_step="Add a message with text."
         )
-    return prompt
+    return prompt.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a character cannot be sent
 
 
 def _element(message: BaseMessage) -> str:
@@ -68,7 +68,7 @@ def _calls(message: BaseMessage) -> list[str]:
     calls = message.tool_calls if isinstance(message, AIMessage) else []
     return [
         f'<tool_call name="{_attribute(call["name"])}" id="{_attribute(call["id"] or "")}">'
-        f"{_ELEMENT.sub('&lt;', orjson.dumps(call['args'], default=str).decode())}</tool_call>"
+        f"{_ELEMENT.sub('&lt;', json.dumps(call['args'], ensure_ascii=False, default=str))}</tool_call>"
         for call in calls
     ]
 

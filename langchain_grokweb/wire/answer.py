@@ -78,18 +78,18 @@ class AnswerReader:
             return
         self._given.append(text)
         self._position += len(text)
-        self._join(ev.TextDelta(text))
+        if self._events and isinstance(last := self._events[-1], ev.TextDelta):
+            last.text += text
+        else:
+            self._events.append(ev.TextDelta(text))
 
     def _think(self, text: str) -> None:
-        if text:
-            self._join(ev.ReasoningDelta(text))
-
-    def _join(self, delta: ev.TextDelta | ev.ReasoningDelta) -> None:
-        last = self._events[-1] if self._events else None
-        if isinstance(last, type(delta)):
-            last.text += delta.text
+        if not text:
+            return
+        if self._events and isinstance(last := self._events[-1], ev.ReasoningDelta):
+            last.text += text
         else:
-            self._events.append(delta)
+            self._events.append(ev.ReasoningDelta(text))
 
     # --- the site's own tools
 
@@ -103,7 +103,7 @@ class AnswerReader:
         """A tool's result; `name` serves where no card came before."""
         if isinstance(output, list):
             found = (entry for entry in output if isinstance(entry, dict))
-            self._titles.update({e["url"]: e["title"] for e in found if e.get("url") and e.get("title")})
+            self._titles.update({url: _text(e, "title") for e in found if (url := _text(e, "url"))})
         if not tool_id:
             tool_id = f"{name}_{len(self._tools)}"
         self.tool_started(ToolCard(tool_id, name, {}))
@@ -122,7 +122,7 @@ class AnswerReader:
 
     def _card(self, card: Mapping[str, Any]) -> None:
         card_id = card["id"]
-        if card.get("cardType") in _IMAGE_TYPES or "image_chunk" in card or "imageChunk" in card:
+        if _text(card, "cardType") in _IMAGE_TYPES or "image_chunk" in card or "imageChunk" in card:
             self._image_card(card)
             return
         self._cards.setdefault(card_id, card)
@@ -222,8 +222,10 @@ class AnswerReader:
         """The definitive answer: give out what the stream left out of it, settle what is open."""
         if thoughts and not self._reasoning.given:
             self._think(thoughts)
+        held = self._tags.close()
+        if not self._deliver_tail(text):
+            self._give(held)
         self.flush()
-        self._deliver_tail(text)
         for card_id, card in self._cards.items():
             if (card_id, None) not in self._cited:
                 self._cite(card, None)
@@ -237,12 +239,13 @@ class AnswerReader:
             self._give(rest)
         self._think(self._reasoning.close())
 
-    def _deliver_tail(self, text: str) -> None:
+    def _deliver_tail(self, text: str) -> bool:
+        """Give out what the definitive text has behind the text so far; whether it begins with that at all."""
         given = "".join(self._given)
         tags, position = RenderTags(), 0
         parts = [*tags.feed(text), *([rest] if (rest := tags.close()) else [])]
         if not "".join(part for part in parts if isinstance(part, str)).startswith(given):
-            return
+            return False
         for part in parts:
             if isinstance(part, str):
                 if tail := part[max(0, len(given) - position) :]:
@@ -250,6 +253,7 @@ class AnswerReader:
                 position += len(part)
             elif (part.card_id, position) not in [*self._cited, *self._waiting]:
                 self._mark(part.card_id, position)
+        return True
 
 
 class _Reasoning:

@@ -9,6 +9,7 @@ else between objects is an error.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -43,13 +44,14 @@ class JsonObjects:
             GrokWebProtocolError: The bytes are no JSON objects, or one is larger than `MAX_OBJECT_BYTES`. What came
                 before is in `found`.
         """
-        position = 0
+        position = 0 if self._object or self._between else _take_lines(data, found)
         while position < len(data):
             if not self._object:
-                if not self._between:
-                    position = _take_lines(data, position, found)
-                    if position == len(data):
-                        return
+                end = -1 if self._between else data.find(b"\n", position)
+                if end >= 0 and (entry := _read_object(data[position:end])) is not None:
+                    found.append(entry)
+                    position = end + 1
+                    continue
                 position = self._skip_between(data, position)
             if position < len(data):
                 position, whole = self._scan(data, position)
@@ -97,9 +99,7 @@ class JsonObjects:
         return end, whole
 
     def _parse(self, raw: bytes) -> dict[str, Any]:
-        found = _read_object(raw)
-        if found is None:  # one broken character shall not cost the whole answer
-            found = _read_object(raw.decode("utf-8", "replace").encode())
+        found = _read_object(raw) or _read_mended(raw)
         if found is None:
             raise self._error("a JSON object", "something else in braces")
         return found
@@ -135,23 +135,18 @@ class _ObjectScanner:
         return None
 
 
-def _take_lines(data: bytes, position: int, found: list[dict[str, Any]]) -> int:
-    """Append the objects of whole lines; return where the first thing stands that is not one."""
-    lines = (data[position:] if position else data).split(b"\n")
+def _take_lines(data: bytes, found: list[dict[str, Any]]) -> int:
+    """Append the objects of the lines, all at once, if each is one; return where the rest begins."""
+    lines = data.split(b"\n")
     rest = lines.pop()
     try:
         objects = list(map(orjson.loads, lines))
     except orjson.JSONDecodeError:
-        objects = [None]
-    if set(map(type, objects)) == _ONLY_DICTS:
-        found += objects
-        return len(data) - len(rest)
-    for line in lines:
-        if (entry := _read_object(line)) is None:
-            break
-        found.append(entry)
-        position += len(line) + 1
-    return position
+        return 0
+    if set(map(type, objects)) != _ONLY_DICTS:
+        return 0
+    found += objects
+    return len(data) - len(rest)
 
 
 def _read_object(raw: bytes) -> dict[str, Any] | None:
@@ -160,3 +155,12 @@ def _read_object(raw: bytes) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def _read_mended(raw: bytes) -> dict[str, Any] | None:
+    """Broken UTF-8, and halves of characters in escapes, become U+FFFD: they shall not cost the whole answer."""
+    try:
+        text = json.dumps(json.loads(raw.decode("utf-8", "replace")), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return None
+    return _read_object(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode())

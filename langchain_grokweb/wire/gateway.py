@@ -36,7 +36,7 @@ PATH = "/ws/mgw/"
 _Event = Mapping[str, Any]
 _Readers = Mapping[str, Callable[["GatewaySession", Any, _Event], None]]
 
-_ANSWER_CHANNELS = {"CHANNEL_ASSISTANT_RESPONSE", "CHANNEL_UNSPECIFIED", "", None}
+_ANSWER_CHANNELS = {"CHANNEL_ASSISTANT_RESPONSE", "CHANNEL_UNSPECIFIED"}
 _PLACEHOLDER = "Thinking about your request"
 
 # --- what we send
@@ -226,7 +226,7 @@ class GatewaySession:
             return
         reader = self._EVENTS.get(kind) if isinstance(kind, str) else None
         if reader is None:
-            if kind not in _SILENT_EVENTS:
+            if str(kind) not in _SILENT_EVENTS:
                 self.unknown[f"event {kind}"] += 1
             return
         try:
@@ -246,7 +246,7 @@ class GatewaySession:
         return True
 
     def _fail(self, error: GrokWebError) -> None:
-        if not self._failed:
+        if not self._failed and not self.finished:  # a whole answer is not lost by what comes behind it
             self._reader.flush()
             self._reader.add(ev.TurnFailed(error))
             self._failed = True
@@ -396,7 +396,7 @@ class GatewaySession:
         if not isinstance(value, dict) or not isinstance(text := value.get("text"), str):
             return
         channel = value.get("channel")
-        if channel in _ANSWER_CHANNELS:
+        if not channel or str(channel) in _ANSWER_CHANNELS:
             self._reader.text(text)
             return
         metadata = _inner(chunk, "metadata")
@@ -448,8 +448,12 @@ class GatewaySession:
     def _picture(self, value: Any, _: _Event) -> None:
         if isinstance(value, dict):
             card_id = value.get("id") or value.get("tool_call_id") or ""
-            prompt = value.get("query") or _inner(_inner(value, "image_chunk"), "imagePrompt").get("prompt")
-            self._reader.image_card(str(card_id), _inner(value, "image_chunk"), str(prompt or ""))
+            picture = _inner(value, "image_chunk")
+            prompt = value.get("query") or _inner(picture, "imagePrompt").get("prompt")
+            self._reader.image_card(str(card_id), picture, str(prompt or ""))
+            tool_id = value.get("tool_call_id")
+            if isinstance(tool_id, str) and picture.get("progress") == 100:  # noqa: PLR2004 - percent
+                self._tool_done(tool_id, "generate_image", [{"image_id": picture.get("imageUuid")}])
 
     def _found_picture(self, value: Any, _: _Event) -> None:
         if isinstance(value, dict):

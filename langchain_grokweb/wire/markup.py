@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 _TAG = "<grok:render"
+_AFTER_NAME = {"", " ", "\n", "\t", "/", ">"}
 _TAG_CLOSE = "</grok:render>"
 _MAX_TAG_CHARS = 4096
 _ATTRIBUTE = re.compile(r'([\w:-]+)\s*=\s*"([^"]*)"')
@@ -71,13 +72,16 @@ class RenderTags:
     def close(self) -> str:
         """The text is over: what was held back and is no tag."""
         held, self.held = self.held, ""
-        return "" if held.startswith(_TAG) else held
+        if not held.startswith(_TAG):
+            return held
+        inside = held[held.find(">") + 1 :] if ">" in held else ""
+        return "" if inside.lstrip().startswith("<argument") else inside
 
 
 def _tag_start(text: str, position: int) -> int:
     """Where a tag begins, or may begin, at or after `position`; the text's length where none does."""
     while position >= 0:
-        if _TAG.startswith(text[position : position + len(_TAG)]):
+        if _TAG.startswith(text[position : position + len(_TAG)]) and text[position + len(_TAG) :][:1] in _AFTER_NAME:
             return position
         position = text.find("<", position + 1)
     return len(text)

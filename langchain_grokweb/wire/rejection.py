@@ -43,7 +43,7 @@ class Reply:
     def retry_after(self) -> float | None:
         """Seconds, from a `Retry-After` header in either of its forms."""
         value = self.headers.get("retry-after", "").strip()
-        if value.isdigit():
+        if value.isascii() and value.isdigit():
             return float(value)
         try:
             return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
@@ -256,7 +256,7 @@ def _moderated(p: _Problem) -> GrokWebError:
     )
 
 
-def _rate_limited(p: _Problem) -> GrokWebError:
+def _rate_limited(p: _Problem) -> errors.GrokWebRateLimitError:
     wait = "Wait a while" if p.retry_after is None else f"Wait {p.retry_after:g} seconds"
     return errors.GrokWebRateLimitError(
         f"grok.com's limit for this account and model is reached.{p.quoted}",
@@ -264,6 +264,12 @@ def _rate_limited(p: _Problem) -> GrokWebError:
         next_step=f"{wait}, or choose another `model=`.",
         **p.details,
     )
+
+
+def _quota_used_up(p: _Problem) -> GrokWebError:
+    error = _rate_limited(p)
+    error.exhausted = True
+    return error
 
 
 def _overloaded(p: _Problem) -> GrokWebError:
@@ -325,7 +331,8 @@ _BY_TEXT: list[tuple[re.Pattern[str], Judgement]] = [
         (r"heavy usage", _overloaded),
         (r"moderated", _moderated),
         (r"WKE=account:", _invalid),
-        (r"too many requests|usage limit|usage quota|rate.?limit", _rate_limited),
+        (r"usage limit|usage quota", _quota_used_up),
+        (r"too many requests|rate.?limit", _rate_limited),
         (r"subscription|requires.?upgrade", _tier),
         (r"parent.?response|conversation.(?:was )?not.found", _conversation_not_found),
     ]
@@ -353,8 +360,8 @@ _BY_STATUS: dict[int, Judgement] = {
 }
 _STREAM_ERRORS: dict[str, Judgement] = {
     "globalRateLimit": _rate_limited,
-    "usageLimitReached": _rate_limited,
-    "usagePoolExhausted": _rate_limited,
+    "usageLimitReached": _quota_used_up,
+    "usagePoolExhausted": _quota_used_up,
     "concurrencyLimit": _rate_limited,
     "modelNotAvailable": _model_not_found,
     "beyondContextLength": _too_long,

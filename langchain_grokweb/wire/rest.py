@@ -184,7 +184,7 @@ class RestDecoder:
         return self._reader.take()
 
     def _fail(self, error: GrokWebError) -> None:
-        if not self._failed:
+        if not self._failed and not self.finished:  # a whole answer is not lost by what comes behind it
             self._failed = True
             self._reader.flush()
             self._reader.add(ev.TurnFailed(error))
@@ -268,10 +268,8 @@ class RestDecoder:
         if not isinstance(value, str):
             self._count("result.", {"token": value})
             return
-        tag, card_id = (
-            frame.get("messageTag"),
-            str(frame.get("toolUsageCardId") or frame.get("rolloutId") or ""),
-        )
+        tag = _string(frame, "messageTag")
+        card_id = str(frame.get("toolUsageCardId") or frame.get("rolloutId") or "")
         if tag == "tool_usage_card":
             self._tool_cards(value, card_id, frame.get("toolUsageCard"))
         elif tag in {"raw_function_result", "heartbeat"}:
@@ -279,7 +277,7 @@ class RestDecoder:
         elif frame.get("isThinking") is True:
             if value and not self.finished:
                 section = (frame.get("messageStepId"), frame.get("rolloutId"))
-                self._reader.reasoning(value, tag=tag if isinstance(tag, str) else None, section=section)
+                self._reader.reasoning(value, tag=tag or None, section=section)
         else:
             self._reader.text(value)
 

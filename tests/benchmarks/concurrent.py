@@ -21,12 +21,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tests.benchmarks import harness, server
 from tests.benchmarks.harness import MODELS, QUESTION, Client, LangChainClient, say, verdict
 
-XAI, OURS = "ChatXAI", "ChatGrokWeb"
+XAI, OURS, GATEWAY = "ChatXAI", "ChatGrokWeb", "ChatGrokWeb gateway"
+MAKERS = {**MODELS, GATEWAY: partial(harness.grokweb_model, transport="gateway")}
 WARM_TOKENS = 50
 
 # --- the child: one process, one model ------------------------------------------------------------------------------
@@ -65,8 +67,8 @@ class Stream:
 
 
 async def run_streams(options: argparse.Namespace) -> dict[str, Any]:
-    await Stream().read(LangChainClient(MODELS[options.child](options.warm_url)))
-    client = LangChainClient(MODELS[options.child](options.url))
+    await Stream().read(LangChainClient(MAKERS[options.child](options.warm_url)))
+    client = LangChainClient(MAKERS[options.child](options.url))
     streams = [Stream() for _ in range(options.streams)]
     limit = 4 * options.tokens / options.pace + 60
     gc.collect()
@@ -127,8 +129,9 @@ def report(found: dict[str, list[dict[str, Any]]], options: argparse.Namespace) 
         errors = sum((Counter(run["errors"]) for run in runs), Counter())
         if errors:
             say(f"{name} failed: {dict(errors)}")
-    if XAI in found and OURS in found:
-        verdicts(found[OURS], found[XAI])
+    for name in (OURS, GATEWAY):
+        if XAI in found and name in found:
+            verdicts(name, found[name], found[XAI])
 
 
 def row(name: str, runs: Sequence[dict[str, Any]], streams: int) -> list[str]:
@@ -143,15 +146,15 @@ def row(name: str, runs: Sequence[dict[str, Any]], streams: int) -> list[str]:
     ]
 
 
-def verdicts(ours: Sequence[dict[str, Any]], theirs: Sequence[dict[str, Any]]) -> None:
+def verdicts(name: str, ours: Sequence[dict[str, Any]], theirs: Sequence[dict[str, Any]]) -> None:
     for target, key, scale, unit in (
         ("time to first token, p99, no worse than ChatXAI", "first_p99", 1e3, "ms"),
         ("CPU a token, less than ChatXAI", "cpu_a_token", 1e6, "µs"),
     ):
         mine, other = middle(ours, key) * scale, middle(theirs, key) * scale
-        verdict(target, met=mine <= other, figure=f"{mine:.0f} {unit} against {other:.0f} {unit}")
+        verdict(f"{name}: {target}", met=mine <= other, figure=f"{mine:.0f} {unit} against {other:.0f} {unit}")
     stalled = sum(run["stalled"] for run in ours)
-    verdict("no stream stalled", met=not stalled, figure=f"{stalled} stalled")
+    verdict(f"{name}: no stream stalled", met=not stalled, figure=f"{stalled} stalled")
 
 
 def parse() -> argparse.Namespace:
@@ -176,7 +179,8 @@ def main() -> None:
     say(f"{options.streams} streams of {options.tokens} tokens, {options.pace:g} tokens a second each")
     say(f"median of {options.rounds} rounds, {os.cpu_count()} cores")
     say()
-    report(measure(options, harness.measurable()), options)
+    names = harness.measurable()
+    report(measure(options, [*names, *([GATEWAY] if OURS in names else [])]), options)
 
 
 if __name__ == "__main__":

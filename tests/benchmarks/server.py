@@ -3,17 +3,20 @@
 It knows nothing of the package, speaks HTTP/1.1 over asyncio streams, and sends bodies made once at start:
 
 - `POST /rest/app-chat/conversations/new`: newline-delimited JSON as grok.com sent it in 2025-03;
+- `GET /ws/mgw/`, a WebSocket: grok.com's realtime gateway of 2026 in its chunk dialect, for one turn or several;
 - `POST /v1/chat/completions`: the same words as api.x.ai sends them, server-sent events, or one JSON body
   where the request does not ask for a stream;
 - anything else that is posted (a stop, say): `{}`.
 
-One port is opened for each `--frames`: so many frames go into one HTTP chunk and one write. A client therefore
-chooses its way of delivery by its base URL alone, and no header or query betrays that this is a benchmark.
+One port is opened for each `--frames`: so many frames go into one HTTP chunk and one write; on a WebSocket they keep
+their own frames, and share the write. A client therefore chooses its way of delivery by its base URL alone, and no
+header or query betrays that this is a benchmark.
 
-"One frame a write" means one HTTP chunk for each frame and one `send` for each chunk: the transport may keep nothing
-back (high-water mark 0), and every write is followed by `drain`. No loop turn is forced between the writes. That
-would leave the client idle between frames and measure the kernel's wake-ups; a writer ahead of its reader keeps the
-client busy, and each chunk still is its own iteration in any HTTP stack. With `--pace` each token frame leaves at its
+"One frame a write" means one HTTP chunk (or WebSocket frame) for each frame and one `send` for each chunk: the
+transport may keep nothing back (high-water mark 0), and every write is followed by `drain`. No loop turn is forced
+between the writes. That would leave the client idle between frames and measure the kernel's wake-ups; a writer ahead
+of its reader keeps the client busy, and each chunk still is its own iteration in any HTTP stack. (Not so on a
+WebSocket, where one read of the client takes whatever frames have come.) With `--pace` each token frame leaves at its
 own moment of an absolute timetable.
 
     python -m tests.benchmarks.server --tokens 2000 --frames 64 --frames 1
@@ -29,8 +32,10 @@ import gc
 import itertools
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from tests.benchmarks import websocket
 
 WORDS = (
     "The sky looks blue because air scatters short waves of light far more strongly than long ones , so on a clear "
@@ -41,7 +46,10 @@ WORDS = (
 CONVERSATION_ID = "7d1f0c52-6a0b-4b39-9f3e-2a5b1c9e4d10"
 USER_ID = "3b8e6f0a-94c1-4f7d-8b26-5f0c6f1b7a01"
 ANSWER_ID = "c2a4d8e1-0f35-4c6e-9a7b-8d2e4f6a1b02"
+EVENT_ID = "evt_440cd062965c487b92c0da2b381f92d1"
+TITLE = "Why the sky is blue"
 CREATED = "2025-03-16T08:13:39.326021Z"
+ANSWER_IDS = {"response_id": ANSWER_ID, "item_id": ANSWER_ID}
 EMPTY_LISTS = (
     "webSearchResults xpostIds xposts generatedImageUrls imageAttachments fileAttachments cardAttachmentsJson "
     "fileUris fileAttachmentsMetadata steps mediaTypes webpageUrls"
@@ -71,16 +79,22 @@ class Body:
     head: Sequence[bytes]
     tokens: Sequence[bytes]
     tail: Sequence[bytes]
+    wrap: Callable[[bytes], bytes]  # from frames to what is written at once
 
-    def chunks(self, frames_a_write: int) -> list[bytes]:
-        """The whole body as HTTP chunks of so many frames, the closing one left out."""
+    def writes(self, frames_a_write: int) -> list[bytes]:
+        """The whole body in writes of so many frames; what closes an HTTP body is left out."""
         frames = [*self.head, *self.tokens, *self.tail]
         groups = (frames[i : i + frames_a_write] for i in range(0, len(frames), frames_a_write))
-        return [http_chunk(b"".join(group)) for group in groups]
+        return [self.wrap(b"".join(group)) for group in groups]
 
 
 def http_chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def as_it_is(data: bytes) -> bytes:
+    """For frames that are WebSocket frames already."""
+    return data
 
 
 def compact(value: object) -> bytes:
@@ -105,8 +119,9 @@ def grok_body(count: int) -> Body:
         tail=[
             grok_frame({"finalMetadata": final}, ANSWER_ID),
             grok_frame({"modelResponse": answered}, ANSWER_ID),
-            compact({"result": {"title": {"newTitle": "Why the sky is blue"}}}) + b"\n",
+            compact({"result": {"title": {"newTitle": TITLE}}}) + b"\n",
         ],
+        wrap=http_chunk,
     )
 
 
@@ -135,6 +150,71 @@ def grok_response(response_id: str, message: str, sender: str, **more: object) -
     return told | more | flags | {name: [] for name in EMPTY_LISTS}
 
 
+# --- grok.com's realtime gateway (protocol/gateway.md 4.2) ----------------------------------------------------------
+
+
+def gateway_opening() -> bytes:
+    """What follows a `session.create`, in one write."""
+    extension = {"protocol_capabilities": ["conversation_attached", "custom_methods_v1"], "use_chunk": True}
+    conversation = {"id": CONVERSATION_ID, "object": "realtime.conversation"}
+    return b"".join(
+        (
+            gateway_event(1, "session.created", session={"model": "auto", "x_grok": extension}),
+            gateway_event(2, "conversation.attached", conversation=conversation, mode="new"),
+            gateway_event(3, "conversation.commands.updated", commands=[]),
+        )
+    )
+
+
+def gateway_body(count: int) -> Body:
+    """What follows a `response.create`: item, response, a chunk a token, the end, and what comes late."""
+    started = {"created_at": 1791450479839.0, "model": "auto"}
+    told = words(count)
+    done = 6 + count
+    return Body(
+        content_type="",
+        head=[
+            gateway_event(4, "conversation.item.added", item=gateway_item()),
+            gateway_event(5, "response.created", response=gateway_response("in_progress", x_grok=started)),
+        ],
+        tokens=[gateway_chunk(6 + number, gateway_text(word)) for number, word in enumerate(told)],
+        tail=[
+            gateway_event(done, "response.output_text.done", **ANSWER_IDS, text=answer_text(count)),
+            gateway_event(done + 1, "response.done", response=gateway_response("completed")),
+            gateway_event(done + 2, "response.persisted", **ANSWER_IDS, status="ok"),
+            gateway_chunk(done + 3, {"follow_up_suggestions": {"suggestions": [gateway_suggestion()]}}),
+            gateway_event(done + 4, "conversation.title.updated", title=TITLE),
+        ],
+        wrap=as_it_is,
+    )
+
+
+def gateway_event(number: int, kind: str, **members: object) -> bytes:
+    event = {"type": kind, "event_id": f"{EVENT_ID}_{number}"} | members
+    return websocket.frame(websocket.TEXT, compact({"session_id": CONVERSATION_ID, "event": event}))
+
+
+def gateway_chunk(number: int, chunk: dict[str, object]) -> bytes:
+    return gateway_event(number, "response.chunk", **ANSWER_IDS, chunk=chunk)
+
+
+def gateway_text(token: str) -> dict[str, object]:
+    return {"metadata": {"step_id": 0}, "text": {"text": token, "channel": "CHANNEL_ASSISTANT_RESPONSE"}}
+
+
+def gateway_item() -> dict[str, object]:
+    return {"id": USER_ID, "object": "realtime.item", "type": "message", "role": "user", "status": "completed"}
+
+
+def gateway_response(status: str, **more: object) -> dict[str, object]:
+    return {"id": ANSWER_ID, "status": status, "output_modalities": ["text"]} | more
+
+
+def gateway_suggestion() -> dict[str, object]:
+    properties = {"message_type": "TEXT", "follow_up_type": "DIVE_DEEPER"}
+    return {"properties": properties, "label": "And on Mars?", "tool_overrides": {"image_gen": False}}
+
+
 # --- api.x.ai -------------------------------------------------------------------------------------------------------
 
 
@@ -150,6 +230,7 @@ def xai_body(count: int) -> Body:
             xai_event([], usage=xai_usage(count)),
             b"data: [DONE]\n\n",
         ],
+        wrap=http_chunk,
     )
 
 
@@ -189,11 +270,17 @@ def xai_whole(count: int) -> bytes:
 @dataclass(frozen=True)
 class Request:
     path: str
+    headers: Mapping[str, str]
     body: bytes
 
     @property
     def wants_stream(self) -> bool:
         return b'"stream":true' in self.body.replace(b" ", b"")
+
+    @property
+    def websocket_key(self) -> str | None:
+        """Set where this asks to become a WebSocket to the gateway."""
+        return self.headers.get("sec-websocket-key") if self.path.startswith("/ws/mgw/") else None
 
 
 class Bodies:
@@ -201,6 +288,9 @@ class Bodies:
 
     def __init__(self, tokens: int) -> None:
         self.grok = grok_body(tokens)
+        self.gateway_opening = gateway_opening()
+        self.gateway = gateway_body(tokens)
+        self.gateway_pong = gateway_event(0, "pong")
         self.xai = xai_body(tokens)
         self.xai_whole = xai_whole(tokens)
 
@@ -211,16 +301,35 @@ class Speaker:
     def __init__(self, bodies: Bodies, frames_a_write: int, pace: float) -> None:
         self._bodies = bodies
         self._pace = pace
-        self._ready = {id(body): body.chunks(frames_a_write) for body in (bodies.grok, bodies.xai)}
+        self._ready = {id(body): body.writes(frames_a_write) for body in (bodies.grok, bodies.gateway, bodies.xai)}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, kept alive for as many requests as the client likes."""
+        """One connection, kept alive for as many requests as the client likes, or until it was a WebSocket."""
         writer.transport.set_write_buffer_limits(high=0)
         # A cancelled task at the program's end would be reported as a failure by asyncio before 3.12; it just ends.
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            while True:
-                await self._answer(await read_request(reader), writer)
+            while (key := (request := await read_request(reader)).websocket_key) is None:
+                await self._answer(request, writer)
+            await self._converse(key, reader, writer)
         writer.close()
+
+    async def _converse(self, key: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """The gateway's side of a socket. Answers are tasks, so that pings and a close are heard meanwhile."""
+        writer.write(websocket.switching_protocols(key))
+        answers: list[asyncio.Task[None]] = []
+        try:
+            async for message in websocket.messages(reader, writer):
+                kind = json.loads(message)["event"]["type"]
+                if kind == "session.create":
+                    writer.write(self._bodies.gateway_opening)
+                elif kind == "response.create":
+                    answers.append(asyncio.create_task(self._send(self._bodies.gateway, writer)))
+                elif kind == "ping":
+                    writer.write(self._bodies.gateway_pong)
+        finally:
+            for answer in answers:
+                answer.cancel()
+            await asyncio.gather(*answers, return_exceptions=True)
 
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
         if request.path.startswith("/rest/app-chat/conversations/new"):
@@ -234,37 +343,41 @@ class Speaker:
 
     async def _stream(self, body: Body, writer: asyncio.StreamWriter) -> None:
         writer.write(stream_head(body.content_type))
+        await self._send(body, writer)
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+
+    async def _send(self, body: Body, writer: asyncio.StreamWriter) -> None:
         if self._pace:
             await self._send_paced(body, writer)
         else:
             await self._send_at_once(body, writer)
-        writer.write(b"0\r\n\r\n")
-        await writer.drain()
 
     async def _send_at_once(self, body: Body, writer: asyncio.StreamWriter) -> None:
-        for chunk in self._ready[id(body)]:
-            writer.write(chunk)
+        for data in self._ready[id(body)]:
+            writer.write(data)
             await writer.drain()
 
     async def _send_paced(self, body: Body, writer: asyncio.StreamWriter) -> None:
         for frame in body.head:
-            writer.write(http_chunk(frame))
+            writer.write(body.wrap(frame))
         clock = asyncio.get_running_loop().time
         start = clock()
         for number, frame in enumerate(body.tokens, start=1):
             await asyncio.sleep(max(0.0, start + number / self._pace - clock()))
-            writer.write(http_chunk(frame))
+            writer.write(body.wrap(frame))
             await writer.drain()
         for frame in body.tail:
-            writer.write(http_chunk(frame))
+            writer.write(body.wrap(frame))
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request:
     head = await reader.readuntil(b"\r\n\r\n")
     start, *fields = head.decode("latin-1").split("\r\n")
-    sizes = [int(f.split(":", 1)[1]) for f in fields if f.lower().startswith("content-length:")]
-    body = await reader.readexactly(sizes[0]) if sizes else b""
-    return Request(path=start.split(" ")[1], body=body)
+    named = (field.partition(":") for field in fields)
+    headers = {name.lower(): value.strip() for name, _, value in named}
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return Request(path=start.split(" ")[1], headers=headers, body=body)
 
 
 @functools.cache

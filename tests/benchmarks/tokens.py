@@ -24,9 +24,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import orjson
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from websockets.asyncio.client import connect
 
 from tests.benchmarks import harness, server
 from tests.benchmarks.harness import QUESTION, LangChainClient, say, verdict
@@ -41,8 +43,12 @@ XAI_WHOLE = "ChatXAI ainvoke (one JSON body)"
 XAI_INVOKE = "ChatXAI ainvoke (streaming=True)"
 OURS = "ChatGrokWeb astream"
 OURS_INVOKE = "ChatGrokWeb ainvoke"
-ROWS = (PLAIN, READY, MADE, XAI, XAI_WHOLE, XAI_INVOKE, OURS, OURS_INVOKE)
+BARE = "bare websockets + orjson"
+GATEWAY = "ChatGrokWeb gateway astream"
+GATEWAY_INVOKE = "ChatGrokWeb gateway ainvoke"
+ROWS = (PLAIN, READY, MADE, XAI, XAI_WHOLE, XAI_INVOKE, OURS, OURS_INVOKE, BARE, GATEWAY, GATEWAY_INVOKE)
 WRITES = (64, 1)
+GATEWAY_LIMITS = {64: 8.0, 1: 18.0}  # µs a token
 
 
 # --- the rows -------------------------------------------------------------------------------------------------------
@@ -98,6 +104,38 @@ def plain_loop(http: httpx.AsyncClient, base_url: str) -> Call:
     return call
 
 
+def bare_loop(base_url: str) -> Call:
+    """The same over the gateway: a socket, a turn and the answer to its last frame, which is the title."""
+    url = f"{base_url.replace('http', 'ws', 1)}/ws/mgw/?uid={server.USER_ID}"
+    opening = event_frame("session.create", session={"model": "auto", "x_grok": {"use_chunk": True}})
+    chunks = [{"text": {"text": QUESTION}}]
+    item = {"type": "message", "role": "user", "x_grok": {"input_chunks": chunks}}
+    prompt = [event_frame("conversation.item.create", item=item), event_frame("response.create")]
+
+    async def call() -> str:
+        parts = []
+        async with connect(url, compression=None, proxy=None) as socket:
+            await socket.send(opening)
+            while True:
+                event = orjson.loads(await socket.recv(decode=False))["event"]
+                kind = event["type"]
+                if kind == "response.chunk":
+                    if text := event["chunk"].get("text"):
+                        parts.append(text["text"])
+                elif kind == "conversation.commands.updated":
+                    for frame in prompt:
+                        await socket.send(frame)
+                elif kind == "conversation.title.updated":
+                    break
+        return "".join(parts)
+
+    return call
+
+
+def event_frame(kind: str, **members: object) -> str:
+    return orjson.dumps({"event": {"type": kind, "event_id": "evt_1", **members}}).decode()
+
+
 def streamed(model: Any) -> Call:
     async def call() -> str:
         return "".join([text async for text in LangChainClient(model).astream(QUESTION)])
@@ -119,6 +157,7 @@ def build_calls(base_url: str, tokens: int, names: Sequence[str], http: httpx.As
         PLAIN: plain_loop(http, base_url),
         READY: streamed(FakeReady(chunks=chunks)),
         MADE: streamed(FakeMade(chunks=chunks)),
+        BARE: bare_loop(base_url),
     }
     if "ChatXAI" in names:
         xai = harness.xai_model(base_url)
@@ -129,6 +168,9 @@ def build_calls(base_url: str, tokens: int, names: Sequence[str], http: httpx.As
         ours = harness.grokweb_model(base_url)
         calls[OURS] = streamed(ours)
         calls[OURS_INVOKE] = invoked(ours)
+        gateway = harness.grokweb_model(base_url, transport="gateway")
+        calls[GATEWAY] = streamed(gateway)
+        calls[GATEWAY_INVOKE] = invoked(gateway)
     return calls
 
 
@@ -192,7 +234,13 @@ def cells(costs: Costs, row: str, frames: int) -> list[str]:
     if (row, frames) not in costs:
         return ["-"] * 4
     cost = costs[row, frames]
-    return [f"{cost.wall:.2f}", f"{cost.cpu:.2f}", ratio(costs, row, XAI, frames), ratio(costs, row, PLAIN, frames)]
+    ratios = (ratio(costs, row, other, frames) for other in (XAI, plain_of(row)))
+    return [f"{cost.wall:.2f}", f"{cost.cpu:.2f}", *ratios]
+
+
+def plain_of(row: str) -> str:
+    """The plain loop over the same wire."""
+    return BARE if row in {BARE, GATEWAY, GATEWAY_INVOKE} else PLAIN
 
 
 def ratio(costs: Costs, row: str, other: str, frames: int) -> str:
@@ -206,6 +254,8 @@ def verdicts(costs: Costs) -> None:
     judge(costs, OURS, XAI, 1, 1 / 5)
     for frames in WRITES:
         judge(costs, OURS_INVOKE, PLAIN, frames, 1.4)
+    for frames in WRITES:
+        judge_gateway(costs, frames)
 
 
 def judge(costs: Costs, ours: str, other: str, frames: int, limit: float) -> None:
@@ -216,6 +266,17 @@ def judge(costs: Costs, ours: str, other: str, frames: int, limit: float) -> Non
     mine, theirs = costs[ours, frames], costs[other, frames]
     figure = f"{limit_text(mine.wall / theirs.wall)} (of CPU time {limit_text(mine.cpu / theirs.cpu)})"
     verdict(target, met=mine.wall <= limit * theirs.wall, figure=figure)
+
+
+def judge_gateway(costs: Costs, frames: int) -> None:
+    limit = GATEWAY_LIMITS[frames]
+    target = f"{GATEWAY}, {frames} a write, <= {limit:g} µs a token"
+    if (GATEWAY, frames) not in costs:
+        say(f"no word  {target}: not measured")
+        return
+    mine, bare = costs[GATEWAY, frames], costs[BARE, frames]
+    share = f"{mine.wall / bare.wall:.2f} of {BARE}, of CPU time {mine.cpu / bare.cpu:.2f}"
+    verdict(target, met=mine.wall <= limit, figure=f"{mine.wall:.2f} µs, {mine.cpu:.2f} of CPU ({share})")
 
 
 def limit_text(share: float) -> str:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
 from typing import Any
 
+import httpx
 import pytest
 from langchain_core.messages import HumanMessage
 from paths import PATHS
@@ -15,6 +22,7 @@ from langchain_grokweb import (
     GrokWebConnectionError,
     GrokWebContentFilterError,
     GrokWebContextOverflowError,
+    GrokWebError,
     GrokWebInterruptedError,
     GrokWebModelNotFoundError,
     GrokWebPermissionError,
@@ -26,29 +34,31 @@ from langchain_grokweb import (
 
 REFUSALS: list[tuple[str, dict[str, Any], type, int]] = [
     ("challenge", {}, GrokWebPermissionError, 1),
-    ("anti_bot", {}, GrokWebPermissionError, 1),
-    ("anti_bot", {"in_stream": True}, GrokWebPermissionError, 1),
     ("expired", {}, GrokWebAuthenticationError, 1),
     ("login_redirect", {}, GrokWebAuthenticationError, 1),
     ("blocked", {}, GrokWebPermissionError, 1),
     ("region", {}, GrokWebPermissionError, 1),
-    ("model_not_found", {}, GrokWebModelNotFoundError, 1),
     ("rate_limited", {}, GrokWebRateLimitError, 3),
-    ("rate_limited", {"in_stream": True}, GrokWebRateLimitError, 3),
     ("rate_limited", {"retry_after": 0}, GrokWebRateLimitError, 3),
     ("rate_limited", {"retry_after": 2429}, GrokWebRateLimitError, 1),
     ("heavy_load", {}, GrokWebServerError, 3),
     ("server_error", {"status": 500}, GrokWebServerError, 1),
     ("server_error", {"status": 502}, GrokWebServerError, 1),
     ("server_error", {"status": 503}, GrokWebServerError, 3),
+]
+OF_THE_ENDPOINT: list[tuple[str, dict[str, Any], type, int]] = [
+    ("anti_bot", {}, GrokWebPermissionError, 1),
+    ("anti_bot", {"in_stream": True}, GrokWebPermissionError, 1),
+    ("model_not_found", {}, GrokWebModelNotFoundError, 1),
+    ("rate_limited", {"in_stream": True}, GrokWebRateLimitError, 3),
     ("html", {}, GrokWebProtocolError, 1),
 ]
 
 
-def chat_posts(grok: Any) -> list[Any]:
-    return [
-        request for request in grok.requests if request.method == "POST" and "/app-chat/conversations/" in request.path
-    ]
+def tries_at(grok: Any) -> list[Any]:
+    """The requests that asked: posts to the conversations endpoint, and upgrades to the gateway."""
+    posts = [r for r in grok.requests if r.method == "POST" and "/app-chat/conversations/" in r.path]
+    return [*posts, *(r for r in grok.requests if r.path == "/ws/mgw/")]
 
 
 @pytest.mark.parametrize(("fault", "options", "expected", "tries"), REFUSALS)
@@ -58,19 +68,25 @@ def test_a_refusal_has_its_error_and_its_number_of_tries(grok, model, way, fault
     with pytest.raises(expected) as raised:
         PATHS[way](model, "Hi")
     assert type(raised.value) is expected
-    assert len(chat_posts(grok)) == tries
+    assert len(tries_at(grok)) == tries
     assert grok.stops == []
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [("challenge", "challenge"), ("anti_bot", "anti_bot"), ("blocked", "blocked"), ("region", "region")],
-)
-def test_the_reason_is_told(grok, model, fault, reason):
+@pytest.mark.wire("rest")
+@pytest.mark.parametrize(("fault", "options", "expected", "tries"), OF_THE_ENDPOINT)
+def test_a_refusal_of_the_endpoint(grok, model, fault, options, expected, tries):
+    grok.fault(fault, times=9, **options)
+    with pytest.raises(expected):
+        model.invoke("Hi")
+    assert len(tries_at(grok)) == tries
+
+
+@pytest.mark.parametrize("fault", ["challenge", "blocked", "region"])
+def test_the_reason_is_told(grok, model, fault):
     grok.fault(fault)
     with pytest.raises(GrokWebPermissionError) as raised:
         model.invoke("Hi")
-    assert raised.value.reason == reason
+    assert raised.value.reason == fault
 
 
 @pytest.mark.parametrize("way", PATHS)
@@ -89,7 +105,7 @@ def test_no_retries_means_none(grok, make_model):
     with pytest.raises(GrokWebRateLimitError) as raised:
         make_model(max_retries=0).invoke("Hi")
     assert raised.value.retry_after == 0
-    assert len(chat_posts(grok)) == 1
+    assert len(tries_at(grok)) == 1
 
 
 @pytest.mark.parametrize("cookies", [None, "", "theme=dark", "sso="])
@@ -117,10 +133,10 @@ def test_an_error_in_the_stream(grok, model, way, error, expected):
     grok.reply("Some words", error=error)
     with pytest.raises(expected):
         PATHS[way](model, "Hi")
-    assert len(chat_posts(grok)) == 1
+    assert len(tries_at(grok)) == 1
 
 
-@pytest.mark.parametrize("fault", ["cut:6", "reset:6", "no_model_response"])
+@pytest.mark.parametrize("fault", ["cut:6", "reset:6"])
 @pytest.mark.parametrize("way", PATHS)
 def test_an_answer_that_breaks_off_raises_with_what_there_is(grok, model, way, fault):
     grok.reply("One two three four five six seven.", fault=fault)
@@ -131,6 +147,24 @@ def test_an_answer_that_breaks_off_raises_with_what_there_is(grok, model, way, f
     assert partial.text or fault.startswith("reset")  # a reset may overtake what was sent before it
     assert partial.response_metadata["grokweb"]["interrupted"] is True
     assert pickle.loads(pickle.dumps(raised.value)).partial == partial
+
+
+@pytest.mark.wire("rest")
+def test_an_end_without_the_definitive_answer(grok, model):
+    grok.reply("One two three.", fault="no_model_response")
+    with pytest.raises(GrokWebInterruptedError) as raised:
+        model.invoke("Hi")
+    assert raised.value.partial.text == "One two three."
+
+
+@pytest.mark.wire("gateway")
+@pytest.mark.parametrize("fault", ["close_without_done", "session_ended:6", "incomplete"])
+@pytest.mark.parametrize("way", PATHS)
+def test_an_end_of_the_gateway_that_is_none(grok, model, way, fault):
+    grok.reply("One two three four five six seven.", fault=fault)
+    with pytest.raises(GrokWebInterruptedError) as raised:
+        PATHS[way](model, "Hi")
+    assert "One two three four five six seven.".startswith(raised.value.partial.text)
 
 
 def test_nothing_goes_on_from_an_answer_that_broke_off(grok, model):
@@ -146,7 +180,7 @@ def test_garbage_in_the_stream_is_an_error_and_the_turn_is_stopped(grok, model, 
     grok.reply("One two three four five six seven.", fault="garbage:6")
     with pytest.raises(GrokWebProtocolError) as raised:
         PATHS[way](model, "Hi")
-    assert raised.value.got == "other text"
+    assert raised.value.got in {"other text", "something else in braces"}
 
 
 @pytest.mark.parametrize("way", PATHS)
@@ -172,13 +206,87 @@ def test_a_service_that_is_not_there(way, unused_tcp_port):
         PATHS[way](model, "Hi")
 
 
-FRAMING = ["unknown_frames", "concatenated", "pretty", "sse", "reordered", "empty_final", "late_title"]
+ODDITIES = {
+    "rest": ["unknown_frames", "concatenated", "pretty", "sse", "reordered", "empty_final", "late_title"],
+    "gateway": [
+        "unknown_frames",
+        "attached_first",
+        "two_objects",
+        "duplicate_citations",
+        "late_text",
+        "late_title",
+        "no_channel",
+        "no_persisted",
+        "wrong_session",
+    ],
+}
 
 
-@pytest.mark.parametrize("fault", FRAMING)
 @pytest.mark.parametrize("name", ["grok-3", "auto"])
-def test_odd_streams_are_read_all_the_same(grok, make_model, fault, name):
-    grok.reply("Paris 🗼 is “it”.", reasoning="Hm", fault=fault)
-    message = make_model(model=name).invoke("Hi")
-    assert message.text == "Paris 🗼 is “it”."
-    assert message.additional_kwargs["reasoning_content"] == "Hm"
+def test_odd_streams_are_read_all_the_same(grok, make_model, wire, name):
+    for fault in ODDITIES[wire]:
+        grok.reply("Paris 🗼 is “it”.", reasoning="Hm", citations=[{"url": "https://e.com"}], fault=fault)
+        message = make_model(model=name).invoke("Hi")
+        assert message.text == "Paris 🗼 is “it”.", fault
+        assert message.additional_kwargs["reasoning_content"].startswith("Hm"), fault
+        assert len(message.additional_kwargs["citations"]) == 1, fault
+
+
+@pytest.mark.parametrize("fault", ["silence", "garbage"])
+@pytest.mark.wire("rest")
+def test_a_whole_answer_is_not_lost_by_what_comes_behind_it(make_model, fault):
+    answer = "aaaaaaaa-0000-4000-8000-000000000001"
+    frames = [
+        {"conversation": {"conversationId": "c"}},
+        {"response": {"token": "Paris.", "isThinking": False, "isSoftStop": False, "responseId": answer}},
+        {"response": {"modelResponse": {"responseId": answer, "message": "Paris.", "sender": "ASSISTANT"}}},
+    ]
+    body = b"".join(json.dumps({"result": frame}).encode() + b"\n" for frame in frames)
+    with served(body + (b"garbage\n" if fault == "garbage" else b""), stay_open=fault == "silence") as url:
+        assert make_model(base_url=url).invoke("Hi").text == "Paris."
+
+
+@pytest.mark.wire("rest")
+def test_an_error_in_the_stream_that_tells_cookies_back_is_cleaned(grok, make_model):
+    secret = grok.cookies.split("; ")[0].split("=", 1)[1]
+    error = {"error": {"code": 13, "message": f"bad header {secret}"}}
+    with served(json.dumps(error).encode() + b"\n") as url, pytest.raises(GrokWebServerError) as raised:
+        make_model(base_url=url).invoke("Hi")
+    assert "bad header [cookie]" in str(raised.value)
+
+
+@pytest.mark.wire("rest")
+def test_an_encoding_that_breaks_is_an_answer_that_breaks_off(make_model):
+    frame = {"result": {"conversation": {"conversationId": "c"}}}
+    packed = gzip.compress(json.dumps(frame).encode() + b"\n" + b"x" * 5000)
+    with served(packed[:-30] + b"\x00" * 40, encoding="gzip") as url, pytest.raises(GrokWebError) as raised:
+        make_model(base_url=url).invoke("Hi")
+    assert not isinstance(raised.value, httpx.HTTPError)
+
+
+@contextmanager
+def served(body: bytes, *, encoding: str = "identity", stay_open: bool = False) -> Iterator[str]:
+    """A server that answers every POST with this body."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-encoding", encoding)
+            self.end_headers()
+            self.wfile.write(body)
+            self.wfile.flush()
+            if stay_open:
+                over.wait(10)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    over = Event()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        over.set()
+        server.shutdown()
+        thread.join()

@@ -7,10 +7,13 @@ import copy
 import gc
 import os
 import pickle
+import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -18,7 +21,13 @@ import pytest
 from blockbuster import blockbuster_ctx
 from pydantic import ValidationError
 
-from langchain_grokweb import ChatGrokWeb, GrokCredentials, GrokWebAuthenticationError, GrokWebInvalidRequestError
+from langchain_grokweb import (
+    ChatGrokWeb,
+    GrokCredentials,
+    GrokWebAuthenticationError,
+    GrokWebError,
+    GrokWebInvalidRequestError,
+)
 
 
 def test_two_event_loops_in_a_row(grok, model):
@@ -88,6 +97,7 @@ def test_configurable_fields_build_a_model_for_every_call(grok, make_model):
     assert model.invoke("Hi").response_metadata["model_name"] == "grok-3"
 
 
+@pytest.mark.wire("rest")
 async def test_the_callers_own_client_is_used_and_left_open(grok, make_model):
     async with httpx.AsyncClient(headers={"x-mine": "yes"}) as client:
         model = make_model(http_client=client)
@@ -229,3 +239,129 @@ def test_what_it_says_of_itself():
     assert model.profile["tool_calling"] is False
     assert model._identifying_params["model"] == "grok-3-thinking"
     assert model.lc_secrets["cookies"] == "GROKWEB_COOKIES"
+
+
+# --- what must not be shown, kept or let in
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"cookie": "sso=secret-value"},
+        {"cookies": "sso=secret-value", "api_key": "sso=secret-value"},
+        {"credentials": "sso=secret-value"},
+        {"model": {"sso": "secret-value"}},
+        {"cookies": b"sso=secret-value"},
+    ],
+)
+def test_what_is_wrong_with_a_setting_is_told_without_its_value(settings):
+    with pytest.raises(ValidationError) as raised:
+        ChatGrokWeb(**settings)
+    assert "secret-value" not in f"{raised.value} {raised.value!r} {raised.value.errors()} {raised.value.json()}"
+
+
+@pytest.mark.parametrize("url", ["http://grok.example/", "grok.com"])
+def test_the_environments_address_is_checked_too(monkeypatch, url):
+    monkeypatch.setenv("GROKWEB_BASE_URL", url)
+    with pytest.raises(ValidationError):
+        ChatGrokWeb()
+
+
+def test_the_environments_transport_is_checked(monkeypatch):
+    monkeypatch.setenv("GROKWEB_TRANSPORT", "pigeon")
+    with pytest.raises(ValidationError, match="transport"):
+        ChatGrokWeb()
+
+
+def test_a_pickle_leaves_behind_what_may_hold_a_secret_or_belongs_to_a_loop():
+    model = ChatGrokWeb(
+        cookies="sso=eyJh.b.c",
+        proxy="http://user:password@proxy.example:3128",
+        headers={"x-statsig-id": "proof-value"},
+        http_client=httpx.AsyncClient(),
+    )
+    pickled = pickle.dumps(model)
+    assert not [word for word in (b"password", b"proof-value", b"eyJh") if word in pickled]
+    assert pickle.loads(pickled).http_client is None
+
+
+@pytest.mark.parametrize("proxy", ["localhost:3128", "ftp://proxy.example"])
+def test_a_proxy_has_a_scheme(proxy):
+    with pytest.raises(ValidationError, match="proxy"):
+        ChatGrokWeb(proxy=proxy)
+
+
+def test_every_request_goes_through_the_proxy(grok, make_model):
+    """A proxy that is none shows what it is asked for."""
+    asked: list[bytes] = []
+
+    def serve(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection:
+            asked.append(connection.recv(65536))
+            connection.sendall(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        with pytest.raises(GrokWebError):
+            make_model(proxy=f"http://127.0.0.1:{listening.getsockname()[1]}", max_retries=0).invoke("Hi")
+        thread.join()
+    assert grok.requests == []
+    assert grok.base_url.removeprefix("http://").encode() in asked[0]
+
+
+def test_loops_that_ended_leave_nothing(make_model):
+    from langchain_grokweb.client import pool
+
+    for _ in range(5):
+        asyncio.run(make_model().ainvoke("Hi"))
+    gc.collect()
+    assert [loop for loop in pool._pools if loop.is_closed()] == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="No signals can be sent to a thread here.")
+@pytest.mark.parametrize("way", ["invoke", "stream"])
+def test_an_interrupt_arrives_as_one_and_stops_the_turn(grok, make_model, way):
+    grok.reply("word " * 50, fault="silence:9")
+    model = make_model()
+
+    def interrupt() -> None:
+        grok.wait_for_turns(1)
+        time.sleep(0.2)  # until the main thread waits inside of the call: there is no event for that
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        _ = model.invoke("Hi") if way == "invoke" else list(model.stream("Hi"))
+    thread.join()
+    grok.wait_for_stop()
+
+
+@pytest.mark.parametrize(
+    "kwargs", [{"tools": [{}]}, {"response_format": {"type": "json_object"}}, {"tool_choice": "any"}]
+)
+def test_what_this_version_does_not_serve_is_refused_rather_than_ignored(grok, model, kwargs):
+    with pytest.raises(GrokWebInvalidRequestError, match="This version"):
+        model.invoke("Hi", **kwargs)
+    assert grok.turns == []
+
+
+def test_stop_may_be_one_string_and_must_be_strings(grok, model):
+    grok.reply("Hello world")
+    assert model.invoke("Hi", stop="wor").text == "Hello "
+    with pytest.raises(GrokWebInvalidRequestError, match="stop="):
+        model.invoke("Hi", stop=5)
+    with pytest.raises(GrokWebInvalidRequestError, match="model="):
+        model.invoke("Hi", model={"a": 1})
+    assert len(grok.turns) == 1
+
+
+def test_half_a_character_and_a_huge_number_are_sent_as_well_as_they_can(grok, model):
+    from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+    call = {"name": "count", "args": {"n": 2**70}, "id": "c1"}
+    model.invoke([HumanMessage("a\ud83d"), AIMessage("", tool_calls=[call]), ToolMessage("ok", tool_call_id="c1")])
+    assert str(2**70) in grok.turns[-1].prompt
+    assert "a\ufffd" in grok.turns[-1].prompt

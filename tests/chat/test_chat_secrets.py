@@ -40,9 +40,10 @@ def shown(value: Any) -> str:
     return f"{value!r} {value} {getattr(value, '__dict__', '')}"
 
 
-def test_in_cookie_headers_to_the_service_and_nowhere_else(grok, marked, caplog):
+@pytest.mark.parametrize("transport", ["rest", "gateway", "auto"])
+def test_in_cookie_headers_to_the_service_and_nowhere_else(grok, marked, caplog, transport):
     caplog.set_level(logging.DEBUG)
-    model = ChatGrokWeb(base_url=grok.base_url, cookies=marked, max_retries=1)
+    model = ChatGrokWeb(base_url=grok.base_url, cookies=marked, max_retries=1, transport=transport)
     runs = Runs()
     places: list[str] = []
     for fault in (None, "expired", "challenge", "anti_bot", "rate_limited", "server_error", "html"):
@@ -61,7 +62,7 @@ def test_in_cookie_headers_to_the_service_and_nowhere_else(grok, marked, caplog)
     places.append(logged)
     assert runs.kept
     assert not [place[:200] for place in places if "mArKeR" in place]
-    assert "set-cookie" in logged.lower()
+    assert transport == "gateway" or "set-cookie" in logged.lower()
     assert "__cf_bm" not in logged
     assert all(MARK in request.headers["cookie"] for request in grok.requests)
     for request in grok.requests:
@@ -125,6 +126,7 @@ def test_headers_that_would_smuggle_are_refused(grok, make_model, headers):
     assert grok.requests == []
 
 
+@pytest.mark.wire("rest")
 def test_a_renewed_cookie_goes_out_with_the_same_account_alone(grok, make_model):
     model = make_model()
     model.invoke("Hi")
@@ -133,5 +135,5 @@ def test_a_renewed_cookie_goes_out_with_the_same_account_alone(grok, make_model)
     assert "__cf_bm" in second
     assert first != second
     other = GrokCredentials.parse(grok.cookies.replace("x-userid=", "x-userid=0"))
-    ChatGrokWeb(base_url=grok.base_url, credentials=other).invoke("Hi")
+    ChatGrokWeb(base_url=grok.base_url, credentials=other, transport="rest").invoke("Hi")
     assert second.split("__cf_bm=")[1] not in grok.requests[2].headers["cookie"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage
 
 from langchain_grokweb.messages.conversation import hash_answer, hash_messages, hash_system, plan
 
@@ -121,6 +121,28 @@ def test_a_forged_loop_of_parents_ends():
     messages = thread()
     messages[1].response_metadata["grokweb"]["parent_response_id"] = "r2"
     assert outcome(messages)[1] in {None, "r2"}
+
+
+def test_answers_that_name_each_other_as_parents_end():
+    first, second = answer(0, [], 1), answer(1, [], 0)
+    messages = [first, second, HumanMessage("next")]
+    assert outcome(messages)[1] in {None, "r0", "r1"}
+
+
+def test_the_role_of_a_chat_message_counts():
+    question = ChatMessage(role="critic", content="Hm.")
+    messages = [question, answer(0, [question], None), HumanMessage("next")]
+    assert outcome(messages)[0] == "continued"
+    messages[0] = ChatMessage(role="author", content="Hm.")
+    assert outcome(messages)[0] == "replayed"
+
+
+def test_instructions_that_are_gone_are_told_to_be():
+    question = HumanMessage("question 0")
+    messages = [question, answer(0, [question], None, system="Be brief."), HumanMessage("next")]
+    found = plan(messages, ACCOUNT)
+    assert found.reason == "continued"
+    assert [message.text for message in found.system] == ["The instructions given before no longer apply."]
 
 
 def test_instructions_are_hashed_apart():

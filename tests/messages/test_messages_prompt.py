@@ -38,7 +38,7 @@ def test_a_transcript():
         "</message>",
         '<message role="assistant">',
         "Let me see.",
-        '<tool_call name="read" id="c1">{"path":"ä.txt"}</tool_call>',
+        '<tool_call name="read" id="c1">{"path": "ä.txt"}</tool_call>',
         "</message>",
         '<message role="tool" name="read" call_id="c1" status="error">',
         "nothing",

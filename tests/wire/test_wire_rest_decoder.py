@@ -341,6 +341,52 @@ def test_an_error_that_only_informs_does_not_end_the_stream(error: dict[str, Any
 # --- oddities
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        nested(token="x", messageTag=["a"]),
+        nested(token="x", messageTag="tool_usage_card", toolUsageCardId=["a"]),
+        nested(cardAttachment={"jsonData": json.dumps({"id": "c", "cardType": ["x"], "url": ["y"]})}),
+        nested(webSearchResults={"results": [{"url": ["a"], "title": {"b": 1}}]}),
+        nested(codeExecutionResult=[{"url": ["a"], "title": "t"}]),
+        nested(userResponse=["a"]),
+        nested(queryAction={"query": ["a"]}),
+    ],
+)
+def test_odd_shapes_do_not_crash_the_reader(odd: bytes):
+    assert text(events(token("A"), odd, token("B"))).replace("x", "") == "AB"
+
+
+def test_half_of_a_character_does_not_cost_the_answer():
+    line = b'{"result":{"response":{"token":"a\\ud83d b","isThinking":false,"isSoftStop":false,"responseId":"r"}}}\n'
+    assert text(events(line)) == "a\ufffd b"
+
+
+@pytest.mark.parametrize(
+    ("streamed", "expected"),
+    [
+        ("Use `<grok:render` in html. Next sentence.", "Use `<grok:render` in html. Next sentence."),
+        ("Use <grok:renderer> too.", "Use <grok:renderer> too."),
+        ('Seen <grok:render card_id="x"> and on.', "Seen  and on."),
+        ('Cut <grok:render card_id="x"><argument name="citation_id">9</arg', "Cut "),
+        ('Cut <grok:render card_id="x', "Cut "),
+    ],
+)
+def test_what_looks_like_a_tag_at_the_end(streamed: str, expected: str):
+    assert text(events(token(streamed))) == expected
+
+
+def test_a_tag_that_is_cut_in_half_by_the_definitive_answer_neither_leaks_nor_blocks_it():
+    found = events(card(**CARD), token("Paris <grok:ren"), definitive(f"Paris {TAG} is nice."))
+    assert text(found) == "Paris  is nice."
+    assert [citation.position for citation in of(ev.CitationFound, found)] == [6]
+
+
+def test_an_error_behind_the_definitive_answer_does_not_count():
+    found = events(token("A"), definitive("A"), b'{"error":{"code":13,"message":"late"}}\n', b"garbage\n")
+    assert of(ev.TurnFailed, found) == []
+
+
 def test_members_in_any_order_and_both_envelopes_in_one_line():
     line = {"result": {"conversation": {"conversationId": "c"}, "response": {"responseId": ANSWER, "token": "A"}}}
     backwards = {"responseId": ANSWER, "isSoftStop": False, "isThinking": False, "token": "B"}
