@@ -1,13 +1,13 @@
 """`GrokEmulator`, a small grok.com on loopback, and the records of what it saw.
 
-It stands alone and imports nothing of the client. The emulator needs the extra `emulator` (starlette and uvicorn) and
+It stands alone and imports nothing of the client. The emulator needs the extra `emulator` (starlette and uvicorn), and
 is imported when it is first asked for, so that pytest can load the plugin next door without it.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from langchain_grokweb.testing.conversations import Conversation, Node
-from langchain_grokweb.testing.script import Reply, Request, Turn, UploadedFile
+from langchain_grokweb.testing.script import GatewayEvent, GatewaySession, Reply, Request, Turn, UploadedFile
 
 if TYPE_CHECKING:
     from langchain_grokweb.testing.assistant import TurnContext
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Conversation",
+    "GatewayEvent",
+    "GatewaySession",
     "GrokEmulator",
     "Node",
     "Reply",
@@ -24,7 +26,7 @@ __all__ = [
     "UploadedFile",
 ]
 
-_EXTRA = frozenset({"starlette", "uvicorn"})
+_EXTRA = frozenset({"starlette", "uvicorn", "websockets"})
 
 
 def __getattr__(name: str) -> Any:
@@ -40,6 +42,6 @@ def __getattr__(name: str) -> Any:
         if (exc.name or "").partition(".")[0] not in _EXTRA:
             raise
         raise ImportError(
-            'GrokEmulator needs starlette and uvicorn: pip install "langchain-grokweb[emulator]"'
+            'GrokEmulator needs starlette, uvicorn and websockets: pip install "langchain-grokweb[emulator]"'
         ) from exc
     return GrokEmulator

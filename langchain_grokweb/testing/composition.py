@@ -48,9 +48,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A citation in the text: the card, and the tag that stands for it."""
+    """A citation in the text: the card, its number, and the tag that stands for it."""
 
     card: Mapping[str, Any]
+    number: int
     tag: str
 
 
@@ -294,8 +295,9 @@ def _mark(url: str, index: int) -> Mark:
     card_id = uuid4().hex[:6]
     card = {"id": card_id, "type": "render_inline_citation", "cardType": "citation_card", "url": url}
     # citation_id is an opaque number, on purpose not the index of anything (rest.md 4.5)
-    argument = f'<argument name="citation_id">{9 + 4 * index}</argument>'
-    return Mark(card, _render_tag(card_id, "citation_card", "render_inline_citation", argument))
+    number = 9 + 4 * index
+    argument = f'<argument name="citation_id">{number}</argument>'
+    return Mark(card, number, _render_tag(card_id, "citation_card", "render_inline_citation", argument))
 
 
 def _render_tag(card_id: str, card_type: str, render_type: str, argument: str) -> str:

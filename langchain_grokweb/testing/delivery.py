@@ -31,6 +31,7 @@ class Delivery:
         keep_alive: The frame that says nothing.
         abort: Resets the connection.
         lose: Makes the service forget the answer.
+        retell: What this wire says instead of a frame of the log.
     """
 
     generation: Generation
@@ -41,6 +42,7 @@ class Delivery:
     keep_alive: Callable[[], Frame]
     abort: Callable[[], None]
     lose: Callable[[], None]
+    retell: Callable[[Frame], list[Frame]]
     _responses: int = 0
 
     async def body(self, first: Frame | None = None, start: int = 0, *, again: bool = False) -> AsyncIterator[bytes]:
@@ -71,8 +73,9 @@ class Delivery:
                     break
                 position += 1
                 if not (again and (frame.is_opening or frame.kind == "raw")):
-                    self._responses += frame.kind == "response"
-                    frames.append(frame)
+                    told = self.retell(frame)
+                    self._responses += sum(one.kind == "response" for one in told)
+                    frames += told
             self.generation.delivered = max(self.generation.delivered, position)
             yield frames
             if self._struck:

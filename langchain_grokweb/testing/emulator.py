@@ -1,9 +1,9 @@
 """`GrokEmulator`: a small grok.com on loopback.
 
 One object with two handles: what shall happen (`reply`, `fault`), and what the service saw (`turns`,
-`requests`, `stops`, `conversations`). It serves real HTTP from a thread of its own, so that any client in any
-event loop, or in none, can be tested against it. It is written from what is known of the protocol and shares
-no code with the client of this package.
+`requests`, `stops`, `conversations`; on the gateway also `sessions` and `events`). It serves real HTTP and
+WebSockets from a thread of its own, so that any client in any event loop, or in none, can be tested against it.
+It is written from what is known of the protocol and shares no code with the client of this package.
 """
 
 import signal
@@ -16,16 +16,25 @@ import anyio.to_thread
 
 from langchain_grokweb.testing.account import TIERS, Account, Quota, Tier
 from langchain_grokweb.testing.conversations import Conversation
-from langchain_grokweb.testing.faults import FAULTS, fault_named
+from langchain_grokweb.testing.faults import FAULTS, GATEWAY_PATH, fault_named
 from langchain_grokweb.testing.front import application
 from langchain_grokweb.testing.responses import Era
-from langchain_grokweb.testing.script import Reasoning, Reply, Request, Turn, TurnStatus, UploadedFile
+from langchain_grokweb.testing.script import (
+    GatewayEvent,
+    GatewaySession,
+    Reasoning,
+    Reply,
+    Request,
+    Turn,
+    TurnStatus,
+    UploadedFile,
+)
 from langchain_grokweb.testing.server import Server
 from langchain_grokweb.testing.service import Service, Settings
 
 
 class GrokEmulator:
-    """A real HTTP server that behaves like grok.com's web service.
+    """A real HTTP and WebSocket server that behaves like grok.com's web service.
 
     Use it with `with` or `async with`; while it runs, `base_url` and `cookies` are all that a client needs.
 
@@ -42,6 +51,7 @@ class GrokEmulator:
         tier: "basic", "super" or "heavy": which modes the account may use.
         reconnect: What `reconnect-response-v2` gives: "replay" the answer from its beginning, "continue" only
             what was not delivered yet (rest.md 2.2).
+        deflate: Compress WebSocket messages for clients that offer it; off by default, since it costs time.
 
     Raises:
         ValueError: an argument out of its range.
@@ -59,6 +69,7 @@ class GrokEmulator:
         assistant: Any = None,
         tier: Tier = "heavy",
         reconnect: Literal["replay", "continue"] = "replay",
+        deflate: bool = False,
     ) -> None:
         for name, value, allowed in (
             ("era", era, ("2025", "2026", None)),
@@ -68,7 +79,7 @@ class GrokEmulator:
             if value not in allowed:
                 raise ValueError(f"{name}={value!r}; it can be one of {allowed}")
         self._address = (host, port)
-        settings = Settings(chunk_size, era, pace, assistant, tier, reconnect)
+        settings = Settings(chunk_size, era, pace, assistant, tier, reconnect, deflate)
         self._service = Service(settings, Account(tier))
         self._server: Server | None = None
 
@@ -78,7 +89,8 @@ class GrokEmulator:
         """Listen, and return once connections are accepted."""
         if self._server is not None:
             raise RuntimeError("The emulator runs already")
-        server = Server(application(self._service), *self._address, self._cancel_all)
+        deflate = self._service.settings.deflate
+        server = Server(application(self._service), *self._address, self._cancel_all, deflate=deflate)
         self._service.transport_of = server.transport_of
         self._server = server
         server.start()
@@ -140,6 +152,11 @@ class GrokEmulator:
         return f"http://[{host}]:{self._server.port}" if ":" in host else f"http://{host}:{self._server.port}"
 
     @property
+    def gateway_url(self) -> str:
+        """`ws://HOST:PORT/ws/mgw/?uid=...`, while it runs: the realtime gateway, for this account."""
+        return f"ws{self.base_url.removeprefix('http')}{GATEWAY_PATH}?uid={self.user_id}"
+
+    @property
     def cookies(self) -> str:
         """The value of a `Cookie` header that is signed in: `sso=...; sso-rw=...; x-userid=...`."""
         return "; ".join(f"{name}={value}" for name, value in self._service.account.cookies.items())
@@ -188,10 +205,15 @@ class GrokEmulator:
     def fault(self, name: str, times: int = 1, *, path: str | None = None, **options: Any) -> None:
         """Let a fault strike the next requests that it fits; `faults()` lists the names.
 
+        On the gateway a refusal strikes the upgrade, or the next question on a socket that is open already; other
+        faults strike the question, or the session that is created, and wait for one on a wire that knows them.
+
         Args:
             name: The fault.
             times: How many requests it strikes.
-            path: The beginning of a path, or a pattern with `*`; without it, the two POSTs that ask a question.
+            path: The beginning of a path, or a pattern with `*`; `/ws/mgw/` for the gateway alone. Without it, the
+                next question on whichever wire it comes; `anti_bot` then strikes the two POSTs that ask one, as at
+                the real service, and never the gateway.
             options: The fault's own, e.g. `status=503`, `retry_after=2`, `after=3`, `seconds=0.5`, `in_stream=True`.
 
         Raises:
@@ -236,8 +258,18 @@ class GrokEmulator:
 
     @property
     def requests(self) -> list[Request]:
-        """All HTTP requests, refused ones too, oldest first."""
+        """All HTTP requests, refused ones and upgrades too, oldest first."""
         return list(self._service.requests)
+
+    @property
+    def sessions(self) -> list[GatewaySession]:
+        """The sessions that clients created on the gateway, oldest first."""
+        return list(self._service.sessions)
+
+    @property
+    def events(self) -> list[GatewayEvent]:
+        """What clients said on the gateway, event by event, oldest first; pings too, and what could not be read."""
+        return list(self._service.events)
 
     @property
     def stops(self) -> list[str]:
@@ -280,6 +312,19 @@ class GrokEmulator:
             return [one for one in self._service.requests if one.path.startswith(path)]
 
         self._wait(lambda: len(found()) >= count, timeout, f"fewer than {count} requests came")
+        return found()
+
+    def wait_for_events(self, count: int = 1, timeout: float = 5, *, kind: str = "") -> list[GatewayEvent]:
+        """Wait until clients have sent so many gateway events, or so many of one type; all of those.
+
+        Raises:
+            TimeoutError: fewer came, within so many seconds.
+        """
+
+        def found() -> list[GatewayEvent]:
+            return [one for one in self._service.events if kind in ("", one.type)]
+
+        self._wait(lambda: len(found()) >= count, timeout, f"fewer than {count} events came")
         return found()
 
     def wait_for_turns(self, count: int = 1, timeout: float = 5, *, status: TurnStatus | None = None) -> list[Turn]:

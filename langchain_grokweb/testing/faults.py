@@ -1,17 +1,32 @@
 """Everything that can go wrong, by name.
 
-A fault strikes at one of four stages, and the stage alone says who plays it: a `refusal` is answered instead
-of the endpoint, an `opening` only delays it, a `content` fault changes what the answer consists of, a
+A fault strikes at one of a few stages, and the stage alone says who plays it: a `refusal` is answered instead
+of the endpoint, an `opening` only delays it, a `session` fault spoils the beginning of a gateway session (a
+`resume` fault, of one that loads a conversation), a `content` fault changes what the answer consists of, a
 `framing` fault how its frames are spelled, a `delivery` fault whether they arrive. Each fault has named
 options with defaults; the one called `argument` can be given after a colon (`"cut:3"`). Every kind of error
 that is reported inside a stream is a content fault as well, under the same name.
+
+A name means the same on both wires where both know it. What can be struck is an `Occasion`: the POST that asks
+a question; on the gateway the upgrade, the beginning of a session, and the question; or any other request.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Stage = Literal["refusal", "opening", "content", "framing", "delivery"]
+Stage = Literal["refusal", "opening", "session", "resume", "content", "framing", "delivery"]
+Wire = Literal["rest", "gateway"]
+Occasion = Literal["request", "chat", "upgrade", "session", "resume", "question"]
+
+GATEWAY_PATH = "/ws/mgw/"
+
+_STAGES: Mapping[Occasion, frozenset[Stage]] = {
+    "upgrade": frozenset({"refusal", "opening"}),
+    "session": frozenset({"session"}),
+    "resume": frozenset({"session", "resume"}),
+    "question": frozenset({"refusal", "content", "framing", "delivery"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +38,7 @@ class FaultKind:
     description: str
     options: Mapping[str, Any] = field(default_factory=dict)
     argument: str | None = None
+    wires: tuple[Wire, ...] = ("rest", "gateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +52,11 @@ class StreamErrorKind:
     member: str | None = None
     value: Mapping[str, Any] = field(default_factory=dict)
     fatal: bool = True
+
+    @property
+    def severity(self) -> str:
+        """How bad it is, in the words of both wires."""
+        return f"STREAM_ERROR_SEVERITY_{'FATAL' if self.fatal else 'NORMAL'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +116,8 @@ LINE_ERRORS: Mapping[str, LineErrorKind] = {
 
 ERRORS = frozenset(STREAM_ERRORS) | frozenset(LINE_ERRORS)
 
+_REST: tuple[Wire, ...] = ("rest",)
+_GATEWAY: tuple[Wire, ...] = ("gateway",)
 _AFTER = {"after": 3}
 _CUT = {"after": 3, "then": "active"}
 
@@ -136,16 +159,66 @@ _KINDS = (
         {"location": "https://accounts.x.ai/sign-in?redirect=grok-com"},
     ),
     FaultKind("slow_open", "opening", "the headers come `seconds` late", {"seconds": 1.0}, "seconds"),
-    FaultKind("unknown_frames", "content", "keep-alives, future frames and members, a heartbeat tag in between"),
-    FaultKind("garbage", "content", "a line that is not JSON, after `after` response frames", {"after": 1}, "after"),
-    FaultKind("no_model_response", "content", "the stream ends without modelResponse"),
-    FaultKind("empty_final", "content", "a team of agents; the modelResponse's message is empty"),
-    FaultKind("late_title", "content", "the title comes `seconds` after modelResponse", {"seconds": 0.2}, "seconds"),
+    FaultKind("unknown_frames", "content", "keep-alives, future frames and members, unknown tags or channels between"),
+    FaultKind(
+        "garbage", "content", "a line or message that is not JSON, after `after` response frames", {"after": 1}, "after"
+    ),
+    FaultKind("no_model_response", "content", "the stream ends without modelResponse", wires=_REST),
+    FaultKind("empty_final", "content", "a team of agents; the modelResponse's message is empty", wires=_REST),
+    FaultKind("late_title", "content", "the title comes `seconds` after the answer", {"seconds": 0.2}, "seconds"),
     FaultKind("early_title", "content", "the title comes before the first token"),
-    FaultKind("concatenated", "framing", "no line break between the objects"),
+    FaultKind("concatenated", "framing", "no line break between the objects", wires=_REST),
     FaultKind("pretty", "framing", "objects over several lines, with blanks"),
-    FaultKind("sse", "framing", "`data: ` before each object and a last `data: [DONE]`"),
+    FaultKind("sse", "framing", "`data: ` before each object and a last `data: [DONE]`", wires=_REST),
     FaultKind("reordered", "framing", "the members of each object in reverse order"),
+    FaultKind("two_objects", "framing", "gateway: two JSON objects in one message", wires=_GATEWAY),
+    FaultKind("attached_first", "session", "gateway: conversation.attached before session.created", wires=_GATEWAY),
+    FaultKind(
+        "late_attach",
+        "session",
+        "gateway: conversation.attached comes `seconds` after session.created; what is sent before it is dropped",
+        {"seconds": 0.2},
+        "seconds",
+        _GATEWAY,
+    ),
+    FaultKind(
+        "conversation_not_found", "resume", "gateway: an error where a conversation was to be loaded", wires=_GATEWAY
+    ),
+    FaultKind(
+        "duplicate_citations", "content", "gateway: each citation (delta dialect: card) twice in a row", wires=_GATEWAY
+    ),
+    FaultKind(
+        "late_text", "content", "gateway: text after response.done, with empty ids and with the real", wires=_GATEWAY
+    ),
+    FaultKind(
+        "no_channel", "content", "gateway: the answer's text chunks name no channel (chunk dialect)", wires=_GATEWAY
+    ),
+    FaultKind(
+        "incomplete",
+        "content",
+        "gateway: response.done with another `status` than completed, and `reason`",
+        {"status": "incomplete", "reason": "stream_error"},
+        wires=_GATEWAY,
+    ),
+    FaultKind(
+        "wrong_session", "content", "gateway: text and an end of a foreign session and response between", wires=_GATEWAY
+    ),
+    FaultKind("no_persisted", "content", "gateway: response.persisted never comes", wires=_GATEWAY),
+    FaultKind(
+        "close_without_done",
+        "delivery",
+        "gateway: the whole answer, then a close with `code` where response.done was due",
+        {"code": 1000, "then": "finished"},
+        wires=_GATEWAY,
+    ),
+    FaultKind(
+        "session_ended",
+        "delivery",
+        "gateway: session.ended and a close after `after` response events; `then` as for cut",
+        _CUT,
+        "after",
+        _GATEWAY,
+    ),
     FaultKind(
         "cut",
         "delivery",
@@ -161,7 +234,11 @@ _KINDS = (
         "silence", "delivery", "nothing more after `after` response frames; the socket stays open", _AFTER, "after"
     ),
     FaultKind(
-        "keepalive_only", "delivery", "after `after` response frames only a keep-alive every 20 ms", _AFTER, "after"
+        "keepalive_only",
+        "delivery",
+        "after `after` response frames only a keep-alive (gateway: pong) every 20 ms",
+        _AFTER,
+        "after",
     ),
 )
 
@@ -194,6 +271,17 @@ class Fault:
         """It is an error that ends a turn; the stream holds nothing else, and uses up no planned reply."""
         return self.name in STREAM_ERRORS and STREAM_ERRORS[self.name].fatal
 
+    def strikes(self, occasion: Occasion) -> bool:
+        """Whether it makes sense here. Requests other than the POSTs that ask are struck by path alone."""
+        if occasion == "request":
+            return self.path is not None
+        if occasion == "chat":
+            return "rest" in self.kind.wires
+        if "gateway" not in self.kind.wires or (self.name == "anti_bot" and self.path is None):
+            return False
+        is_inside = bool(self.options.get("in_stream", False))
+        return self.stage in _STAGES[occasion] and not (is_inside and occasion == "upgrade")
+
 
 def fault_named(name: str, path: str | None = None, options: Mapping[str, Any] | None = None) -> Fault:
     """A fault out of its name and options.
@@ -210,6 +298,8 @@ def fault_named(name: str, path: str | None = None, options: Mapping[str, Any] |
         raise ValueError(f"{name} has no option {unknown[0]!r}; it has: {', '.join(sorted(kind.options)) or 'none'}")
     if given.get("then", "active") not in ("active", "finished", "lost"):
         raise ValueError(f"then={given['then']!r}: it can be 'active', 'finished' or 'lost'")
+    if path is not None and path.startswith("/ws/") and "gateway" not in kind.wires:
+        raise ValueError(f"{name} cannot strike the gateway")
     return Fault(name, {**kind.options, **given}, path)
 
 

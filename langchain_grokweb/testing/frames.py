@@ -24,7 +24,7 @@ from langchain_grokweb.testing.composition import (
     tokens_of,
 )
 from langchain_grokweb.testing.conversations import Conversation, Node
-from langchain_grokweb.testing.faults import LINE_ERRORS, STREAM_ERRORS, Fault
+from langchain_grokweb.testing.faults import LINE_ERRORS, Fault
 from langchain_grokweb.testing.frame_parts import response_frame, tool_card_token
 from langchain_grokweb.testing.inflight import Frame
 from langchain_grokweb.testing.mischief import spoiled
@@ -34,6 +34,7 @@ from langchain_grokweb.testing.responses import (
     conversation_object,
     response_object,
 )
+from langchain_grokweb.testing.storage import STORED_LAYOUT, keep, keep_stopped, metadata, stream_error
 
 PLACEHOLDER = "Thinking about your request"
 FOLLOW_UPS = ("Tell me more", "Give me an example")
@@ -45,19 +46,9 @@ _LAYOUT: Mapping[str, Any] = {
     "steerModelId": "",
     "rolloutIds": [],
 }
-_STORED_LAYOUT: Mapping[str, Any] = {"reasoningUiLayout": "UNIFIED"}
 _TOOL_NAMES = {"web": "web_search", "x": "x_keyword_search"}
 _CARD_MEMBERS = {"web": "webSearch", "x": "xSearch"}
 _RESULT_MEMBERS = {"web": "webSearchResults", "x": "xSearchResults"}
-
-
-def stream_error(name: str) -> dict[str, Any]:
-    """The StreamError of this kind; the usage limit in the form that was captured, the others as defined."""
-    kind = STREAM_ERRORS[name]
-    if kind.member is None:
-        return {"message": kind.message}
-    severity = "STREAM_ERROR_SEVERITY_FATAL" if kind.fatal else "STREAM_ERROR_SEVERITY_NORMAL"
-    return {"message": kind.message, "severity": severity, kind.member: dict(kind.value)}
 
 
 def error_line(name: str) -> dict[str, Any]:
@@ -102,7 +93,7 @@ class FrameWriter:
 
     def answered(self, composition: Composition, title: str | None, faults: Sequence[Fault]) -> list[Frame]:
         """The answer from the first to the last frame; fills in the node."""
-        self._store(composition)
+        keep(self.answer, composition, self.era)
         frames = [*self._head(composition), *self._body(composition)]
         error = composition.reply.error
         if error is not None and error in LINE_ERRORS:
@@ -115,9 +106,7 @@ class FrameWriter:
 
     def stopped(self, text: str) -> list[Frame]:
         """How a stopped answer ends: a soft stop, and a modelResponse with the text so far. A guess."""
-        self.answer.message = text
-        self.answer.details = {"cardAttachmentsJson": self.answer.details.get("cardAttachmentsJson", [])}
-        self._describe(self.answer.details)
+        keep_stopped(self.answer, text, self.era)
         return [self._soft_stop(), self._model_response()]
 
     def stub(self) -> Frame:
@@ -125,8 +114,8 @@ class FrameWriter:
         empty = Node(self.answer.response_id, "", "", self.answer.parent_id, self.answer.create_time)
         if self.era == "2026":
             empty.details = {
-                "metadata": self._metadata(),
-                "uiLayout": self.answer.details.get("uiLayout", _STORED_LAYOUT),
+                "metadata": metadata(),
+                "uiLayout": self.answer.details.get("uiLayout", STORED_LAYOUT),
             }
         return self._frame({"modelResponse": response_object(empty, self.era)})
 
@@ -136,33 +125,6 @@ class FrameWriter:
 
     def _frame(self, body: Mapping[str, Any], **members: Any) -> Frame:
         return response_frame(self.answer.response_id, body, **members)
-
-    def _store(self, composition: Composition) -> None:
-        details: dict[str, Any] = {
-            "webSearchResults": composition.web_results,
-            "xpostIds": [post["postId"] for post in composition.posts],
-            "xposts": composition.posts,
-            "generatedImageUrls": composition.finished_keys,
-            "cardAttachmentsJson": composition.cards,
-        }
-        if self.era == "2025" and composition.trace:
-            details["thinkingTrace"] = composition.trace
-        if self.era == "2026":
-            details["citedWebSearchResults"] = composition.cited
-        error = composition.reply.error
-        if error is not None and error in STREAM_ERRORS:
-            details["streamErrors"] = [stream_error(error)]
-        self._describe(details)
-        self.answer.message = composition.message
-        self.answer.details = details
-
-    def _describe(self, details: dict[str, Any]) -> None:
-        if self.era == "2026":
-            layout = dict(_STORED_LAYOUT)
-            details |= {"metadata": self._metadata(), "uiLayout": layout, "model": "grok-4-auto"}
-
-    def _metadata(self) -> dict[str, Any]:
-        return {"llm_info": {"modelHash": MODEL_HASH}, "ui_layout": dict(_STORED_LAYOUT)}
 
     def _head(self, composition: Composition) -> Iterator[Frame]:
         if self.era == "2025":
@@ -318,4 +280,9 @@ class FrameWriter:
         }
 
     def _model_response(self) -> Frame:
-        return self._frame({"modelResponse": response_object(self.answer, self.era)})
+        return self._frame({"modelResponse": response_object(self.answer, self.era)}, completes=True)
+
+    def retold(self, frame: Frame) -> list[Frame]:
+        """A frame of another wire's log, as far as this wire can say it: text as a token, the end as modelResponse."""
+        frames = [self._token(frame.text)] if frame.text else []
+        return [*frames, self._soft_stop(), self._model_response()] if frame.completes else frames

@@ -1,7 +1,8 @@
 """The edge in front of the routes: records each request, lets faults strike, checks the session, dresses up replies.
 
 The order is the real one: Cloudflare before the session, the session before the endpoint. A request is read whole
-before anything else, so that `GrokEmulator.requests` shows also those that were refused.
+before anything else, so that `GrokEmulator.requests` shows also those that were refused. An upgrade to a WebSocket
+takes the same way; it is refused with an ordinary HTTP reply.
 """
 
 import asyncio
@@ -18,7 +19,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_grokweb.testing import files, history, rest, site
-from langchain_grokweb.testing.faults import Fault
+from langchain_grokweb.testing.faults import GATEWAY_PATH, Fault
+from langchain_grokweb.testing.gateway import sockets
+from langchain_grokweb.testing.gateway.door import refused_at_door
 from langchain_grokweb.testing.refusals import bad_credentials, refusal
 from langchain_grokweb.testing.refused import INTERNAL, NOT_FOUND, Refused
 from langchain_grokweb.testing.replies import error_reply, refused_reply
@@ -28,13 +31,14 @@ from langchain_grokweb.testing.service import Service
 
 _CHAT = re.compile(r"/rest/app-chat/conversations/(?:new|[^/]+/responses)")
 _RECONNECT = re.compile(r"/rest/app-chat/conversations/reconnect-response-v2/[^/]+")
+_BEGINNINGS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
 _STAGES_OF_CHAT = frozenset({"content", "framing", "delivery"})
 _STAGES_OF_RECONNECT = frozenset({"framing", "delivery"})
 
 
 def application(service: Service) -> ASGIApp:
     """The emulator as an ASGI application."""
-    routes = [*rest.ROUTES, *history.ROUTES, *files.ROUTES, *site.ROUTES]
+    routes = [*rest.ROUTES, *history.ROUTES, *files.ROUTES, *site.ROUTES, *sockets.ROUTES]
     app = Starlette(routes=routes, exception_handlers={Refused: refused_reply, HTTPException: _unknown})
     app.state.service = service
     app.router.redirect_slashes = False
@@ -53,20 +57,35 @@ class Front:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; a shutdown may end it at any point, without a word."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+        """Serve one request or socket; a shutdown may end it at any point, without a word."""
+        serve = self._serve if scope["type"] == "http" else self._upgrade
         try:
-            await self._serve(scope, receive, send)
+            await serve(scope, receive, send)
         except asyncio.CancelledError:
             return
+
+    async def _upgrade(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._record(scope, b"")
+        reply = await self._instead_of_socket(scope)
+        await (reply or self._app)(scope, receive, self._dressed(scope, send))
+
+    async def _instead_of_socket(self, scope: Scope) -> Response | None:
+        """The reply to an upgrade that is refused; None where it may go on."""
+        path, script = scope["path"], self._service.script
+        if path != GATEWAY_PATH:
+            return error_reply(404, NOT_FOUND, "Not Found", nested=False)
+        fault = script.next_fault(path, "upgrade") or script.take_fault("upgrade")
+        if fault is not None and fault.stage == "refusal":
+            return refusal(fault, nested=False)
+        if fault is not None:
+            await asyncio.sleep(fault.options["seconds"])
+        return refused_at_door(scope, self._service.account)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read(receive)
         record = self._record(scope, body)
         is_chat = record.method == "POST" and _CHAT.fullmatch(record.path) is not None
-        fault = self._service.script.next_fault(record.path, is_chat=is_chat)
+        fault = self._service.script.next_fault(record.path, "chat" if is_chat else "request")
         scope["grok.record"], scope["grok.fault"] = record, fault
         reply = await self._instead(scope, receive, fault, is_chat=is_chat)
         await (reply or self._app)(scope, _replayed(body, receive), self._dressed(scope, send))
@@ -74,10 +93,8 @@ class Front:
     def _record(self, scope: Scope, body: bytes) -> Request:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         query = scope["query_string"].decode("latin-1")
-        record = Request(scope["method"], scope["path"], query, headers, _parsed(body))
-        with self._service.watch:
-            self._service.requests.append(record)
-            self._service.watch.notify_all()
+        record = Request(scope.get("method", "GET"), scope["path"], query, headers, _parsed(body))
+        self._service.saw(self._service.requests, record)
         return record
 
     async def _instead(self, scope: Scope, receive: Receive, fault: Fault | None, *, is_chat: bool) -> Response | None:
@@ -116,8 +133,8 @@ class Front:
         transport = self._service.transport_of(scope["client"])
 
         async def dressed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_edge_headers()]
+            if message["type"] in _BEGINNINGS:
+                message["headers"] = [*message.get("headers", ()), *_edge_headers()]
             if transport is not None and transport.is_closing():
                 await asyncio.sleep(0)
             await send(message)

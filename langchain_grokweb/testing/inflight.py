@@ -2,7 +2,8 @@
 
 Writing and delivering are apart, as at the real service: a lost socket does not stop an answer, and whoever
 reconnects reads the same log (rest.md 2.2 and 5). A generation ends when its source does, when it is stopped,
-or when it is lost. The frames themselves are a wire's business; the log only knows how each counts.
+or when it is lost; its answer may be complete, and stored, before the last frame (titles come late). The frames
+themselves are a wire's business; the log only knows how each counts.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ class Frame:
         text: What the frame adds to the answer.
         is_opening: It is not said again to somebody who reconnects.
         is_token: It waits for the emulator's `pace`.
+        completes: With it the answer is complete and stored; what follows comes late.
         delay: Seconds before it.
     """
 
@@ -37,6 +39,7 @@ class Frame:
     text: str = ""
     is_opening: bool = False
     is_token: bool = False
+    completes: bool = False
     delay: float = 0.0
 
 
@@ -53,6 +56,7 @@ class Generation:
     log: list[Frame] = field(default_factory=list)
     delivered: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_complete: bool = False
     _responses: int = 0
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
     _released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -66,7 +70,9 @@ class Generation:
     def stop(self) -> None:
         """Stop writing; the answer ends with what there is."""
         self.cancel()
-        for frame in self.stopped_frames():
+        frames = self.stopped_frames()
+        self._complete("stopped")
+        for frame in frames:
             self._append(frame)
         self._end("stopped")
 
@@ -115,10 +121,17 @@ class Generation:
         self.log.append(frame)
         self.turn.text += frame.text
         self._responses += frame.kind == "response"
+        if frame.completes:
+            self._complete("finished")
         self._wake()
 
+    def _complete(self, status: TurnStatus) -> None:
+        if not self._is_complete:
+            self._is_complete = True
+            self.on_end(self, status)
+
     def _end(self, status: TurnStatus) -> None:
-        self.on_end(self, status)
+        self._complete(status)
         self.ended.set()
         self._wake()
 

@@ -5,7 +5,7 @@ The two POSTs parse a body of either era into an `Ask`, begin the turn, and stre
 Which fault strikes a request is decided in front of the routes; here its stage is played.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request as HttpRequest
@@ -17,9 +17,9 @@ from langchain_grokweb.testing.delivery import Delivery
 from langchain_grokweb.testing.encoding import Cutter
 from langchain_grokweb.testing.faults import LINE_ERRORS, Fault
 from langchain_grokweb.testing.frames import FrameWriter
-from langchain_grokweb.testing.inflight import Generation
+from langchain_grokweb.testing.inflight import Frame, Generation
 from langchain_grokweb.testing.refusals import only_line, refusal
-from langchain_grokweb.testing.refused import INVALID_ARGUMENT, NOT_FOUND, Refused
+from langchain_grokweb.testing.refused import INVALID_ARGUMENT, Refused
 from langchain_grokweb.testing.replies import body_of, service_of, unary
 from langchain_grokweb.testing.responses import conversation_object, response_object
 from langchain_grokweb.testing.script import Reply
@@ -50,7 +50,7 @@ def _ask(request: HttpRequest, conversation_id: str | None) -> Response:
     if instead is not None:
         return instead
     own = planned.planned_fault if planned is not None else None
-    faults = [fault for fault in (struck, own) if fault is not None]
+    faults = [fault for fault in (struck, own) if fault is not None and fault.strikes("chat")]
     generation = service.begin(ask, planned, faults, _writer)
     flat = conversation_id is not None
     return _stream(request, generation, _cutter(service, planned), faults, flat=flat)
@@ -92,6 +92,7 @@ def _parsed(body: Mapping[str, Any], conversation_id: str | None, service: Servi
         keep_running=body.get("skipCancelCurrentInflightRequests") is True,
         final_metadata=body.get("sendFinalMetadata", True) is not False,
         follow_ups=body.get("disableTextFollowUps") is not True,
+        begins=conversation_id is None,
         file_ids=tuple(body.get("fileAttachments") or ()),
     )
 
@@ -142,6 +143,7 @@ def _stream(
         writer.keep_alive,
         abort=lambda: reset(service.transport_of(request.scope["client"])),
         lose=lambda: service.lose(generation.turn.response_id),
+        retell=_retell(service, generation),
     )
     start = generation.delivered if again and service.settings.reconnect == "continue" else 0
     body = delivery.body(writer.stub() if again else None, start, again=again)
@@ -149,14 +151,24 @@ def _stream(
 
 
 def _rest_writer(service: Service, generation: Generation) -> FrameWriter:
+    """The writer of this answer; for one of another wire, a writer that tells it again in the words of this."""
     writer = service.writers[generation.turn.response_id]
-    if not isinstance(writer, FrameWriter):
-        raise Refused(404, NOT_FOUND, "Response not found")
-    return writer
+    if isinstance(writer, FrameWriter):
+        return writer
+    return FrameWriter("2026", writer.conversation, writer.question, writer.answer, is_new=False)
+
+
+def _retell(service: Service, generation: Generation) -> Callable[[Frame], list[Frame]]:
+    writer = _rest_writer(service, generation)
+    is_own = writer is service.writers[generation.turn.response_id]
+    return (lambda frame: [frame]) if is_own else writer.retold
 
 
 async def reconnect(request: HttpRequest) -> Response:
-    """#6: the rest of an answer that is still being written, or all of it again; 404 once it is over."""
+    """#6: the rest of an answer that is still being written, or all of it again; 404 once it is over.
+
+    An answer that was asked for on the gateway is told in the words of this wire: stub, tokens, modelResponse.
+    """
     service = service_of(request)
     generation = service.running(request.path_params["response_id"])
     fault: Fault | None = request.scope["grok.fault"]

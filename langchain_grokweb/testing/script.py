@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from langchain_grokweb.testing.faults import ERRORS, Fault, fault_spelled
+from langchain_grokweb.testing.faults import ERRORS, Fault, Occasion, fault_spelled
 
 Reasoning = str | Sequence[Mapping[str, str]]
 TurnStatus = Literal["active", "finished", "stopped"]
@@ -34,7 +34,8 @@ class Reply:
         title: The conversation's title; None for one out of the prompt (new conversations only), False for none.
         error: A kind of rest.md 4.11 that the stream reports after the text.
         fault: A fault, or its spelling `"name:where"`. A refusal leaves the reply planned for the next try.
-        chunk_size: Bytes in one write, throughout this answer; 0 for one write each frame.
+        chunk_size: Bytes in one write, throughout this answer; 0 for one write each frame. Without meaning on the
+            gateway, where an event is a message.
     """
 
     text: str = ""
@@ -110,15 +111,42 @@ class Request:
 
 
 @dataclass(slots=True)
+class GatewaySession:
+    """One session that a client created on the gateway (gateway.md 3.1 to 3.4).
+
+    `socket` numbers the sockets from 1 in the order in which they were accepted; `options` is `session.x_grok` as it
+    was sent; `is_open` tells whether its socket still is.
+    """
+
+    session_id: str
+    conversation_id: str
+    model: str
+    options: Mapping[str, Any]
+    socket: int
+    resumed: bool = False
+    is_open: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayEvent:
+    """One event that a client sent on the gateway; `body` is the event, or whatever stood in its place."""
+
+    type: str
+    body: Any
+    session_id: str | None
+    socket: int
+
+
+@dataclass(slots=True)
 class _Strike:
     fault: Fault
     left: int
 
-    def fits(self, path: str, *, is_chat: bool) -> bool:
+    def fits(self, path: str, occasion: Occasion) -> bool:
         wanted = self.fault.path
-        if wanted is None:
-            return is_chat
-        return path.startswith(wanted) or fnmatch.fnmatchcase(path, wanted)
+        if wanted is not None and not (path.startswith(wanted) or fnmatch.fnmatchcase(path, wanted)):
+            return False
+        return self.fault.strikes(occasion)
 
 
 @dataclass(slots=True)
@@ -149,11 +177,20 @@ class Script:
         with self._lock:
             self._replies.appendleft(replace(reply, fault=None))
 
-    def next_fault(self, path: str, *, is_chat: bool) -> Fault | None:
-        """The fault that strikes this request, used up once; None where none does."""
+    def take_fault(self, occasion: Occasion) -> Fault | None:
+        """The fault of the next reply, where it strikes before the question does; the reply stays planned without."""
+        with self._lock:
+            fault = self._replies[0].planned_fault if self._replies else None
+            if fault is None or not fault.strikes(occasion) or fault.name == "anti_bot":
+                return None
+            self._replies[0] = replace(self._replies[0], fault=None)
+            return fault
+
+    def next_fault(self, path: str, occasion: Occasion) -> Fault | None:
+        """The fault that strikes this occasion, used up once; None where none does."""
         with self._lock:
             for strike in self._strikes:
-                if strike.fits(path, is_chat=is_chat):
+                if strike.fits(path, occasion):
                     strike.left -= 1
                     self._strikes = [one for one in self._strikes if one.left > 0]
                     return strike.fault

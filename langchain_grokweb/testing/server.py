@@ -7,6 +7,7 @@ handlers and log, so its parts are put together here.
 """
 
 import asyncio
+import logging
 import socket
 import struct
 import threading
@@ -15,10 +16,13 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 _PATIENCE_SECONDS = 10.0
 _BACKLOG = 1024
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_LOGGER = logging.getLogger("langchain_grokweb.testing.websockets")
+_LOGGER.setLevel(logging.WARNING)
 
 
 def reset(transport: asyncio.Transport | None) -> None:
@@ -43,16 +47,39 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
+class _QuietWebSockets(WebSocketsSansIOProtocol):
+    """uvicorn's WebSockets without a log entry for each upgrade and frame, whatever the root logger is set to.
+
+    A handshake that ended with an HTTP reply is complete, too; uvicorn would report it as an error of the application.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.logger = self.conn.logger = _LOGGER
+        self.conn.debug = False
+
+    async def send(self, message: Any) -> None:
+        """What the application says."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True
+
+
 class Server:
     """Serves an application on a socket from `start` to `stop`; can be started once.
 
-    `before_close` runs in the server's loop when it stops.
+    `before_close` runs in the server's loop when it stops; `deflate` offers compression to WebSockets that ask for it.
     """
 
-    def __init__(self, app: ASGIApp, host: str, port: int, before_close: Callable[[], None]) -> None:
+    def __init__(
+        self, app: ASGIApp, host: str, port: int, before_close: Callable[[], None], *, deflate: bool = False
+    ) -> None:
         self._config = uvicorn.Config(
             app,
             http="h11",
+            ws=_QuietWebSockets,
+            ws_ping_interval=None,
+            ws_per_message_deflate=deflate,
             lifespan="off",
             log_config=None,
             access_log=False,

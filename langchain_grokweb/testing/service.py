@@ -28,7 +28,16 @@ from langchain_grokweb.testing.inflight import Frame, Generation
 from langchain_grokweb.testing.moments import conversation_time
 from langchain_grokweb.testing.refused import INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, Refused
 from langchain_grokweb.testing.responses import Era, file_object
-from langchain_grokweb.testing.script import Reply, Request, Script, Turn, TurnStatus, UploadedFile
+from langchain_grokweb.testing.script import (
+    GatewayEvent,
+    GatewaySession,
+    Reply,
+    Request,
+    Script,
+    Turn,
+    TurnStatus,
+    UploadedFile,
+)
 
 _TITLE_WORDS = 6
 _TITLE_LENGTH = 60
@@ -44,11 +53,15 @@ class Settings:
     assistant: Any = None
     tier: Tier = "heavy"
     reconnect: Literal["replay", "continue"] = "replay"
+    deflate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One question as a wire understood it."""
+    """One question as a wire understood it.
+
+    `begins` where its conversation begins with it; `remembers` unless the assistant shall not see earlier turns.
+    """
 
     prompt: str
     conversation_id: str | None
@@ -64,11 +77,21 @@ class Ask:
     final_metadata: bool = True
     follow_ups: bool = True
     file_ids: tuple[str, ...] = ()
+    begins: bool = False
+    remembers: bool = True
     wire: str = "rest"
 
 
 class Writer(Protocol):
     """Renders one turn on a wire; `answer` is the node that it fills in."""
+
+    @property
+    def conversation(self) -> Conversation:
+        """Where the turn belongs."""
+
+    @property
+    def question(self) -> Node:
+        """The node of the question."""
 
     @property
     def answer(self) -> Node:
@@ -102,12 +125,26 @@ class Service:
     turns: list[Turn] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
+    sessions: list[GatewaySession] = field(default_factory=list)
+    events: list[GatewayEvent] = field(default_factory=list)
     watch: threading.Condition = field(default_factory=threading.Condition)
     transport_of: Callable[[Any], asyncio.Transport | None] = lambda _client: None
+    _sockets: int = 0
 
     def note(self) -> None:
         """Tell whoever waits that something has changed."""
         with self.watch:
+            self.watch.notify_all()
+
+    def next_socket(self) -> int:
+        """The number of a socket that was accepted, from 1."""
+        self._sockets += 1
+        return self._sockets
+
+    def saw(self, memory: list[Any], one: Any) -> None:
+        """Put one thing into one of the lists that a test looks at."""
+        with self.watch:
+            memory.append(one)
             self.watch.notify_all()
 
     def forget(self) -> None:
@@ -115,7 +152,7 @@ class Service:
         for generation in self.generations.values():
             generation.lose()
         self.script.clear()
-        for memory in (self.turns, self.requests, self.stops):
+        for memory in (self.turns, self.requests, self.stops, self.sessions, self.events):
             memory.clear()
         self.account.quotas.clear()
         self.generations.clear()
@@ -146,7 +183,7 @@ class Service:
         """Take a question on: into the tree with it, and an answer under way."""
         conversation = self._conversation_of(ask)
         if not ask.keep_running:
-            self._stop_all(conversation.conversation_id)
+            self.supersede(conversation.conversation_id)
         question = self._question(ask, conversation)
         turn = self._turn(ask, conversation, question)
         writer = make_writer(ask, conversation, question, Node(turn.response_id, ASSISTANT, "", question.response_id))
@@ -162,9 +199,7 @@ class Service:
         self.generations[turn.response_id] = generation
         self.account.spend(ask.mode)
         generation.start(self._written(ask, writer, turn, planned, faults))
-        with self.watch:
-            self.turns.append(turn)
-            self.watch.notify_all()
+        self.saw(self.turns, turn)
         return generation
 
     def active(self, conversation_id: str) -> list[Generation]:
@@ -189,15 +224,18 @@ class Service:
             Refused: 404, code 5: it is unknown or over.
         """
         self.running(response_id).stop()
-        with self.watch:
-            self.stops.append(response_id)
-            self.watch.notify_all()
+        self.saw(self.stops, response_id)
 
     def lose(self, response_id: str) -> None:
         """Forget an answer that is being written."""
         generation = self.generations.pop(response_id, None)
         if generation is not None:
             generation.lose()
+
+    def supersede(self, conversation_id: str) -> None:
+        """A new question cancels what is running in its conversation (rest.md 5)."""
+        for generation in self.active(conversation_id):
+            generation.stop()
 
     # -- how a turn comes about
 
@@ -207,11 +245,6 @@ class Service:
         conversation = self.conversations.find(ask.conversation_id)
         conversation.mode = ask.mode
         return conversation
-
-    def _stop_all(self, conversation_id: str) -> None:
-        """A new question cancels what is running in its conversation (rest.md 5)."""
-        for generation in self.active(conversation_id):
-            generation.stop()
 
     def _question(self, ask: Ask, conversation: Conversation) -> Node:
         question = Node(str(uuid4()), HUMAN, ask.prompt, ask.parent_response_id)
@@ -262,7 +295,7 @@ class Service:
         conversation = self.conversations.by_id[turn.conversation_id]
         history = (
             ("human" if node.sender == HUMAN else "ai", node.message)
-            for node in conversation.path_to(turn.parent_response_id)
+            for node in (conversation.path_to(turn.parent_response_id) if ask.remembers else ())
         )
         return TurnContext(
             prompt=turn.prompt,
@@ -279,7 +312,7 @@ class Service:
 
     def _title(self, ask: Ask, turn: Turn, reply: Reply) -> str | None:
         """The title to announce: a planned one, or for a new conversation the first words of its prompt."""
-        if reply.title is False or (reply.title is None and ask.conversation_id is not None):
+        if reply.title is False or (reply.title is None and not ask.begins):
             return None
         title = reply.title or title_of(ask.prompt)
         self.conversations.by_id[turn.conversation_id].title = title
@@ -316,7 +349,7 @@ def _hold(faults: Sequence[Fault]) -> int | None:
     """After how many response frames an answer waits for somebody to reconnect; the question's always comes."""
     for fault in faults:
         if fault.stage == "delivery" and fault.options.get("then", "active") == "active":
-            return max(1, int(fault.options["after"]))
+            return max(1, int(fault.options.get("after", 1)))
     return None
 
 

@@ -257,6 +257,18 @@ def test_titles_can_come_late_or_early(grok, browser):
     assert answer.model["message"]
 
 
+def test_an_answer_is_stored_while_its_title_is_still_to_come(grok, browser):
+    grok.fault("late_title", seconds=60)
+    with browser.http.stream("POST", NEW, json={"message": "x", "modeId": "auto"}) as response:
+        rows = (json.loads(row)["result"] for row in response.iter_lines())
+        conversation = next(rows)["conversation"]["conversationId"]
+        model = next(row["response"]["modelResponse"] for row in rows if "modelResponse" in row["response"])
+    (turn,) = grok.turns
+    assert turn.status == "finished"
+    payload = {"message": "y", "modeId": "auto", "parentResponseId": model["responseId"]}
+    assert browser.http.post(f"{CONVERSATIONS}/{conversation}/responses", json=payload).status_code == 200
+
+
 # -- framing
 
 

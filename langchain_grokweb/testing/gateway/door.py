@@ -1,0 +1,67 @@
+"""Refusals on the gateway: at the door with their HTTP replies, on an open socket as error events."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from starlette.datastructures import Headers, QueryParams
+from starlette.responses import Response
+from starlette.types import Scope
+
+from langchain_grokweb.testing.account import Account
+from langchain_grokweb.testing.faults import ANTI_BOT, HEAVY_USAGE, TOO_MANY_REQUESTS, Fault
+from langchain_grokweb.testing.gateway.events import failure
+from langchain_grokweb.testing.refusals import BAD_CREDENTIALS, bad_credentials
+from langchain_grokweb.testing.refused import INTERNAL, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAUTHENTICATED
+from langchain_grokweb.testing.replies import error_reply
+
+OAUTH = "Action cannot be performed by OAuth2 token users [WKE=unauthorized:oauth2-auth-forbidden]"
+ORIGIN = "https://grok.com"
+
+UNTELLABLE = frozenset({"challenge", "html", "login_redirect"})
+
+_EVENTS: Mapping[str, tuple[str | int, str]] = {
+    "anti_bot": ("anti_bot", ANTI_BOT),
+    "rate_limited": ("rate_limited", TOO_MANY_REQUESTS),
+    "heavy_load": (RESOURCE_EXHAUSTED, HEAVY_USAGE),
+    "expired": (UNAUTHENTICATED, BAD_CREDENTIALS),
+    "blocked": (PERMISSION_DENIED, "User is blocked [WKE=unauthorized:blocked-user]"),
+    "region": (PERMISSION_DENIED, "This service is not available in your region"),
+    "model_not_found": (PERMISSION_DENIED, "Model is not found"),
+    "server_error": (INTERNAL, "Internal error"),
+}
+
+
+def refusal_event(fault: Fault, client_event_id: str | None) -> dict[str, Any]:
+    """What a refusal says on an open socket. The codes are guesses, except `anti_bot`."""
+    return failure(*_EVENTS[fault.name], client_event_id)
+
+
+def refused_at_door(scope: Scope, account: Account) -> Response | None:
+    """The reply to an upgrade that is not let in (gateway.md 1.3 and 1.4); None for one that is.
+
+    That the three last checks answer with 403 is a guess.
+    """
+    headers = Headers(scope=scope)
+    if "authorization" in headers:
+        return _forbidden(OAUTH)
+    if not account.knows("; ".join(headers.getlist("cookie"))):
+        return bad_credentials()
+    if headers.get("origin") not in (ORIGIN, f"http://{headers.get('host')}"):
+        return _forbidden("Origin is not allowed")
+    uid = QueryParams(scope["query_string"]).get("uid", "")
+    if not _is_uuid(uid):
+        return _forbidden("Invalid uid")
+    return None if UUID(uid) == UUID(account.user_id) else _forbidden("uid does not match the session")
+
+
+def _forbidden(message: str) -> Response:
+    return error_reply(403, PERMISSION_DENIED, message, nested=False)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

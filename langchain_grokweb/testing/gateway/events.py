@@ -1,0 +1,79 @@
+"""The server events that both dialects share (gateway.md 4.1, 4.8 to 4.11), as bodies and as frames of a log."""
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_grokweb.testing.faults import LINE_ERRORS, STREAM_ERRORS
+from langchain_grokweb.testing.inflight import Frame
+
+MODALITIES = ("text",)
+
+_CODES: Mapping[str, str] = {"anti_bot": "anti_bot", "rate_limited": "rate_limited"}
+_KINDS: Mapping[str, str] = {"usage_limit": "usage_limit_reached"}
+_CAPITAL = re.compile(r"(?<=[a-z])([A-Z])")
+
+
+def said(body: Mapping[str, Any], **options: Any) -> Frame:
+    """An event that concerns the running response; `options` are those of `Frame`."""
+    return Frame("response", dict(body), **options)
+
+
+def beside(body: Mapping[str, Any], **options: Any) -> Frame:
+    """An event that stands beside the response, e.g. the conversation's title."""
+    return Frame("result", dict(body), **options)
+
+
+def item(item_id: str, role: str, status: str, **members: Any) -> dict[str, Any]:
+    """An item of a conversation. Its `object` is a guess."""
+    return {"id": item_id, "object": "realtime.item", "type": "message", "role": role, "status": status, **members}
+
+
+def created(response_id: str, mode: str, client_event_id: str | None) -> Frame:
+    """The first event of a response (captured)."""
+    stamp = {"created_at": float(int(time.time() * 1000)), "model": mode}
+    response = {"id": response_id, "status": "in_progress", "output_modalities": list(MODALITIES), "x_grok": stamp}
+    return said({"type": "response.created", **answering(client_event_id), "response": response})
+
+
+def answering(client_event_id: str | None) -> dict[str, Any]:
+    """The member that names the client's event; nothing where that had no id."""
+    return {} if client_event_id is None else {"client_event_id": client_event_id}
+
+
+def done(response_id: str, status: str = "completed", **members: Any) -> Frame:
+    """The end of the answer (captured); what follows comes late."""
+    response = {"id": response_id, "status": status, "output_modalities": list(MODALITIES), **members}
+    return said({"type": "response.done", "response": response}, completes=True)
+
+
+def persisted() -> Frame:
+    """The safe point for the next turn."""
+    return beside({"type": "response.persisted", "status": "ok"})
+
+
+def stream_error(response_id: str, name: str) -> Frame:
+    """An error inside a response. `usage_limit_reached` was captured; the other kinds go by the schema's names."""
+    kind = STREAM_ERRORS[name]
+    error: dict[str, Any] = {"kind": _KINDS.get(name) or _snake(kind.member or name), "message": kind.message}
+    error["severity"] = kind.severity
+    if kind.value:
+        error["details"] = {_snake(member): value for member, value in kind.value.items()}
+    return said({"type": "response.grok.output", "response_id": response_id, "output": {"stream_error": error}})
+
+
+def _snake(name: str) -> str:
+    return _CAPITAL.sub(r"_\1", name).lower()
+
+
+def failure(code: str | int, message: str, client_event_id: str | None = None) -> dict[str, Any]:
+    """A top-level error. That its type is always this is a guess."""
+    error = {"type": "invalid_request_error", "code": code, "message": message}
+    return {"type": "error", **answering(client_event_id), "error": error}
+
+
+def line_failure(name: str, client_event_id: str | None = None) -> dict[str, Any]:
+    """The top-level error that means what this error line means on the other wire; codes are names or numbers."""
+    kind = LINE_ERRORS[name]
+    return failure(_CODES.get(name, kind.code), kind.message, client_event_id)

@@ -1,0 +1,152 @@
+"""Content faults of the gateway: the events of an answer, with something wrong or unheard of in them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from langchain_grokweb.testing.faults import Fault
+from langchain_grokweb.testing.gateway.chunks import RESPONSE, text_chunk
+from langchain_grokweb.testing.gateway.envelopes import Numbering, compact, enveloped
+from langchain_grokweb.testing.gateway.events import beside, done, said
+from langchain_grokweb.testing.inflight import Frame
+
+GARBAGE = "\x00}{ upstream connect error, not JSON at all"
+FOREIGN_TEXT = " FOREIGN"
+LATE_TEXT = " LATE"
+
+_DELTA_DIALECT = frozenset({"response.output_text.delta", "response.completed"})
+
+_Change = Callable[[list[Frame], Mapping[str, Any], str], list[Frame]]
+
+
+def spoiled(frames: Sequence[Frame], fault: Fault, response_id: str, opened: int) -> list[Frame]:
+    """The events of an answer as this fault leaves them; as they are where it is of another stage.
+
+    `opened` response events come before these.
+    """
+    change = _CHANGES.get(fault.name)
+    options = {**fault.options, "opened": opened}
+    return list(frames) if change is None else change(list(frames), options, response_id)
+
+
+def _garbage(frames: list[Frame], options: Mapping[str, Any], _id: str) -> list[Frame]:
+    place = max(0, int(options["after"]) - options["opened"])
+    return [*frames[:place], Frame("raw", GARBAGE), *frames[place:]]
+
+
+def _unknown_frames(frames: list[Frame], _options: Mapping[str, Any], response_id: str) -> list[Frame]:
+    strangers = [
+        _chunk(response_id, {"some_future_payload": {"x": [1, None]}}),
+        _chunk(response_id, text_chunk("not for the answer", "CHANNEL_ASSISTANT_OF_TOMORROW")),
+        _chunk(response_id, {}),
+        said({"type": "response.of_tomorrow", "response_id": response_id, "delta": "not for the answer"}),
+        said({"type": "response.grok.output", "response_id": response_id, "output": {"something_else": {}}}),
+        beside({"type": "conversation.weather.updated", "weather": "fair"}),
+        beside({"type": "ping"}),
+    ]
+    mixed: list[Frame] = []
+    for number, frame in enumerate(frames):
+        mixed += [replace(strangers[number % len(strangers)]), _with_member(frame)]
+    return mixed
+
+
+def _with_member(frame: Frame) -> Frame:
+    if frame.kind == "raw":
+        return frame
+    return replace(frame, body={**frame.body, "a_future_member": {"of": "tomorrow"}, "another_one": None})
+
+
+def _late_title(frames: list[Frame], options: Mapping[str, Any], _id: str) -> list[Frame]:
+    return [replace(frame, delay=options["seconds"]) if _is_title(frame) else frame for frame in frames]
+
+
+def _early_title(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
+    return sorted(frames, key=lambda frame: not _is_title(frame))
+
+
+def _duplicate_citations(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
+    doubled: list[Frame] = []
+    for frame in frames:
+        doubled.append(frame)
+        if frame.kind != "raw" and _is_citation(frame.body):
+            doubled.append(replace(frame, text=""))
+    return doubled
+
+
+def _is_citation(body: Mapping[str, Any]) -> bool:
+    return "render_citation" in body.get("chunk", {}) or "url" in body.get("output", {}).get("card_attachment", {})
+
+
+def _late_text(frames: list[Frame], _options: Mapping[str, Any], response_id: str) -> list[Frame]:
+    texts = [_answer_text(response_id, frames, LATE_TEXT), _answer_text("", frames, LATE_TEXT)]
+    return [one for frame in frames for one in ([frame, *texts] if frame.completes else [frame])]
+
+
+def _answer_text(response_id: str, like: Sequence[Frame], text: str) -> Frame:
+    """A piece of an answer in the dialect of these events."""
+    if any(_type(frame) in _DELTA_DIALECT for frame in like):
+        ids = {"response_id": response_id, "item_id": response_id}
+        return said({"type": "response.output_text.delta", **ids, "delta": text})
+    return _chunk(response_id, text_chunk(text, RESPONSE))
+
+
+def _no_channel(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
+    return [_without_channel(frame) for frame in frames]
+
+
+def _without_channel(frame: Frame) -> Frame:
+    chunk = frame.body.get("chunk", {}) if frame.kind != "raw" else {}
+    if chunk.get("text", {}).get("channel") != RESPONSE:
+        return frame
+    return replace(frame, body={**frame.body, "chunk": {**chunk, "text": {"text": chunk["text"]["text"]}}})
+
+
+def _incomplete(frames: list[Frame], options: Mapping[str, Any], response_id: str) -> list[Frame]:
+    other = done(response_id, options["status"], status_details={"reason": options["reason"]})
+    return [other if frame.completes else frame for frame in frames]
+
+
+def _wrong_session(frames: list[Frame], _options: Mapping[str, Any], response_id: str) -> list[Frame]:
+    """A foreign session speaks and ends between the events, and so does a foreign response of this session."""
+    foreign, session_id, numbering = str(uuid4()), str(uuid4()), Numbering()
+    text = _answer_text(foreign, frames, FOREIGN_TEXT)
+    strangers = [text, *(_spelled(one, session_id, numbering) for one in (text, done(foreign)))]
+    mixed = [one for frame in frames for one in (([frame, text]) if frame.text else [frame])]
+    place = next((place for place, frame in enumerate(mixed) if frame.completes), len(mixed))
+    return [*strangers, *mixed[:place], *strangers, *mixed[place:]]
+
+
+def _spelled(frame: Frame, session_id: str, numbering: Numbering) -> Frame:
+    return Frame("raw", compact(enveloped(frame.body, numbering.next(), session_id)))
+
+
+def _no_persisted(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
+    return [frame for frame in frames if _type(frame) != "response.persisted"]
+
+
+def _type(frame: Frame) -> str:
+    return "" if frame.kind == "raw" else str(frame.body["type"])
+
+
+def _is_title(frame: Frame) -> bool:
+    return _type(frame) == "conversation.title.updated"
+
+
+def _chunk(response_id: str, payload: Mapping[str, Any]) -> Frame:
+    ids = {"response_id": response_id, "item_id": response_id}
+    return said({"type": "response.chunk", **ids, "chunk": {"metadata": {"step_id": 0}, **payload}})
+
+
+_CHANGES: Mapping[str, _Change] = {
+    "garbage": _garbage,
+    "unknown_frames": _unknown_frames,
+    "late_title": _late_title,
+    "early_title": _early_title,
+    "duplicate_citations": _duplicate_citations,
+    "late_text": _late_text,
+    "no_channel": _no_channel,
+    "incomplete": _incomplete,
+    "wrong_session": _wrong_session,
+    "no_persisted": _no_persisted,
+}

@@ -1,0 +1,189 @@
+"""One session of the gateway: it takes questions, asks the service, and has the answers told (gateway.md 3).
+
+Questions of one session are answered one after another; one that comes while an answer is running waits for it
+(a guess, as gateway.md 5.7 says). A question on another socket, session or wire stops what is running in the
+conversation instead, as on the other wire. A parent that the conversation does not have, a file or a mode that
+does not exist are told as errors; how is a guess, except for the modes.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from langchain_grokweb.testing.conversations import ASSISTANT, HUMAN, Conversation, Node
+from langchain_grokweb.testing.faults import GATEWAY_PATH, Fault
+from langchain_grokweb.testing.gateway.asking import Question, mapping
+from langchain_grokweb.testing.gateway.delivery import GatewayDelivery, Line
+from langchain_grokweb.testing.gateway.door import UNTELLABLE, refusal_event
+from langchain_grokweb.testing.gateway.events import answering, failure
+from langchain_grokweb.testing.gateway.writer import GatewayWriter, Manner
+from langchain_grokweb.testing.refused import PERMISSION_DENIED, RESOURCE_EXHAUSTED, Refused
+from langchain_grokweb.testing.script import GatewaySession, Reply
+from langchain_grokweb.testing.service import Ask, Service
+
+CONVERSATION_NOT_FOUND = "conversation_not_found"
+INVALID_PARENT = "invalid_parent_response_id"
+
+_INSTEAD = {PERMISSION_DENIED: "model_not_available", RESOURCE_EXHAUSTED: "usage_limit"}
+
+
+@dataclass(slots=True)
+class Session:
+    """A session on a socket; `pending` are the items that wait for a `response.create`."""
+
+    record: GatewaySession
+    service: Service
+    line: Line
+    is_ready: bool = True
+    leaf: str | None = None
+    pending: list[Mapping[str, Any]] = field(default_factory=list)
+    _questions: asyncio.Queue[Question] = field(default_factory=asyncio.Queue)
+
+    async def work(self) -> None:
+        """Answer what is asked, for as long as the socket is open."""
+        while True:
+            await self._answer(await self._questions.get())
+
+    def ask(self, question: Question) -> None:
+        """Put a question at the end of the queue."""
+        self._questions.put_nowait(question)
+
+    # -- one question
+
+    async def _answer(self, question: Question) -> None:
+        script = self.service.script
+        struck = script.next_fault(GATEWAY_PATH, "question")
+        if struck is not None and struck.stage == "refusal":
+            await self._refuse(struck, question)
+            return
+        ask = await self._ask(question)
+        if ask is None:
+            return
+        planned = self._instead(ask, question)
+        if planned is None and not (struck is not None and struck.replaces_answer):
+            planned = script.next_reply()
+        own = planned.planned_fault if planned is not None else None
+        if planned is not None and own is not None and own.stage == "refusal" and own.strikes("question"):
+            script.put_back(planned)
+            await self._refuse(own, question)
+            return
+        await self._tell(ask, question, planned, [one for one in (struck, own) if one and one.strikes("question")])
+
+    async def _tell(self, ask: Ask, question: Question, planned: Reply | None, faults: list[Fault]) -> None:
+        def make_writer(ask: Ask, conversation: Conversation, asked: Node, answer: Node) -> GatewayWriter:
+            return GatewayWriter(self._manner(ask, question), conversation, asked, answer)
+
+        generation = self.service.begin(ask, planned, faults, make_writer)
+        fault = next((one for one in faults if one.stage == "delivery"), None)
+        delivery = GatewayDelivery(generation, self.line.spelled(faults), fault)
+        if not await delivery.run():
+            if fault is not None and fault.options.get("then") == "lost":
+                self.service.lose(generation.turn.response_id)
+            await delivery.end_badly()
+
+    async def _refuse(self, fault: Fault, question: Question) -> None:
+        """An HTTP refusal on a socket that is open already; where it has no words here, the socket is closed."""
+        if fault.name in UNTELLABLE:
+            await self.line.close(1011)
+            return
+        await self.line.say(refusal_event(fault, question.client_event_id))
+        await self.line.flush()
+
+    # -- what is asked
+
+    async def _ask(self, question: Question) -> Ask | None:
+        conversation = self.service.conversations.by_id.get(self.record.conversation_id)
+        if conversation is None or conversation.deleted:
+            await self._fail(CONVERSATION_NOT_FOUND, "Conversation not found", question)
+            return None
+        self.service.supersede(conversation.conversation_id)
+        self._put_before(conversation, question)
+        parent = question.parent or self._newest(conversation)
+        if parent is not None and parent not in conversation.nodes:
+            await self._fail(INVALID_PARENT, "Invalid parent_response_id", question)
+            return None
+        return self._asked(question, conversation, parent)
+
+    def _asked(self, question: Question, conversation: Conversation, parent: str | None) -> Ask:
+        options, mode = self.record.options, question.mode or self.record.model
+        return Ask(
+            prompt=question.prompt,
+            conversation_id=conversation.conversation_id,
+            parent_response_id=parent,
+            mode=mode,
+            is_model=False,
+            era="2026",
+            thinking=mode != "fast",
+            search=_may_search(options),
+            images=options.get("enable_image_generation") is not False,
+            follow_ups=options.get("disable_text_follow_ups") is not True,
+            file_ids=tuple(one for one in question.file_ids if one in self.service.uploads),
+            begins=not any(node.sender == ASSISTANT for node in conversation.nodes.values()),
+            remembers=options.get("keep_context") is not False or self.record.resumed,
+            wire="gateway",
+        )
+
+    def _manner(self, ask: Ask, question: Question) -> Manner:
+        options = self.record.options
+        return Manner(
+            mode=ask.mode,
+            use_chunk=options.get("use_chunk") is True,
+            interleaved=options.get("accept_interleaved_phases") is True,
+            follow_ups=ask.follow_ups,
+            client_event_id=question.client_event_id,
+        )
+
+    def _instead(self, ask: Ask, question: Question) -> Reply | None:
+        """An error instead of an answer, where the service would not take the question on."""
+        if len(ask.file_ids) < len(question.file_ids):
+            return Reply(error="attachment_load_failed")
+        try:
+            self.service.check(ask)
+        except Refused as refused:
+            return Reply(error=_INSTEAD.get(refused.code, "internal_error"))
+        return None
+
+    def _newest(self, conversation: Conversation) -> str | None:
+        """Where a turn goes that names no parent: the leaf that the session began with, else the newest response."""
+        leaf, self.leaf = self.leaf, None
+        return leaf if leaf in conversation.nodes else newest(conversation)
+
+    def _put_before(self, conversation: Conversation, question: Question) -> None:
+        """Items that a client replays become responses of the conversation."""
+        for role, text in question.earlier:
+            sender = ASSISTANT if role == "assistant" else HUMAN
+            self.service.conversations.add(conversation, Node(str(uuid4()), sender, text, self._newest(conversation)))
+
+    async def _fail(self, code: str, message: str, question: Question) -> None:
+        await self.line.say(failure(code, message, question.client_event_id))
+        await self.line.flush()
+
+
+def newest(conversation: Conversation) -> str | None:
+    """The newest response of a conversation."""
+    return next(reversed(conversation.nodes), None)
+
+
+def created_event(record: GatewaySession, given: Mapping[str, Any], client_event_id: str | None) -> dict[str, Any]:
+    """`session.created`: an echo; the id stands in it unless the client chose it (gateway.md 3.1, samples)."""
+    named = {} if record.session_id != record.conversation_id else {"id": record.session_id}
+    return {"type": "session.created", **answering(client_event_id), "session": {**named, **given}}
+
+
+def attached_event(record: GatewaySession) -> dict[str, Any]:
+    """`conversation.attached`; the mode of one that was loaded is a guess."""
+    conversation = {"id": record.conversation_id, "object": "realtime.conversation"}
+    return {
+        "type": "conversation.attached",
+        "conversation": conversation,
+        "mode": "existing" if record.resumed else "new",
+    }
+
+
+def _may_search(options: Mapping[str, Any]) -> bool:
+    tools = mapping(options.get("tool_overrides"))
+    web = not options.get("disable_web_search") and tools.get("web_search", True)
+    posts = not options.get("disable_x_search") and tools.get("x_search", True)
+    return bool(web or posts)

@@ -1,0 +1,328 @@
+"""One socket of the gateway: what a client says on it, and what is said back (gateway.md 2 and 3).
+
+A socket carries any number of sessions, told apart by `session_id`. What concerns no turn is answered here at
+once; questions go to their session. Events for a session that does not exist, or is not ready, are dropped
+without a word, as gateway.md 3.3 reports; an event that nobody knows is an error (a guess).
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from langchain_grokweb.testing.conversations import Conversation
+from langchain_grokweb.testing.faults import GATEWAY_PATH, Fault, Occasion
+from langchain_grokweb.testing.gateway.asking import mapping, question_of, string
+from langchain_grokweb.testing.gateway.envelopes import SPELLINGS, Numbering, compact, enveloped, objects_in
+from langchain_grokweb.testing.gateway.events import answering, failure
+from langchain_grokweb.testing.gateway.recall import history_events
+from langchain_grokweb.testing.gateway.sessions import (
+    CONVERSATION_NOT_FOUND,
+    Session,
+    attached_event,
+    created_event,
+    newest,
+)
+from langchain_grokweb.testing.script import GatewayEvent, GatewaySession
+from langchain_grokweb.testing.server import reset
+from langchain_grokweb.testing.service import Service
+
+SUBPROTOCOL = "json"
+
+_IGNORED = frozenset({"pong", "presence.update"})
+_IGNORED_PREFIX = "conversation.queue."
+
+
+async def realtime(websocket: WebSocket) -> None:
+    """Serve one socket that was let in."""
+    service: Service = websocket.app.state.service
+    offered = websocket.scope["subprotocols"]
+    await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    async with asyncio.TaskGroup() as tasks:
+        socket = Socket(websocket, service, tasks)
+        try:
+            await socket.listen()
+        finally:
+            socket.leave()
+
+
+@dataclass(slots=True)
+class SessionLine:
+    """A socket as one session has it: numbers its events, spells them, and puts two into a message if it shall."""
+
+    socket: "Socket"
+    session_id: str | None
+    numbering: Numbering = field(default_factory=Numbering)
+    framing: str | None = None
+    _waiting: list[str] = field(default_factory=list)
+
+    def spelled(self, faults: Sequence[Fault]) -> "SessionLine":
+        """The same line with the framing that one of these faults asks for."""
+        framing = next((fault.name for fault in faults if fault.stage == "framing"), None)
+        return SessionLine(self.socket, self.session_id, self.numbering, framing)
+
+    async def say(self, body: Any) -> None:
+        """Send an event, numbered and in its envelope; text is sent as it is."""
+        message = body if isinstance(body, str) else self._spelled(body)
+        if self.framing != "two_objects":
+            await self.socket.send(message)
+            return
+        self._waiting.append(message)
+        if len(self._waiting) > 1:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send what waits for company in its message."""
+        if self._waiting:
+            message = "".join(self._waiting)
+            self._waiting.clear()
+            await self.socket.send(message)
+
+    async def pong(self) -> None:
+        """Send a pong that nobody asked for."""
+        await self.socket.beside.say({"type": "pong"})
+
+    async def close(self, code: int) -> None:
+        """Close the socket."""
+        await self.socket.close(code)
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        self.socket.abort()
+
+    def _spelled(self, body: Mapping[str, Any]) -> str:
+        spell = SPELLINGS.get(self.framing or "", compact)
+        return spell(enveloped(body, self.numbering.next(), self.session_id))
+
+
+@dataclass(slots=True)
+class Socket:
+    """A socket and its sessions; `beside` is for events that belong to none."""
+
+    websocket: WebSocket
+    service: Service
+    tasks: asyncio.TaskGroup
+    number: int = 0
+    beside: SessionLine = field(init=False)
+    _sessions: dict[str, Session] = field(default_factory=dict)
+    _work: list[asyncio.Task[None]] = field(default_factory=list)
+    _is_closed: bool = False
+
+    def __post_init__(self) -> None:
+        self.beside = SessionLine(self, None)
+        self.number = self.service.next_socket()
+
+    # -- the wire
+
+    async def listen(self) -> None:
+        """Take what the client says, until the socket is closed by either side."""
+        while True:
+            message = await self.websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            try:
+                await self._take(message.get("text") or "")
+            except WebSocketDisconnect:
+                return
+
+    async def send(self, text: str) -> None:
+        """Send one message.
+
+        Raises:
+            WebSocketDisconnect: the socket is closed.
+        """
+        if self._is_closed:
+            raise WebSocketDisconnect(1006)
+        await self.websocket.send_text(text)
+
+    async def close(self, code: int) -> None:
+        """Close the socket; what its sessions have to say is not sent any more."""
+        if not self._is_closed:
+            self._is_closed = True
+            await self.websocket.close(code)
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        self._is_closed = True
+        reset(self.service.transport_of(self.websocket.scope["client"]))
+
+    def leave(self) -> None:
+        """The socket is gone; what is being written goes on without it."""
+        self._is_closed = True
+        for task in self._work:
+            task.cancel()
+        for session in self._sessions.values():
+            session.record.is_open = False
+        self.service.note()
+
+    # -- what a client says
+
+    async def _take(self, text: str) -> None:
+        try:
+            envelopes = list(objects_in(text))
+        except ValueError:
+            self._note("", text, None)
+            await self._fail("invalid_envelope", "invalid envelope", None)
+            return
+        for envelope in envelopes:
+            await self._take_one(envelope)
+
+    async def _take_one(self, envelope: Any) -> None:
+        event = envelope.get("event") if isinstance(envelope, dict) else None
+        if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+            self._note("", envelope, None)
+            await self._fail("invalid_envelope", "invalid envelope", None)
+            return
+        session_id = string(envelope, "session_id")
+        self._note(event["type"], event, session_id)
+        await self._dispatch(event["type"], event, session_id)
+
+    def _note(self, kind: str, body: Any, session_id: str | None) -> None:
+        self.service.saw(self.service.events, GatewayEvent(kind, body, session_id, self.number))
+
+    async def _dispatch(self, kind: str, event: Mapping[str, Any], session_id: str | None) -> None:
+        if kind in _HANDLERS:
+            await _HANDLERS[kind](self, event, session_id)
+        elif kind not in _IGNORED and not kind.startswith(_IGNORED_PREFIX):
+            await self._fail("unknown_event", f"unknown event: {kind}", event.get("event_id"), session_id)
+
+    async def _fail(self, code: str, message: str, client_event_id: str | None, session_id: str | None = None) -> None:
+        session = self._sessions.get(session_id or "")
+        line = self.beside if session is None else session.line
+        await line.say(failure(code, message, client_event_id))
+
+    async def pinged(self, event: Mapping[str, Any], _session_id: str | None) -> None:
+        """`ping`: a pong, which belongs to no session."""
+        await self.beside.say({"type": "pong", **answering(event.get("event_id"))})
+
+    # -- sessions
+
+    async def create(self, event: Mapping[str, Any], session_id: str | None) -> None:
+        """`session.create`: a new session with a new conversation, or with one that there is (gateway.md 3.1, 3.4)."""
+        given = event.get("session")
+        if not isinstance(given, dict):
+            await self._fail("invalid_envelope", "invalid envelope", event.get("event_id"))
+            return
+        options = mapping(given.get("x_grok"))
+        wanted = options.get("conversation_id")
+        fault = self._fault("resume" if wanted else "session")
+        conversation = self._conversation(wanted, temporary=options.get("is_temporary") is True)
+        if conversation is None or (fault is not None and fault.name == CONVERSATION_NOT_FOUND):
+            failed = failure(CONVERSATION_NOT_FOUND, "Conversation not found", event.get("event_id"))
+            await SessionLine(self, session_id).say(failed)
+            return
+        record = GatewaySession(
+            session_id or conversation.conversation_id,
+            conversation.conversation_id,
+            str(given.get("model") or "auto"),
+            options,
+            self.number,
+            resumed=wanted is not None,
+        )
+        await self._begin(record, conversation, created_event(record, given, event.get("event_id")), fault)
+
+    def _fault(self, occasion: Occasion) -> Fault | None:
+        script = self.service.script
+        return script.next_fault(GATEWAY_PATH, occasion) or script.take_fault(occasion)
+
+    def _conversation(self, wanted: Any, *, temporary: bool) -> Conversation | None:
+        if not wanted:
+            return self.service.conversations.start(temporary=temporary)
+        found = self.service.conversations.by_id.get(str(wanted))
+        return None if found is None or found.deleted else found
+
+    async def _begin(
+        self, record: GatewaySession, conversation: Conversation, created: Mapping[str, Any], fault: Fault | None
+    ) -> None:
+        line = SessionLine(self, record.session_id)
+        session = Session(record, self.service, line, leaf=string(record.options, "initial_leaf_id"))
+        self._sessions[record.session_id] = session
+        self._start(session.work())
+        self.service.saw(self.service.sessions, record)
+        for generation in self.service.active(record.conversation_id):
+            generation.release()
+        if fault is not None and fault.name == "attached_first":
+            await line.say(attached_event(record))
+            await line.say(created)
+        elif fault is not None and fault.name == "late_attach":
+            session.is_ready = False
+            await line.say(created)
+            self._start(self._attach_late(session, conversation, fault.options["seconds"]))
+            return
+        else:
+            await line.say(created)
+            await line.say(attached_event(record))
+        await self._loaded(session, conversation)
+
+    async def _attach_late(self, session: Session, conversation: Conversation, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        session.is_ready = True
+        await session.line.say(attached_event(session.record))
+        await self._loaded(session, conversation)
+
+    async def _loaded(self, session: Session, conversation: Conversation) -> None:
+        """The history, where it was asked for, and the sign that the session is ready. What it holds is a guess."""
+        if session.record.resumed and session.record.options.get("needs_history") is True:
+            leaf = session.leaf if session.leaf in conversation.nodes else newest(conversation)
+            for event in history_events(conversation, leaf):
+                await session.line.say(event)
+        await session.line.say({"type": "conversation.commands.updated", "commands": []})
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        async def quietly() -> None:
+            try:
+                await work
+            except WebSocketDisconnect:
+                return
+
+        self._work.append(self.tasks.create_task(quietly()))
+
+    def _ready(self, session_id: str | None) -> Session | None:
+        session = self._sessions.get(session_id or "")
+        return session if session is not None and session.is_ready else None
+
+    async def update(self, event: Mapping[str, Any], session_id: str | None) -> None:
+        """`session.update`: another mode, or other flags, from the next question on. Its reply's body is a guess."""
+        session = self._ready(session_id)
+        given = event.get("session")
+        if session is None or not isinstance(given, dict):
+            return
+        session.record.model = str(given.get("model") or session.record.model)
+        session.record.options = {**session.record.options, **mapping(given.get("x_grok"))}
+        echo = {"model": session.record.model, "x_grok": dict(session.record.options)}
+        updated = {"type": "session.updated", **answering(event.get("event_id")), "session": echo}
+        await session.line.say(updated)
+
+    async def add_item(self, event: Mapping[str, Any], session_id: str | None) -> None:
+        """`conversation.item.create`: kept until a response is asked for."""
+        session = self._ready(session_id)
+        if session is not None:
+            session.pending.append(event)
+
+    async def respond(self, event: Mapping[str, Any], session_id: str | None) -> None:
+        """`response.create`: the items so far, or its own, are a question. Without any it is an error (a guess)."""
+        session = self._ready(session_id)
+        if session is None:
+            return
+        question = question_of(session.pending, event)
+        session.pending.clear()
+        if question is None:
+            await self._fail("no_input", "there is nothing to respond to", event.get("event_id"), session_id)
+        else:
+            session.ask(question)
+
+
+_Handler = Callable[[Socket, Mapping[str, Any], str | None], Coroutine[Any, Any, None]]
+
+_HANDLERS: Mapping[str, _Handler] = {
+    "ping": Socket.pinged,
+    "session.create": Socket.create,
+    "session.update": Socket.update,
+    "conversation.item.create": Socket.add_item,
+    "response.create": Socket.respond,
+}
+
+ROUTES = (WebSocketRoute(GATEWAY_PATH, realtime),)

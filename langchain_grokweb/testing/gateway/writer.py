@@ -1,0 +1,135 @@
+"""A composed answer -> the events of a turn, in the order of gateway.md 4.2.
+
+`GatewayWriter` writes one turn into the log that all wires share: the question and the response are announced,
+the dialect says the answer, the response is closed, and late events follow. It knows nothing of sessions and
+sockets; event ids and envelopes are given when an event is sent.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_grokweb.testing.composition import Composition
+from langchain_grokweb.testing.conversations import Conversation, Node
+from langchain_grokweb.testing.faults import LINE_ERRORS, STREAM_ERRORS, Fault
+from langchain_grokweb.testing.gateway.chunks import Chunks
+from langchain_grokweb.testing.gateway.deltas import Deltas
+from langchain_grokweb.testing.gateway.events import (
+    beside,
+    created,
+    done,
+    item,
+    line_failure,
+    persisted,
+    said,
+    stream_error,
+)
+from langchain_grokweb.testing.gateway.mischief import spoiled
+from langchain_grokweb.testing.inflight import Frame
+from langchain_grokweb.testing.storage import keep, keep_stopped
+
+_THINKING_MODES = frozenset({"expert", "heavy"})
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a turn is to be told: by the session's flags, and the event that asked."""
+
+    mode: str
+    use_chunk: bool
+    interleaved: bool
+    follow_ups: bool
+    client_event_id: str | None
+
+
+@dataclass(slots=True)
+class GatewayWriter:
+    """Writes the events of one turn; `answer` is filled in when the answer is composed or stopped."""
+
+    manner: Manner
+    conversation: Conversation
+    question: Node
+    answer: Node
+    _dialect: Chunks | Deltas = field(init=False)
+    _opened: int = 0
+
+    def __post_init__(self) -> None:
+        response_id = self.answer.response_id
+        self._dialect = Chunks(response_id, self.manner.interleaved) if self.manner.use_chunk else Deltas(response_id)
+
+    def opening(self) -> list[Frame]:
+        """What comes at once, before there is an answer. The content of the queue is a guess."""
+        response_id = self.answer.response_id
+        chunks = [{"text": {"text": self.question.message}}]
+        asked = item(self.question.response_id, "user", "completed", x_grok={"input_chunks": chunks})
+        begun = item(response_id, "assistant", "in_progress", content=[])
+        frames = [
+            beside({"type": "conversation.queue.updated", "queue": [{"queue_item_id": self.question.response_id}]}),
+            beside({"type": "conversation.item.added", "item": asked}),
+            beside({"type": "conversation.queue.updated", "queue": []}),
+            created(response_id, self.manner.mode, self.manner.client_event_id),
+            said({"type": "response.output_item.added", "response_id": response_id, "output_index": 0, "item": begun}),
+            self._part("response.content_part.added", part={"type": "text", "text": ""}),
+            *self._dialect.head(
+                thinks_long=self.manner.mode in _THINKING_MODES,
+                has_files="fileAttachments" in self.question.details,
+            ),
+        ]
+        self._opened = sum(frame.kind == "response" for frame in frames)
+        return frames
+
+    def answered(self, composition: Composition, title: str | None, faults: Sequence[Fault]) -> list[Frame]:
+        """The answer from its first to its last event; fills in the node."""
+        keep(self.answer, composition, "2026")
+        frames = [*self._dialect.body(composition), *self._ending(composition, title)]
+        for fault in faults:
+            frames = spoiled(frames, fault, self.answer.response_id, self._opened)
+        return frames
+
+    def stopped(self, text: str) -> list[Frame]:
+        """How a stopped answer ends (a guess, gateway.md 3.10)."""
+        keep_stopped(self.answer, text, "2026")
+        response_id = self.answer.response_id
+        return [stream_error(response_id, "request_cancelled"), done(response_id, "cancelled"), persisted()]
+
+    def _ending(self, composition: Composition, title: str | None) -> Iterator[Frame]:
+        error = composition.reply.error
+        response_id = self.answer.response_id
+        if error is not None and error in LINE_ERRORS:
+            yield said(line_failure(error, self.manner.client_event_id), completes=True)
+            return
+        if error is not None:
+            yield stream_error(response_id, error)
+            if STREAM_ERRORS[error].fatal:
+                yield done(response_id, "incomplete", status_details={"reason": "stream_error"})
+                return
+        yield from self._closed(composition)
+        yield from self._late(title)
+
+    def _closed(self, composition: Composition) -> Iterator[Frame]:
+        text = self._dialect.plain(composition)
+        response_id = self.answer.response_id
+        finished = item(response_id, "assistant", "completed")
+        yield self._part("response.output_text.done", text=text)
+        yield from self._dialect.cards(composition)
+        yield self._part("response.content_part.done", part={"type": "text", "text": text})
+        yield said(
+            {"type": "response.output_item.done", "response_id": response_id, "output_index": 0, "item": finished}
+        )
+        yield from self._dialect.closing(composition)
+        # the page of August got an empty usage, the one of October, which accepts phases, none
+        usage: dict[str, Any] = {} if self.manner.interleaved else {"usage": {}}
+        yield done(response_id, **usage)
+
+    def _late(self, title: str | None) -> Iterator[Frame]:
+        yield from self._dialect.late_headers()
+        yield persisted()
+        if self.manner.follow_ups:
+            yield from self._dialect.follow_ups()
+        if title is not None and not self.conversation.temporary:
+            yield beside({"type": "conversation.title.updated", "title": title})
+
+    def _part(self, kind: str, **members: Any) -> Frame:
+        response_id = self.answer.response_id
+        ids = {"response_id": response_id, "item_id": response_id, "output_index": 0, "content_index": 0}
+        return said({"type": kind, **ids, **members})
