@@ -237,6 +237,11 @@ class Service:
         for generation in self.active(conversation_id):
             generation.stop()
 
+    async def wait_for_turn(self, conversation_id: str) -> None:
+        """Wait until nothing runs in a conversation: the gateway's questions queue (a guess; gateway.md 5, item 7)."""
+        while running := self.active(conversation_id):
+            await running[0].ended.wait()
+
     # -- how a turn comes about
 
     def _conversation_of(self, ask: Ask) -> Conversation:

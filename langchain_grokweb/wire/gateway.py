@@ -44,7 +44,7 @@ _PLACEHOLDER = "Thinking about your request"
 
 def heartbeat() -> str:
     """A sign of life (gateway.md 3.7)."""
-    return _frame(None, "ping", "evt_hb")
+    return _frame(None, "ping", f"evt_hb_{uuid.uuid4()}")
 
 
 def session_frame(turn: Turn) -> str:
@@ -76,11 +76,13 @@ def session_frame(turn: Turn) -> str:
     elif turn.temporary:
         extension |= {"is_temporary": True, "keep_context": True, "disable_memory": True}
     session = {"model": modes.resolve(turn.model).id, "x_grok": extension}
-    return _frame(place.conversation_id if place else None, "session.create", "evt_init", session=session)
+    return _frame(
+        place.conversation_id if place else None, "session.create", f"evt_init_{uuid.uuid4()}", session=session
+    )
 
 
-def prompt_frames(turn: Turn, session_id: str) -> list[str]:
-    """The frames that say the prompt and ask for an answer (gateway.md 3.3, the split form)."""
+def prompt_frames(turn: Turn, session_id: str, asked: str) -> list[str]:
+    """The frames that say the prompt and ask for an answer, by the id `asked` (gateway.md 3.3, the split form)."""
     texts = [turn.prompt]
     if turn.custom_instructions and turn.conversation is None:  # the wire has no field of its own for them
         texts.insert(0, f"{turn.custom_instructions}\n\n")
@@ -94,14 +96,14 @@ def prompt_frames(turn: Turn, session_id: str) -> list[str]:
     }
     parent = {} if turn.conversation is None else {"parent_response_id": turn.conversation.parent_response_id}
     return [
-        _frame(session_id, "conversation.item.create", "evt_msg", item=item, **parent),
-        _frame(session_id, "response.create", "evt_resp"),
+        _frame(session_id, "conversation.item.create", f"evt_msg_{uuid.uuid4()}", item=item, **parent),
+        _frame(session_id, "response.create", asked),
     ]
 
 
 def _frame(session_id: str | None, kind: str, event_id: str, **members: Any) -> str:
     envelope = {} if session_id is None else {"session_id": session_id}
-    event = {"type": kind, "event_id": f"{event_id}_{uuid.uuid4()}", **members}
+    event = {"type": kind, "event_id": event_id, **members}
     return orjson.dumps({**envelope, "event": event}).decode()
 
 
@@ -129,6 +131,7 @@ class GatewaySession:
         self._outgoing = [session_frame(turn)]
         self._session_id: str | None = None
         self._created = self._attached = self._prompted = False
+        self._asked = ""
         self._answer_id: str | None = None
         self._whole = ""
         self._failed = False
@@ -176,7 +179,8 @@ class GatewaySession:
         """Put the prompt among the frames to send."""
         if not self._prompted and self._session_id is not None:
             self._prompted = True
-            self._outgoing += prompt_frames(self._turn, self._session_id)
+            self._asked = f"evt_resp_{uuid.uuid4()}"
+            self._outgoing += prompt_frames(self._turn, self._session_id, self._asked)
 
     @property
     def answering(self) -> bool:
@@ -251,9 +255,18 @@ class GatewaySession:
             self._reader.add(ev.TurnFailed(error))
             self._failed = True
 
-    def _is_ours(self, event: _Event) -> bool:
-        """Whether an event is of this answer, while it is being made: late ones carry no id, others' another."""
-        return not self.finished and event.get("response_id", self._answer_id) == self._answer_id
+    def _is_ours(self, response_id: Any) -> bool:
+        """Whether something is of this answer, while it is being made: late events carry no id, others' another.
+
+        An answer that ends before it began was never created: the first id after our prompt is its own.
+        """
+        if self._answer_id is None and self._prompted and isinstance(response_id, str) and response_id:
+            self._begin(response_id)
+        return not self.finished and response_id == self._answer_id
+
+    def _begin(self, response_id: str) -> None:
+        self._answer_id = response_id
+        self._reader.add(ev.AnswerStarted(response_id))
 
     # --- one method a type of event
 
@@ -290,15 +303,15 @@ class GatewaySession:
         response_id = _inner(event, "response").get("id")
         if not isinstance(response_id, str):
             raise _missing("response.created: response.id", response_id)
-        if self._prompted and self._answer_id is None:
-            self._answer_id = response_id
-            self._reader.add(ev.AnswerStarted(response_id))
+        asked = event.get("client_event_id")
+        if self._answer_id is None and self._prompted and asked in {None, self._asked}:
+            self._begin(response_id)
 
     def _chunk(self, _: Any, event: _Event) -> None:
         chunk = event.get("chunk")
         if not isinstance(chunk, dict):
             return
-        ours = self._is_ours(event)
+        ours = self._is_ours(event.get("response_id", self._answer_id))
         for name, value in chunk.items():
             if name == "follow_up_suggestions":
                 self._follow_ups(value)
@@ -310,7 +323,7 @@ class GatewaySession:
 
     def _text_delta(self, _: Any, event: _Event) -> None:
         delta = event.get("delta")
-        if not isinstance(delta, str) or not self._is_ours(event):
+        if not isinstance(delta, str) or not self._is_ours(event.get("response_id", self._answer_id)):
             return
         if _inner(event, "x_grok").get("is_thinking"):
             self._thought_delta(delta)
@@ -318,7 +331,7 @@ class GatewaySession:
             self._reader.text(delta)
 
     def _reasoning_delta(self, _: Any, event: _Event) -> None:
-        if isinstance(delta := event.get("delta"), str) and self._is_ours(event):
+        if isinstance(delta := event.get("delta"), str) and self._is_ours(event.get("response_id", self._answer_id)):
             self._thought_delta(delta)
 
     def _thought_delta(self, delta: str) -> None:
@@ -327,13 +340,13 @@ class GatewaySession:
 
     def _search_result(self, _: Any, event: _Event) -> None:
         found = event.get("result") or event.get("search_result")
-        if isinstance(found, dict) and self._is_ours(event):
+        if isinstance(found, dict) and self._is_ours(event.get("response_id", self._answer_id)):
             results = found.get("web_results") or ([found] if found.get("url") else [])
             self._tool_done("", str(found.get("search_type") or "web_search"), web_results(results))
 
     def _grok_output(self, _: Any, event: _Event) -> None:
         output = _inner(event, "output")
-        if not self._is_ours(event):
+        if not self._is_ours(event.get("response_id", self._answer_id)):
             return
         if error := output.get("stream_error"):
             if problem := rejection.from_stream_error(_camel_kind(error)):
@@ -350,7 +363,7 @@ class GatewaySession:
                 self.unknown[f"output.{name}:{type(value).__name__}"] += 1
 
     def _text_done(self, _: Any, event: _Event) -> None:
-        if isinstance(text := event.get("text"), str) and self._is_ours(event):
+        if isinstance(text := event.get("text"), str) and self._is_ours(event.get("response_id", self._answer_id)):
             self._whole = text
 
     def _response_completed(self, _: Any, event: _Event) -> None:
@@ -363,7 +376,7 @@ class GatewaySession:
     def _response_done(self, _: Any, event: _Event) -> None:
         response = _inner(event, "response")
         response_id = response.get("id", self._answer_id)
-        if self.finished or response_id != self._answer_id or not isinstance(response_id, str):
+        if not self._is_ours(response_id) or not isinstance(response_id, str):
             return
         status = response.get("status") or "completed"
         if status == "completed":

@@ -45,6 +45,8 @@ class TestUnit(ChatModelUnitTests):
 
 
 class TestIntegration(ChatModelIntegrationTests):
+    transport = "rest"
+
     @pytest.fixture(autouse=True)
     def _emulator(self, shared_grok: GrokEmulator) -> None:
         type(self).grok = shared_grok
@@ -55,7 +57,7 @@ class TestIntegration(ChatModelIntegrationTests):
 
     @property
     def chat_model_params(self) -> dict[str, Any]:
-        return {"base_url": self.grok.base_url, "cookies": self.grok.cookies}
+        return {"base_url": self.grok.base_url, "cookies": self.grok.cookies, "transport": self.transport}
 
     @property
     def has_tool_calling(self) -> bool:
@@ -72,6 +74,10 @@ class TestIntegration(ChatModelIntegrationTests):
     @property
     def model_override_value(self) -> str:
         return "fast"
+
+
+class TestIntegrationOverTheGateway(TestIntegration):
+    transport = "gateway"
 
 
 @pytest.mark.filterwarnings("ignore:The function `load` is in beta")

@@ -638,16 +638,17 @@ async def test_a_held_answer_goes_on_when_its_conversation_is_resumed(grok):
     assert grok.turns[0].text == "One two three four."
 
 
-async def test_another_question_elsewhere_stops_what_is_running(emulator):
-    grok, _ = emulator(pace=0.01)
-    grok.reply("word " * 500)
+async def test_another_question_elsewhere_waits_for_its_turn(emulator):
+    grok, _ = emulator(pace=0.005)
+    grok.reply("word " * 20)
     grok.reply("New.")
     async with Open(grok) as one, Open(grok) as two:
         await one.create(CHUNKS)
         await one.ask(until="response.created")
         await two.resume(one.session_id)
         assert (await two.ask()).text == "New."
-        assert (await one.until("response.done")).done["status"] == "cancelled"
+        assert (await one.until("response.done")).done["status"] == "completed"
+    assert [turn.status for turn in grok.turns] == ["finished", "finished"]
 
 
 # -- many, and the settings

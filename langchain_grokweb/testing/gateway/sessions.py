@@ -1,9 +1,8 @@
 """One session of the gateway: it takes questions, asks the service, and has the answers told (gateway.md 3).
 
-Questions of one session are answered one after another; one that comes while an answer is running waits for it
-(a guess, as gateway.md 5.7 says). A question on another socket, session or wire stops what is running in the
-conversation instead, as on the other wire. A parent that the conversation does not have, a file or a mode that
-does not exist are told as errors; how is a guess, except for the modes.
+Questions of one conversation are answered one after another; one that comes while an answer is running waits for
+it, on whichever socket (a guess, as gateway.md 5.7 says). A parent that the conversation does not have, a file or a mode
+that does not exist are told as errors; how is a guess, except for the modes.
 """
 
 import asyncio
@@ -98,7 +97,7 @@ class Session:
         if conversation is None or conversation.deleted:
             await self._fail(CONVERSATION_NOT_FOUND, "Conversation not found", question)
             return None
-        self.service.supersede(conversation.conversation_id)
+        await self.service.wait_for_turn(conversation.conversation_id)
         self._put_before(conversation, question)
         parent = question.parent or self._newest(conversation)
         if parent is not None and parent not in conversation.nodes:
