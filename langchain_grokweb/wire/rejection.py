@@ -174,8 +174,8 @@ def _anti_bot(p: _Problem) -> GrokWebError:
     return errors.GrokWebPermissionError(
         f"grok.com's anti-bot rule turned the request away.{p.quoted}",
         reason="anti_bot",
-        next_step="It wants a proof that only the site's own page makes. Use `transport='gateway'`, which usually needs "
-        "none; where it does, try again later or from another network.",
+        next_step="It wants a proof that only the site's own page makes. Use `transport='gateway'`, which usually "
+        "needs none; where it does, try again later or from another network.",
         **p.details,
     )
 

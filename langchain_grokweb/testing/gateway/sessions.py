@@ -1,8 +1,8 @@
 """One session of the gateway: it takes questions, asks the service, and has the answers told (gateway.md 3).
 
 Questions of one conversation are answered one after another; one that comes while an answer is running waits for
-it, on whichever socket (a guess, as gateway.md 5.7 says). A parent that the conversation does not have, a file or a mode
-that does not exist are told as errors; how is a guess, except for the modes.
+it, on whichever socket (a guess, as gateway.md 5.7 says). A parent that the conversation does not have, a file or a
+mode that does not exist are told as errors; how is a guess, except for the modes.
 """
 
 import asyncio
