@@ -187,6 +187,7 @@ async def test_a_callback_sees_each_chunk_once(grok, make_model):
     assert "".join(seen.tokens) == message.text == "Some words come one by one."
 
 
+@pytest.mark.wire("rest")  # what arrives together over a socket is for the network to say; see the tests of the wire
 async def test_what_arrives_together_is_one_chunk(grok, make_model):
     grok.reply("word " * 400, chunk_size=100_000)
     chunks = [chunk async for chunk in make_model().astream("Hi")]

@@ -216,6 +216,13 @@ def test_several_objects_in_one_message_and_text_frames():
     assert session.finished
 
 
+def test_what_came_together_is_one_delta():
+    session = begun()
+    for _ in range(64):
+        session.receive(text("word "))
+    assert session.take() == [ev.TextDelta("word " * 64)]
+
+
 # --- other sessions, late and unknown events
 
 
