@@ -13,7 +13,7 @@ from langchain_grokweb.testing import GrokEmulator
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GROKWEB_COOKIES", "GROKWEB_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+    for name in ("GROKWEB_COOKIES", "GROKWEB_BASE_URL", "GROKWEB_TRANSPORT", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 

@@ -63,17 +63,22 @@ class GrokWebClient:
         if self._service.transport == "rest":
             return await self._open(RestTurn.open, turn)
         account = (self._service.base_url, self._http.credentials.account)
-        if self._service.transport == "auto" and account not in _over_gateway:
-            try:
-                return await self._open(RestTurn.open, turn)
-            except GrokWebPermissionError as error:
-                if error.reason != "anti_bot":
-                    raise
-                logger.info(
-                    "The conversations endpoint's anti-bot rule refused: this account goes over the gateway now."
-                )
+        may_change = self._may_change_wires(turn)
+        if self._service.transport == "gateway" or (account in _over_gateway and may_change):
+            return await self._open(GatewayTurn.open, turn)
+        try:
+            return await self._open(RestTurn.open, turn)
+        except GrokWebPermissionError as error:
+            if error.reason != "anti_bot" or not may_change:
+                raise
+        if account not in _over_gateway:
+            logger.info("The conversations endpoint's anti-bot rule refused: this account goes over the gateway now.")
             _over_gateway.add(account)
         return await self._open(GatewayTurn.open, turn)
+
+    def _may_change_wires(self, turn: Turn) -> bool:
+        """Whether the gateway has what this turn asks for, and goes the way that the caller chose."""
+        return not turn.deep_search and (self._service.http_client is None or self._service.proxy is not None)
 
     async def _open(self, wire: Callable[[Http, Turn], Awaitable[OpenTurn]], turn: Turn) -> OpenTurn:
         retrying = AsyncRetrying(

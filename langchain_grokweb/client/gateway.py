@@ -11,19 +11,27 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import anyio
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidState, InvalidStatus, WebSocketException
+from websockets.frames import CloseCode
 from websockets.typing import Origin
 
 from langchain_grokweb.client.account import user_id
 from langchain_grokweb.client.http import Http
-from langchain_grokweb.client.pool import shared_context
+from langchain_grokweb.client.pool import attend, shared_context
 from langchain_grokweb.client.running import LATE_SECONDS, RunningAnswer, broken_off, silence, split_failure
-from langchain_grokweb.client.service import Service
-from langchain_grokweb.errors import GrokWebConnectionError, GrokWebError, GrokWebTimeoutError
+from langchain_grokweb.client.service import Service, environment_proxy
+from langchain_grokweb.errors import (
+    GrokWebConnectionError,
+    GrokWebError,
+    GrokWebInvalidRequestError,
+    GrokWebProtocolError,
+    GrokWebTimeoutError,
+)
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire import gateway as wire
 from langchain_grokweb.wire import rejection
@@ -33,9 +41,9 @@ from langchain_grokweb.wire.turn import Turn
 HEARTBEAT_SECONDS = 20.0
 COMMANDS_SECONDS = 0.2  # how long to wait for `conversation.commands.updated`, which not every server sends
 
-# The library would log the handshake's headers, cookies among them.
-_no_log = logging.getLogger("langchain_grokweb.websockets")
-_no_log.disabled = True
+# The library would log the handshake's headers, cookies among them. This logger is in no hierarchy, so that no
+# configuration of logging reaches it.
+_no_log = logging.Logger("langchain_grokweb.websockets", logging.CRITICAL + 1)  # noqa: LOG001 - on purpose
 
 
 class _Connect(connect):
@@ -57,10 +65,11 @@ class GatewayTurn:
         self._socket: ClientConnection | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._woken = asyncio.Event()
-        self._last_event = time.monotonic()
+        self._last_event = 0.0
         self._first: list[ev.Event] = []
         self._failure: GrokWebError | None = None
-        self._closed = self._silent = False
+        self._closed = self._silent = self._waiting = False
+        self._broken: GrokWebError | None = None
         self._late_until: float | None = None
 
     @classmethod
@@ -83,14 +92,19 @@ class GatewayTurn:
         try:
             with anyio.fail_after(self._http.service.timeout):
                 await self._begin()
-        except (OSError, WebSocketException) as error:
-            failure = self._http.clean(_translated(error, self._http.service))
+        except (OSError, WebSocketException, ImportError) as error:
+            failure = self._refusal() or _translated(error, self._http.service)
         else:
             return
-        raise failure
+        raise self._http.clean(failure)
+
+    def _refusal(self) -> GrokWebError | None:
+        """What the service said before it hung up."""
+        return split_failure([*self._first, *self._session.take()])[1]
 
     async def _begin(self) -> None:
         self._socket = await self._connect()
+        self._last_event = time.monotonic()
         self._tasks = [asyncio.create_task(self._listen(self._socket)), asyncio.create_task(self._watch(self._socket))]
         await self._send()
         await self._until(lambda: self._session.is_ready)
@@ -100,24 +114,27 @@ class GatewayTurn:
         self._answer.may_run = True
         await self._send()
         await self._until(lambda: self._session.answering)
+        self._last_event = time.monotonic()
 
     async def _connect(self) -> ClientConnection:
+        await attend()
         service = self._http.service
         parts = urlsplit(service.base_url)
         secure = parts.scheme == "https"
+        url = f"{'wss' if secure else 'ws'}://{parts.netloc}{wire.PATH}?uid={await user_id(self._http)}"
         headers = self._http.headers("GET", wire.PATH)
         return await _Connect(
-            f"{'wss' if secure else 'ws'}://{parts.netloc}{wire.PATH}?uid={await user_id(self._http)}",
-            max_queue=None,  # `_listen` takes everything at once, so nothing is to be held back in the kernel
-            origin=Origin(service.base_url),
+            url,
+            origin=Origin(headers.pop("origin", service.base_url)),
             user_agent_header=headers.pop("user-agent"),
             additional_headers=headers,
             ssl=await shared_context() if secure else None,
-            proxy=service.proxy or (None if service.is_local else True),
+            proxy=service.proxy or (None if service.is_local else environment_proxy(url)),
             compression=None,
             max_size=MAX_OBJECT_BYTES,
-            open_timeout=None,
-            close_timeout=1,
+            max_queue=None,  # `_listen` takes everything at once, so nothing is to be held back in the kernel
+            open_timeout=service.timeout / 2,
+            ping_interval=None,  # the gateway has heartbeats of its own
             logger=_no_log,
         )
 
@@ -129,36 +146,46 @@ class GatewayTurn:
     # --- the two tasks
 
     async def _listen(self, socket: ClientConnection) -> None:
+        heard = 0
         try:
             while True:
                 self._session.receive(await socket.recv(decode=False))
-                if not self._woken.is_set():  # the reader has not been woken yet by what came together with this
-                    if self._session.has_events:
-                        self._last_event = time.monotonic()
-                    self._woken.set()
-        except ConnectionClosed:
+                if self._session.heard != heard:
+                    heard, self._last_event, self._silent = self._session.heard, time.monotonic(), False
+                self._woken.set()
+        except asyncio.CancelledError:
+            _hang_up(socket)
+            raise
+        except ConnectionClosed as error:
             self._session.close()
+            if error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
+                self._broken = too_big()
         finally:
             self._closed = True
             self._woken.set()
 
     async def _watch(self, socket: ClientConnection) -> None:
+        """Send heartbeats, and notice when the answer is waited for and does not go on."""
         limit = self._http.service.stream_event_timeout
         pause = min(HEARTBEAT_SECONDS, limit / 4)
         next_beat = time.monotonic() + HEARTBEAT_SECONDS
-        while time.monotonic() - self._last_event < limit:
+        while not self._closed:
             await asyncio.sleep(pause)
-            if time.monotonic() >= next_beat:
-                next_beat += HEARTBEAT_SECONDS
-                try:
+            now = time.monotonic()
+            if now >= next_beat:
+                next_beat = now + HEARTBEAT_SECONDS
+                with suppress(ConnectionClosed):
                     await socket.send(wire.heartbeat())
-                except ConnectionClosed:
-                    return
-        self._silent = True
-        self._woken.set()
+            if self._waiting and now - self._last_event >= limit:
+                self._silent = True
+                self._woken.set()
 
     async def _wait(self) -> None:
-        await self._woken.wait()
+        self._waiting = True
+        try:
+            await self._woken.wait()
+        finally:
+            self._waiting = False
         self._woken.clear()
 
     async def _until(self, reached: Callable[[], bool]) -> None:
@@ -167,10 +194,13 @@ class GatewayTurn:
         Raises:
             GrokWebError: The service refused, or hung up.
         """
+        self._take()
         while not reached():
             if self._closed:
                 raise GrokWebConnectionError(
-                    "grok.com closed the socket before it began to answer.", next_step="Try again later."
+                    "grok.com closed the socket before it began to answer.",
+                    next_step="Try again later.",
+                    never_sent=not self._answer.may_run,
                 )
             await self._wait()
             self._take()
@@ -185,7 +215,8 @@ class GatewayTurn:
         self._answer.note(batch)
         self._first += batch
         events, failure = split_failure(self._first)
-        if failure is not None and not any(isinstance(event, ev.AnswerStarted) for event in events):
+        # Once the prompt is in the conversation, the turn was taken: it must not be opened again.
+        if failure is not None and not any(isinstance(event, ev.PromptStored | ev.AnswerStarted) for event in events):
             raise self._http.clean(failure)
 
     # --- reading
@@ -207,8 +238,8 @@ class GatewayTurn:
                 if self._session.settled or self._closed or await self._late_is_over():
                     return None
             elif self._closed:
-                self._answer.may_run = False
-                raise broken_off()
+                self._answer.may_run = self._broken is not None
+                raise self._broken or broken_off()
             elif self._silent:
                 raise silence(self._http.service)
             else:
@@ -233,15 +264,34 @@ class GatewayTurn:
         return scope.cancelled_caught
 
     async def leave(self) -> None:
-        """Close the socket, and stop the turn at the service if it may still be running there."""
+        """Stop the turn at the service if it may still be running there, and close the socket."""
         await self._answer.leave(self._let_go, self._session.unknown)
 
     async def _let_go(self) -> None:
         for task in self._tasks:
             task.cancel()
         if self._socket is not None:
-            await self._socket.close()
+            _hang_up(self._socket)
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _hang_up(socket: ClientConnection) -> None:
+    """Say goodbye without waiting for the other side, and without the library's coroutines.
+
+    Those stand on asynchronous generators, which a loop that is ending closes before their users.
+    """
+    with suppress(InvalidState):
+        socket.protocol.send_close(CloseCode.NORMAL_CLOSURE)
+    for data in filter(None, socket.protocol.data_to_send()):
+        socket.transport.write(data)
+    socket.transport.close()
+
+
+def too_big() -> GrokWebProtocolError:
+    """The error for a message that is larger than any should be."""
+    return GrokWebProtocolError(
+        where="a message of the realtime gateway", expected="one of at most 16 MiB", got="a larger one"
+    )
 
 
 def _translated(error: Exception, service: Service) -> GrokWebError:
@@ -249,11 +299,22 @@ def _translated(error: Exception, service: Service) -> GrokWebError:
         return GrokWebTimeoutError(
             f"grok.com did not begin to answer within {service.timeout:g} seconds.",
             next_step="Try again, or allow more time with `timeout=`.",
+            never_sent="handshake" in str(error),
+        )
+    if isinstance(error, ImportError):
+        return GrokWebInvalidRequestError(
+            "A SOCKS proxy needs one more package for the gateway.", next_step="pip install python-socks"
         )
     if isinstance(error, InvalidStatus):
         return _refused(error, service)
+    if isinstance(error, OSError):
+        what = "no connection could be made"
+    elif isinstance(error, ConnectionClosed):
+        what = "it closed the socket at once"
+    else:
+        what = "it, or a proxy before it, did not answer as a WebSocket should"
     return GrokWebConnectionError(
-        f"{service.base_url} could not be reached: {type(error).__name__}.",
+        f"{service.base_url} could not be reached: {what}.",
         next_step="Check the network, `base_url=` and `proxy=`.",
         never_sent=isinstance(error, OSError),
     )
@@ -264,6 +325,9 @@ def _refused(error: InvalidStatus, service: Service) -> GrokWebError:
     headers = {name.lower(): value for name, value in response.headers.raw_items() if name.lower() != "set-cookie"}
     if response.status_code == 403 and not response.body:  # noqa: PLR2004 - how a challenge looks here (gateway.md 1.4)
         headers["cf-mitigated"] = "challenge"
-    return rejection.from_reply(
-        rejection.Reply(response.status_code, headers, bytes(response.body or b""), service.login_url)
-    )
+    reply = rejection.Reply(response.status_code, headers, bytes(response.body or b""), service.login_url)
+    if response.status_code == 404:  # noqa: PLR2004 - not found
+        return GrokWebInvalidRequestError(
+            f"{service.base_url} has no realtime gateway.", next_step="Check `base_url=`."
+        )
+    return rejection.from_reply(reply)

@@ -38,7 +38,16 @@ keep_cookies_out()
 
 _MAX_REFUSAL_BYTES = 64 * 1024
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_OURS = {"cookie", "authorization", "host", "content-length", "content-type", "transfer-encoding"}
+_OURS = {
+    "cookie",
+    "authorization",
+    "host",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "connection",
+    "upgrade",
+}
 
 # Cloudflare renews this cookie with any reply (rest.md 1.1); the newest is kept for each service and account.
 _ROTATING = "__cf_bm"
@@ -212,7 +221,7 @@ def check_header(name: str, value: str) -> bool:
     Raises:
         GrokWebInvalidRequestError: It is one that this package makes itself, or holds a line break.
     """
-    if name.lower() in _OURS:
+    if name.lower() in _OURS or name.lower().startswith("sec-websocket-"):
         raise GrokWebInvalidRequestError(
             f"The header {name.lower()!r} is set by this package.", next_step="Leave it out of `headers=`."
         )

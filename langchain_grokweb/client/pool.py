@@ -25,6 +25,9 @@ from langchain_grokweb.errors import GrokWebInvalidRequestError
 MAX_IDLE_CLIENTS = 100
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=30)
 
+_TICKS = 5  # turns of an ending loop in which generators that nobody closed are closed
+_FINISH_SECONDS = 3.0
+
 _Route = tuple[str | None, bool]
 
 
@@ -52,6 +55,8 @@ class _LoopClients:
 
     def __init__(self) -> None:
         self._idle: defaultdict[_Route, list[httpx.AsyncClient]] = defaultdict(list)
+        self.finishing: set[asyncio.Task[None]] = set()
+        self._lent: set[httpx.AsyncClient] = set()
         self._closed = False
         self._making_context = asyncio.Lock()
         self._keeper: AsyncIterator[None] | None = self._keep()
@@ -69,26 +74,27 @@ class _LoopClients:
         return _contexts[0]
 
     async def take(self, route: _Route) -> httpx.AsyncClient:
-        if self._idle[route]:
-            return self._idle[route].pop()
-        proxy, trust_env = route
+        client = self._idle[route].pop() if self._idle[route] else await self._make(*route)
+        self._lent.add(client)
+        return client
+
+    async def _make(self, proxy: str | None, trust_env: bool) -> httpx.AsyncClient:  # noqa: FBT001 - a route, unpacked
+        context = await self.context()
         try:
-            return await self._make(proxy, trust_env=trust_env)
+            return httpx.AsyncClient(
+                verify=context,
+                proxy=proxy,
+                trust_env=trust_env,
+                limits=_LIMITS,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            )
         except ImportError:
             msg = "A SOCKS proxy needs one more package."
             raise GrokWebInvalidRequestError(msg, next_step='pip install "httpx[socks]"') from None
 
-    async def _make(self, proxy: str | None, *, trust_env: bool) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            verify=await self.context(),
-            proxy=proxy,
-            trust_env=trust_env,
-            limits=_LIMITS,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        )
-
     async def give_back(self, route: _Route, client: httpx.AsyncClient) -> None:
         idle = self._idle[route]
+        self._lent.discard(client)
         if self._closed or len(idle) >= MAX_IDLE_CLIENTS:
             await client.aclose()
         else:
@@ -98,10 +104,38 @@ class _LoopClients:
         try:
             yield
         finally:
-            self._closed = True
             self._keeper = None  # it holds the loop, and would keep it alive
-            for client in [client for idle in self._idle.values() for client in idle]:
+            await self._let_others_finish()
+            self._closed = True
+            for client in [*self._lent, *(client for idle in self._idle.values() for client in idle)]:
                 await client.aclose()
+
+    async def _let_others_finish(self) -> None:
+        """The loop is ending: turns that are being left have a moment, and those that are about to be."""
+        for _ in range(_TICKS):
+            await asyncio.sleep(0)
+        if self.finishing:
+            await asyncio.wait(self.finishing, timeout=_FINISH_SECONDS)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the loop is past the point where anything can be waited for."""
+        return self._closed
+
+
+async def attend() -> None:
+    """Have `finishing` work in this loop from now on, also where no client is taken."""
+    await _of_running_loop()
+
+
+def finishing(task: asyncio.Task[None]) -> bool:
+    """Let this loop wait for a task before it ends; `False` where it is too late for that."""
+    owner = _pools.get(asyncio.get_running_loop())
+    if owner is None or owner.is_closed:
+        return False
+    owner.finishing.add(task)
+    task.add_done_callback(owner.finishing.discard)
+    return True
 
 
 # No lock of threads guards these: a loop's entry is made by its own thread alone, and a context for each of a few loops

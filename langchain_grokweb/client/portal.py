@@ -11,6 +11,7 @@ import atexit
 import os
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import ExitStack, suppress
 from typing import Any, TypeVar
 
@@ -24,6 +25,12 @@ _CANCEL_SECONDS = 5.0
 def call(work: Callable[[], Awaitable[T]]) -> T:
     """Run a coroutine function in the portal's loop and wait for it; what interrupts the wait cancels the work."""
     return _wait(_portal.get(), work)
+
+
+def soon(work: Callable[[], Awaitable[None]]) -> None:
+    """Run a coroutine function in the portal's loop, which outlives the caller's; at exit it is waited for shortly."""
+    if not _portal.is_here():  # else it is the portal's own loop that is ending
+        _portal.finish(_portal.get().start_task_soon(work))
 
 
 def iterate(make: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
@@ -71,25 +78,38 @@ class _Portal:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: BlockingPortal | None = None
+        self._thread: int | None = None
         self.open: set[AsyncGenerator[Any, None]] = set()
+        self._finishing: set[Future[None]] = set()
         self._stack = ExitStack()
 
     def get(self) -> BlockingPortal:
         with self._lock:
             if self._running is None:
                 self._running = self._stack.enter_context(start_blocking_portal(name="langchain-grokweb"))
+                self._thread = self._running.call(threading.get_ident)
                 atexit.register(self.stop)
             return self._running
+
+    def finish(self, future: Future[None]) -> None:
+        """Wait for this before the end."""
+        self._finishing.add(future)
+        future.add_done_callback(self._finishing.discard)
 
     def is_running(self, portal: BlockingPortal) -> bool:
         """Whether this is the portal in use."""
         return self._running is portal
+
+    def is_here(self) -> bool:
+        """Whether this is the portal's own thread."""
+        return self._thread == threading.get_ident()
 
     def stop(self) -> None:
         """End the thread; closes its loop and with it the connections."""
         with self._lock:
             running, self._running = self._running, None
             if running is not None:
+                wait(set(self._finishing), _CANCEL_SECONDS)
                 for generator in list(self.open):
                     with suppress(RuntimeError):  # another thread is just reading from it
                         running.call(generator.aclose)

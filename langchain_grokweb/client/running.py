@@ -11,7 +11,9 @@ from contextlib import suppress
 
 import anyio
 
+from langchain_grokweb.client import portal
 from langchain_grokweb.client.http import Http
+from langchain_grokweb.client.pool import finishing
 from langchain_grokweb.client.service import Service
 from langchain_grokweb.errors import (
     GrokWebConversationNotFoundError,
@@ -27,10 +29,9 @@ from langchain_grokweb.wire.turn import Turn
 logger = logging.getLogger("langchain_grokweb")
 
 STOP_SECONDS = 2.0
-LATE_SECONDS = 1.0  # how long to wait for what comes behind a whole answer
+LATE_SECONDS = 0.5  # how long to wait for what comes behind a whole answer
 
 _told: set[str] = set()
-_leaving: set[asyncio.Task[None]] = set()
 
 
 class RunningAnswer:
@@ -38,6 +39,7 @@ class RunningAnswer:
 
     def __init__(self, http: Http, turn: Turn) -> None:
         self.may_run = False
+        self._left = False
         self._http = http
         self._is_new = turn.conversation is None
         self._conversation_id = turn.conversation.conversation_id if turn.conversation else None
@@ -64,21 +66,40 @@ class RunningAnswer:
     async def leave(self, let_go: Callable[[], Awaitable[None]], unknown: Counter[str]) -> None:
         """Let go of the connection and stop the turn, within a bounded time and whatever cancels the caller."""
         _tell(unknown)
+        self._left = True
         if sys.is_finalizing():
             return
         task = asyncio.create_task(self._leave(let_go))
-        _leaving.add(task)
-        task.add_done_callback(_leaving.discard)
-        await asyncio.shield(task)
+        if not finishing(task):
+            self._stop_elsewhere()
+        with suppress(ResourceWarning):
+            await asyncio.shield(task)
+
+    def __del__(self) -> None:
+        """A loop that ends right after a `break` destroys generators before they finish: stop the turn all the same."""
+        if self.may_run and not self._left and not sys.is_finalizing():
+            self._stop_elsewhere()
+
+    def _stop_elsewhere(self) -> None:
+        """Stop the turn from the portal's loop, since this one is ending."""
+        if self.may_run and self._http.service.http_client is None:
+            portal.soon(self._stop_if_running)
 
     async def _leave(self, let_go: Callable[[], Awaitable[None]]) -> None:
         with anyio.move_on_after(STOP_SECONDS):
-            await let_go()
-            if self.may_run and self._conversation_id:
-                self.may_run = False
-                # The loop may be ending: where warnings are errors, httpx's own generators cannot be begun there.
-                with suppress(GrokWebError, ResourceWarning):
-                    await self._stop()
+            try:
+                await let_go()
+                await self._stop_if_running()
+            except (asyncio.CancelledError, ResourceWarning):
+                # The loop is ending (and where warnings are errors, httpx's own generators cannot be begun there).
+                self._stop_elsewhere()
+                raise
+
+    async def _stop_if_running(self) -> None:
+        if self.may_run and self._conversation_id:
+            with suppress(GrokWebError):
+                await self._stop()
+            self.may_run = False
 
     async def _stop(self) -> None:
         """Stop this answer; in a conversation that the turn began itself, whatever runs (rest.md 2.1, 7 and 8)."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -60,13 +61,24 @@ def check_url(url: str) -> str:
         ValueError: It is not absolute, or would send cookies in clear text over a network.
     """
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+    more = parts.username or parts.query or parts.fragment or parts.path not in {"", "/"}
+    if parts.scheme not in {"http", "https"} or not parts.hostname or more:
         msg = "An address of the service is needed, such as https://grok.com."
         raise ValueError(msg)
     if parts.scheme == "http" and not is_loopback(url):
         msg = "Cookies go over TLS only: use https://, or http:// on this machine's loopback address."
         raise ValueError(msg)
     return url.rstrip("/")
+
+
+def environment_proxy(url: str) -> str | None:
+    """The proxy that the environment names for an address, by the rules that httpx has for its own requests."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    known = getproxies()
+    proxy = known.get({"wss": "https", "ws": "http"}.get(parts.scheme, parts.scheme)) or known.get("all")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
 def is_loopback(url: str) -> bool:

@@ -28,6 +28,8 @@ class AnswerReader:
     def __init__(self, assets_url: str) -> None:
         self._assets_url = assets_url.rstrip("/")
         self._events: list[ev.Event] = []
+        self._words: list[str] = []  # of the answer, that will be one delta
+        self._thoughts: list[str] = []
         self._tags = RenderTags()
         self._given: list[str] = []
         self._position = 0
@@ -43,16 +45,27 @@ class AnswerReader:
     @property
     def has_events(self) -> bool:
         """Whether there are events to take."""
-        return bool(self._events)
+        return bool(self._events or self._words or self._thoughts)
 
     def take(self) -> list[ev.Event]:
         """The events since the last call."""
+        self._join()
         taken, self._events = self._events, []
         return taken
 
     def add(self, event: ev.Event) -> None:
         """An event that needs no memory."""
+        self._join()
         self._events.append(event)
+
+    def _join(self) -> None:
+        """What stands beside each other becomes one delta."""
+        if self._words:
+            self._events.append(ev.TextDelta("".join(self._words)))
+            self._words.clear()
+        if self._thoughts:
+            self._events.append(ev.ReasoningDelta("".join(self._thoughts)))
+            self._thoughts.clear()
 
     # --- text and reasoning
 
@@ -76,20 +89,18 @@ class AnswerReader:
     def _give(self, text: str) -> None:
         if not text:
             return
+        if self._thoughts:
+            self._join()
+        self._words.append(text)
         self._given.append(text)
         self._position += len(text)
-        if self._events and isinstance(last := self._events[-1], ev.TextDelta):
-            last.text += text
-        else:
-            self._events.append(ev.TextDelta(text))
 
     def _think(self, text: str) -> None:
         if not text:
             return
-        if self._events and isinstance(last := self._events[-1], ev.ReasoningDelta):
-            last.text += text
-        else:
-            self._events.append(ev.ReasoningDelta(text))
+        if self._words:
+            self._join()
+        self._thoughts.append(text)
 
     # --- the site's own tools
 
@@ -97,7 +108,7 @@ class AnswerReader:
         """A tool card, complete."""
         if card.id not in self._tools:
             self._tools.add(card.id)
-            self._events.append(ev.ToolStarted(card.id, card.name or "tool", card.args))
+            self.add(ev.ToolStarted(card.id, card.name or "tool", card.args))
 
     def tool_finished(self, tool_id: str, name: str, output: Any, *, failed: bool = False) -> None:
         """A tool's result; `name` serves where no card came before."""
@@ -107,7 +118,7 @@ class AnswerReader:
         if not tool_id:
             tool_id = f"{name}_{len(self._tools)}"
         self.tool_started(ToolCard(tool_id, name, {}))
-        self._events.append(ev.ToolFinished(tool_id, output, failed))
+        self.add(ev.ToolFinished(tool_id, output, failed))
 
     # --- cards: citations and pictures
 
@@ -142,10 +153,14 @@ class AnswerReader:
         if (card["id"], position) not in self._cited and (source := _source(card)):
             self._cited.update({(card["id"], position), (card["id"], None)})
             url, title, kind = source
-            self._events.append(ev.CitationFound(url, title or self._titles.get(url, ""), kind, position))
+            if (url, position) in self._cited:
+                return  # the same source under another id
+            self._cited.add((url, position))
+            self.add(ev.CitationFound(url, title or self._titles.get(url, ""), kind, position))
 
     def cite_here(self, card: Mapping[str, Any], kind: str) -> None:
         """A source whose mark stands at the end of the text so far."""
+        self._give(self._tags.close())  # no tag will come where marks come by themselves
         card_id = _text(card, "id") or _text(card, "url")
         self._cite({**card, "id": card_id, "kind": kind}, self._position)
 
@@ -190,18 +205,18 @@ class AnswerReader:
         """A picture, or a preview of one; `progress` in percent, 100 is finished."""
         if moderated or failure:
             if self._images.settle(picture_id, card_id):
-                self._events.append(ev.ImageWithheld(picture_id, failure or "moderated"))
+                self.add(ev.ImageWithheld(picture_id, failure or "moderated"))
             return
         address = self._address(url)
         if not address:
             return
         if isinstance(progress, int | float) and progress < 100:  # noqa: PLR2004 - percent
             if not self._images.is_settled(picture_id):
-                self._events.append(ev.ImagePreview(picture_id, address, int(progress)))
+                self.add(ev.ImagePreview(picture_id, address, int(progress)))
         elif self._images.settle(picture_id, card_id):
             width, height = self._images.size
             prompt = self._images.prompt(card_id)
-            self._events.append(ev.ImageFinished(picture_id, address, prompt, width, height))
+            self.add(ev.ImageFinished(picture_id, address, prompt, width, height))
 
     def image_listed(self, url: Any) -> None:
         """A finished picture, known by its address alone, from the definitive answer."""
@@ -229,8 +244,9 @@ class AnswerReader:
         for card_id, card in self._cards.items():
             if (card_id, None) not in self._cited:
                 self._cite(card, None)
-        self._events.extend(ev.ImageWithheld(missing) for missing in self._images.missing())
-        self._events.append(ev.AnswerFinished(response_id, model))
+        for missing in self._images.missing():
+            self.add(ev.ImageWithheld(missing))
+        self.add(ev.AnswerFinished(response_id, model))
         self.finished = True
 
     def flush(self) -> None:

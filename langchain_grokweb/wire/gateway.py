@@ -126,16 +126,21 @@ class GatewaySession:
 
     def __init__(self, turn: Turn, *, assets_url: str = "https://assets.grok.com") -> None:
         self.unknown: Counter[str] = Counter()
+        self.heard = 0  # events of our answer; heartbeats are none
         self._turn = turn
         self._reader = AnswerReader(assets_url)
-        self._outgoing = [session_frame(turn)]
+        self._outgoing: list[str] = []
+        self._said: set[str] = set()  # the ids of what was said for this turn
+        self._say([session_frame(turn)])
         self._session_id: str | None = None
         self._created = self._attached = self._prompted = False
         self._asked = ""
         self._answer_id: str | None = None
         self._whole = ""
         self._failed = False
-        self._open_tools: dict[str, str] = {}  # name -> id, of tools that came without one
+        self._open_tools: dict[str, list[str]] = {}  # by name, of tools that came without an id
+        self._last_tool: dict[str, str] = {}
+        self._unnumbered = 0
         self._results: dict[str, Any] = {}
         # What may still come after the answer is done.
         self._titled = turn.temporary or turn.conversation is not None
@@ -180,7 +185,11 @@ class GatewaySession:
         if not self._prompted and self._session_id is not None:
             self._prompted = True
             self._asked = f"evt_resp_{uuid.uuid4()}"
-            self._outgoing += prompt_frames(self._turn, self._session_id, self._asked)
+            self._say(prompt_frames(self._turn, self._session_id, self._asked))
+
+    def _say(self, frames: list[str]) -> None:
+        self._said.update(orjson.loads(frame)["event"]["event_id"] for frame in frames)
+        self._outgoing += frames
 
     @property
     def answering(self) -> bool:
@@ -227,11 +236,14 @@ class GatewaySession:
             return  # another session's
         kind = event.get("type")
         if kind == "response.chunk" and self._plain_text(event):
+            self.heard += 1
             return
+        if str(kind).startswith(("response.", "session.", "conversation.")):
+            self.heard += 1
         reader = self._EVENTS.get(kind) if isinstance(kind, str) else None
         if reader is None:
             if str(kind) not in _SILENT_EVENTS:
-                self.unknown[f"event {kind}"] += 1
+                self.unknown[f"event {kind[:60] if isinstance(kind, str) and kind.isprintable() else '?'}"] += 1
             return
         try:
             reader(self, session_id, event)
@@ -244,9 +256,12 @@ class GatewaySession:
             text = event["chunk"]["text"]
             if text["channel"] != "CHANNEL_ASSISTANT_RESPONSE" or event["response_id"] != self._answer_id:
                 return False
-            self._reader.text(text["text"])
+            piece = text["text"]
         except (KeyError, TypeError, AttributeError):
             return False
+        if piece.__class__ is not str or self._answer_id is None:
+            return False
+        self._reader.text(piece)
         return True
 
     def _fail(self, error: GrokWebError) -> None:
@@ -256,17 +271,14 @@ class GatewaySession:
             self._failed = True
 
     def _is_ours(self, response_id: Any) -> bool:
-        """Whether something is of this answer, while it is being made: late events carry no id, others' another.
+        """Whether something is of this answer, while it is being made: late events carry no id, others' another."""
+        return self._answer_id is not None and not self.finished and response_id == self._answer_id
 
-        An answer that ends before it began was never created: the first id after our prompt is its own.
-        """
+    def _begin(self, response_id: Any) -> None:
+        """The answer has an id. One that fails at once was never created: its id comes with the failure."""
         if self._answer_id is None and self._prompted and isinstance(response_id, str) and response_id:
-            self._begin(response_id)
-        return not self.finished and response_id == self._answer_id
-
-    def _begin(self, response_id: str) -> None:
-        self._answer_id = response_id
-        self._reader.add(ev.AnswerStarted(response_id))
+            self._answer_id = response_id
+            self._reader.add(ev.AnswerStarted(response_id))
 
     # --- one method a type of event
 
@@ -304,7 +316,7 @@ class GatewaySession:
         if not isinstance(response_id, str):
             raise _missing("response.created: response.id", response_id)
         asked = event.get("client_event_id")
-        if self._answer_id is None and self._prompted and asked in {None, self._asked}:
+        if asked is None or asked == self._asked:
             self._begin(response_id)
 
     def _chunk(self, _: Any, event: _Event) -> None:
@@ -346,6 +358,8 @@ class GatewaySession:
 
     def _grok_output(self, _: Any, event: _Event) -> None:
         output = _inner(event, "output")
+        if output.get("stream_error"):
+            self._begin(event.get("response_id"))
         if not self._is_ours(event.get("response_id", self._answer_id)):
             return
         if error := output.get("stream_error"):
@@ -368,17 +382,22 @@ class GatewaySession:
 
     def _response_completed(self, _: Any, event: _Event) -> None:
         """The delta dialect says the whole answer once more."""
-        for item in _list(_inner(event, "response").get("output")):
+        response = _inner(event, "response")
+        if not self._is_ours(response.get("id", self._answer_id)):
+            return
+        for item in _list(response.get("output")):
             for part in _list(item.get("content") if isinstance(item, dict) else None):
-                if isinstance(part, dict) and isinstance(part.get("text"), str) and not self.finished:
+                if isinstance(part, dict) and isinstance(part.get("text"), str):
                     self._whole = self._whole or part["text"]
 
     def _response_done(self, _: Any, event: _Event) -> None:
         response = _inner(event, "response")
-        response_id = response.get("id", self._answer_id)
+        status = response.get("status") or "completed"
+        response_id = response.get("id") or self._answer_id
+        if status != "completed":
+            self._begin(response_id)
         if not self._is_ours(response_id) or not isinstance(response_id, str):
             return
-        status = response.get("status") or "completed"
         if status == "completed":
             self._reader.finish(response_id, self._whole)
         else:
@@ -395,8 +414,8 @@ class GatewaySession:
 
     def _error(self, _: Any, event: _Event) -> None:
         error = event.get("error")
-        if self.finished:
-            return
+        if event.get("client_event_id") not in {None, *self._said}:
+            return  # about something else that was said, a heartbeat perhaps
         self._fail(rejection.from_error({"error": error} if isinstance(error, dict) else event))
 
     def _session_ended(self, _: Any, __: _Event) -> None:
@@ -426,8 +445,8 @@ class GatewaySession:
                 continue
             tool_id = value.get("tool_usage_card_id")
             if not isinstance(tool_id, str) or not tool_id:
-                tool_id = f"{name}_{len(self._open_tools)}"
-                self._open_tools[name] = tool_id
+                tool_id, self._unnumbered = f"{name}_{self._unnumbered}", self._unnumbered + 1
+                self._open_tools.setdefault(name, []).append(tool_id)
             args = found.get("args", found)
             self._reader.tool_started(ToolCard(tool_id, name, args if isinstance(args, dict) else {}))
 
@@ -442,11 +461,15 @@ class GatewaySession:
                 self._tool_done(tool_id if isinstance(tool_id, str) else "", kind, read(found), failed=failed)
 
     def _tool_done(self, tool_id: str, name: str, output: Any, *, failed: bool = False) -> None:
-        """A result; without an id it belongs to the open tool of its name. The same result is told once."""
-        tool_id = tool_id or self._open_tools.get(name, "")
-        if not tool_id or self._results.get(tool_id) != output:
-            self._results[tool_id] = output
-            self._reader.tool_finished(tool_id, name, output, failed=failed)
+        """A result; without an id it belongs to the oldest open tool of its name. The same result is told once."""
+        last = tool_id or self._last_tool.get(name, "")
+        if last and self._results.get(last) == output:
+            return
+        if not tool_id:
+            waiting = self._open_tools.get(name)
+            tool_id = self._last_tool[name] = waiting.pop(0) if waiting else last
+        self._results[tool_id] = output
+        self._reader.tool_finished(tool_id, name, output, failed=failed)
 
     def _citation(self, value: Any, _: _Event) -> None:
         if isinstance(value, dict):
@@ -534,7 +557,7 @@ def _camel_kind(error: Any) -> Any:
 
 
 def _not_whole(status: str, reason: Any) -> GrokWebError:
-    what = re.sub(r"[^\w.-]", " ", f"{status}{f', {reason}' if isinstance(reason, str) else ''}")[:80]
+    what = re.sub(r"[^\w., -]", " ", f"{status}{f', {reason}' if isinstance(reason, str) else ''}")[:80]
     return GrokWebInterruptedError(
         f"grok.com ended the answer before it was whole ({what}).",
         next_step="Ask again; what came so far is in the error's `.partial`.",

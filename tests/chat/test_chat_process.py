@@ -14,6 +14,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -118,7 +119,8 @@ async def test_three_hundred_turns_at_once(grok, make_model):
     assert threading.active_count() <= before + 1
 
 
-async def test_nothing_blocks_the_loop_first_call_included(grok):
+@pytest.mark.parametrize("transport", ["rest", "gateway"])
+async def test_nothing_blocks_the_loop_first_call_included(grok, transport):
     code = """
         import asyncio, sys
         from blockbuster import blockbuster_ctx
@@ -126,7 +128,7 @@ async def test_nothing_blocks_the_loop_first_call_included(grok):
 
         async def main():
             with blockbuster_ctx():
-                model = ChatGrokWeb(base_url=sys.argv[1], cookies=sys.argv[2])
+                model = ChatGrokWeb(base_url=sys.argv[1], cookies=sys.argv[2], transport=sys.argv[3])
                 assert (await model.ainvoke("Hi")).text
                 async for chunk in model.astream("Draw a fox"):
                     chunk.content_blocks
@@ -134,14 +136,14 @@ async def test_nothing_blocks_the_loop_first_call_included(grok):
 
         asyncio.run(main())
     """
-    await run_in_a_fresh_interpreter(code, grok)
+    await run_in_a_fresh_interpreter(code, grok, transport)
 
 
 LIFE = """
     import asyncio, gc, sys
     from langchain_grokweb import ChatGrokWeb, GrokWebError
 
-    model = ChatGrokWeb(base_url=sys.argv[1], cookies=sys.argv[2])
+    model = ChatGrokWeb(base_url=sys.argv[1], cookies=sys.argv[2], transport=sys.argv[3])
 
     async def part():
         async for chunk in model.astream("Hi"):
@@ -162,12 +164,55 @@ LIFE = """
 """
 
 
-async def test_nothing_is_left_and_nothing_printed_at_the_end(grok):
-    assert await run_in_a_fresh_interpreter(LIFE, grok) == ""
+@pytest.mark.parametrize("transport", ["rest", "gateway"])
+async def test_nothing_is_left_and_nothing_printed_at_the_end(grok, transport):
+    assert await run_in_a_fresh_interpreter(LIFE, grok, transport) == ""
 
 
-async def run_in_a_fresh_interpreter(code: str, grok) -> str:
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(code), grok.base_url, grok.cookies]
+LAST_THING = """
+    import asyncio, sys
+    from langchain_grokweb import ChatGrokWeb
+
+    model = ChatGrokWeb(base_url=sys.argv[1], cookies=sys.argv[2], transport=sys.argv[3])
+    kept = []
+
+    async def broken_off():
+        async for chunk in model.astream("Hi"):
+            if chunk.text:
+                break
+
+    async def left_open():
+        kept.append(model.astream("Hi"))
+        async for chunk in kept[0]:
+            if chunk.text:
+                return
+
+    def blocking():
+        kept.append(model.stream("Hi"))
+        for chunk in kept[0]:
+            if chunk.text:
+                return
+
+    if sys.argv[4] == "blocking":
+        blocking()
+    else:
+        asyncio.run({"broken_off": broken_off, "left_open": left_open}[sys.argv[4]]())
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["-X", "dev", "-W", "error"]])
+@pytest.mark.parametrize("how", ["broken_off", "left_open", "blocking"])
+@pytest.mark.parametrize("transport", ["rest", "gateway"])
+async def test_an_answer_left_as_the_last_thing_that_is_done_is_stopped_quietly(grok, transport, how, options):
+    grok.reply("word " * 50, fault="silence:20")
+    assert await run_in_a_fresh_interpreter(LAST_THING, grok, transport, how, options=options) == ""
+    assert await grok.await_stop() == grok.turns[0].response_id
+
+
+async def run_in_a_fresh_interpreter(
+    code: str, grok, *words: str, options: Sequence[str] = ("-X", "dev", "-W", "error")
+) -> str:
+    command = [sys.executable, *options, "-c", textwrap.dedent(code), grok.base_url, grok.cookies, *words]
     found = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, check=False)
     assert found.returncode == 0, found.stderr
     return found.stdout + found.stderr

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
+import httpx
 import pytest
 from langchain_core.messages import HumanMessage
 from paths import PATHS
 
-from langchain_grokweb import ChatGrokWeb, GrokWebAuthenticationError, GrokWebError, GrokWebInvalidRequestError
+from langchain_grokweb import (
+    ChatGrokWeb,
+    GrokWebAuthenticationError,
+    GrokWebError,
+    GrokWebInvalidRequestError,
+    GrokWebPermissionError,
+    GrokWebRateLimitError,
+)
 
 
 @pytest.fixture
@@ -124,6 +135,68 @@ def test_a_conversation_that_has_begun_to_end_elsewhere_is_told_anew(grok):
     model.invoke([*messages, HumanMessage("What is my name?")])
     assert "My name is Ada." in grok.turns[-1].prompt
     assert grok.turns[-1].parent_response_id is None
+
+
+async def test_a_consumer_that_takes_its_time_is_no_silence(grok):
+    grok.reply("One two three four five six seven eight.")
+    model = ChatGrokWeb(base_url=grok.base_url, cookies=grok.cookies, transport="gateway", stream_event_timeout=0.2)
+    text = ""
+    async for chunk in model.astream("Hi"):
+        text += chunk.text
+        await asyncio.sleep(0.3)  # longer than the answer may be silent
+    assert text == "One two three four five six seven eight."
+
+
+def test_deep_search_stays_on_the_wire_that_has_it(grok, auto):
+    grok.fault("anti_bot", times=2)
+    deep = auto.model_copy(update={"deep_search": "default"})
+    with pytest.raises(GrokWebPermissionError):
+        deep.invoke("Hi")
+    assert used(auto.invoke("Hi")) == "gateway"
+    assert used(deep.invoke("Hi")) == "rest"
+
+
+async def test_the_callers_own_client_is_not_gone_around(grok):
+    grok.fault("anti_bot")
+    async with httpx.AsyncClient() as client:
+        model = ChatGrokWeb(base_url=grok.base_url, cookies=grok.cookies, http_client=client)
+        with pytest.raises(GrokWebPermissionError):
+            await model.ainvoke("Hi")
+    assert not [request for request in grok.requests if request.path == "/ws/mgw/"]
+
+
+def test_a_prompt_that_was_taken_is_not_asked_again(grok):
+    grok.reply("", error="usage_limit")
+    model = ChatGrokWeb(base_url=grok.base_url, cookies=grok.cookies, transport="gateway")
+    with pytest.raises(GrokWebRateLimitError):
+        model.invoke("Hi")
+    assert len(grok.turns) == 1
+
+
+def test_a_service_without_a_gateway_is_told_as_such(grok):
+    class Nothing(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Nothing) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(GrokWebInvalidRequestError, match="no realtime gateway"):
+            ChatGrokWeb(base_url=url, cookies=grok.cookies, transport="gateway").invoke("Hi")
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("name", ["Connection", "Upgrade", "Sec-WebSocket-Key", "Authorization"])
+def test_headers_of_the_handshake_are_not_the_callers(grok, name):
+    model = ChatGrokWeb(base_url=grok.base_url, cookies=grok.cookies, transport="gateway", headers={name: "x"})
+    with pytest.raises(GrokWebInvalidRequestError, match="headers="):
+        model.invoke("Hi")
 
 
 async def test_signs_of_life_are_sent_while_an_answer_is_silent(grok, monkeypatch):

@@ -239,6 +239,44 @@ def test_another_answer_or_session_does_not_touch_ours():
     assert of(ev.AnswerFinished, found) == [ev.AnswerFinished(ANSWER)]
 
 
+def test_only_the_answer_to_our_own_question_is_ours():
+    session = GatewaySession(Turn(prompt="Hi"))
+    session.receive(CREATED)
+    session.receive(ATTACHED)
+    session.say_prompt()
+    ours = said(session.outgoing())[-1]["event"]["event_id"]
+    other = "cccccccc-0000-4000-8000-000000000001"
+    session.receive(chunk(other, text={"text": "late", "channel": "CHANNEL_ASSISTANT_RESPONSE"}))
+    session.receive(server("response.output_text.delta", delta="nobody's"))
+    session.receive(server("response.created", client_event_id="evt_resp_other", response={"id": other}))
+    session.receive(server("response.created", client_event_id=ours, response={"id": ANSWER}))
+    session.receive(server("response.completed", response={"id": other, "output": [{"content": [{"text": "X"}]}]}))
+    session.receive(server("response.done", response={"id": other, "status": "completed"}))
+    session.receive(server("error", client_event_id="evt_hb_1", error={"code": 13, "message": "no heartbeat"}))
+    session.receive(text("A"))
+    session.receive(done())
+    found = session.take()
+    assert joined(ev.TextDelta, found) == "A"
+    assert of(ev.TurnFailed, found) == []
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        done("cancelled"),
+        server("response.grok.output", response_id=ANSWER, output={"stream_error": {"kind": "request_cancelled"}}),
+    ],
+)
+def test_an_answer_that_fails_before_it_was_created(failing: bytes):
+    session = GatewaySession(Turn(prompt="Hi"))
+    session.receive(CREATED)
+    session.receive(ATTACHED)
+    session.say_prompt()
+    session.receive(failing)
+    assert session.answering
+    assert type(session.take()[-1].error) is errors.GrokWebInterruptedError
+
+
 def test_late_events_add_a_title_and_suggestions_and_nothing_else():
     session = begun()
     for message in (text("A"), done()):
@@ -324,6 +362,21 @@ def test_citations_stand_where_they_came_and_repeated_ones_count_once():
         ("https://e.com/1", "web", 7),
         ("https://e.com/doc", "file", 7),
     ]
+
+
+def test_tool_cards_without_ids_and_found_pictures():
+    found = events(
+        *(output(tool_usage_card={"web_search": {"query": query}}) for query in "abc"),
+        *(output(tool_result={"web_search_results": [{"url": f"https://e.com/{n}", "title": n}]}) for n in "123"),
+        text("x <"),
+        chunk(render_searched_image={"id": "i", "image": {"title": "Fox", "link": "https://e.com/fox"}}),
+        text(" y"),
+        done(),
+    )
+    assert [tool.args["query"] for tool in of(ev.ToolStarted, found)] == ["a", "b", "c"]
+    assert len({tool.id for tool in of(ev.ToolFinished, found)}) == 3
+    assert of(ev.CitationFound, found) == [ev.CitationFound("https://e.com/fox", "Fox", "image", 3)]
+    assert joined(ev.TextDelta, found) == "x < y"
 
 
 def test_pictures():

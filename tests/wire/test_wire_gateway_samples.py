@@ -124,6 +124,7 @@ def play(name: str, together: int, *, as_text: bool = False) -> list[object]:
         if line["dir"] == "client":
             arrive()
             continue
+        line["frame"]["event"].pop("client_event_id", None)  # of the recorded client, not of ours
         waiting.append(json.dumps(line["frame"], ensure_ascii=False).encode())
         if len(waiting) == together:
             arrive()
