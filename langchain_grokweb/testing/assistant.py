@@ -1,10 +1,10 @@
 """Who answers when no reply is planned.
 
 The built-in assistant is deterministic, knows next to nothing, and says in every answer that it is not Grok.
-It looks only at the text of the turn and at the history of this branch as the service keeps it, so that a
-client's mistakes with conversations show. It takes the prompt as it comes, be it a bare question or a
-transcript of several roles. In its place stands, if one likes, a function `(TurnContext) -> Reply | str` or
-any LangChain chat model.
+It looks only at the text of the turn and at the history of this branch as the service keeps it, so that a client's
+mistakes with conversations show. It takes the prompt as it comes, be it a bare question or a transcript of several
+roles, and follows what that says of tools and of JSON. In its place stands, if one likes, a function `(TurnContext)
+-> Reply | str` or any LangChain chat model.
 """
 
 import ast
@@ -12,13 +12,15 @@ import inspect
 import operator
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import anyio.to_thread
 
+from langchain_grokweb.testing.instructions import messages_of, read
 from langchain_grokweb.testing.script import Reply, UploadedFile
+from langchain_grokweb.testing.tools import decide
 
 Assistant = Callable[["TurnContext"], "Reply | str | Awaitable[Reply | str]"]
 
@@ -131,11 +133,23 @@ def _ask_model(model: Any, context: TurnContext) -> str:
 
 
 def built_in(context: TurnContext) -> Reply:
-    """The built-in assistant's answer."""
-    said = _known(context)
+    """The built-in assistant's answer: a call or JSON where the prompt wants it, else words."""
+    brief = read(context.prompt, context.history)
+    act = decide(brief)
     place = f"This is turn {context.turn_number} of our conversation."
     reasoning = f"Someone wrote {len(context.prompt)} characters. I look for words that I know."
     thought = reasoning if context.thinking else None
+    if act.calls or act.value is not None:
+        return Reply(act.value or act.before, reasoning=thought, tool_calls=act.calls)
+    if act.words is not None:
+        return Reply(f"{act.words} {SIGNATURE} {place}", reasoning=thought)
+    told = [("human" if one.role == "user" else "ai", one.text) for one in messages_of(context.prompt)]
+    asked = replace(context, prompt=brief.question, history=(*context.history, *told))
+    return _in_words(asked, place, thought)
+
+
+def _in_words(context: TurnContext, place: str, thought: str | None) -> Reply:
+    said = _known(context)
     if said is None and context.images and _PICTURE.search(context.prompt):
         return Reply(f"Here is a picture. {SIGNATURE} {place}", reasoning=thought, images=[_quote(context.prompt)])
     if said is None and context.search and _SEARCH.search(context.prompt):

@@ -8,7 +8,7 @@ of them.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import uuid4
@@ -41,9 +41,15 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A stretch of the answer."""
+    """A stretch of the answer, streamed in pieces of about a word or by the character."""
 
     text: str
+    by_character: bool = False
+
+    @property
+    def tokens(self) -> list[str]:
+        """The pieces in which it is streamed."""
+        return list(self.text) if self.by_character else tokens_of(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +166,11 @@ class Composition:
         return [one.key for one in self.of(Picture) if one.shape == "a" and not one.moderated]
 
 
-def compose(reply: Reply, user_id: str, shape: Shape) -> Composition:
-    """Compose an answer for this account; `shape` is the one of pictures that name none."""
+def compose(reply: Reply, user_id: str, shape: Shape, ending: Text | None = None) -> Composition:
+    """Compose an answer for this account.
+
+    `shape` is the one of pictures that name none; `ending` is what the answer's tool calls were written down as.
+    """
     pictures = tuple(_pictures(reply, user_id, shape))
     steps = [
         *_thoughts(reply),
@@ -170,8 +179,8 @@ def compose(reply: Reply, user_id: str, shape: Shape) -> Composition:
         *_marked_text(reply),
         *(one for one in pictures if one.shape == "b"),
     ]
-    if reply.tool_calls:
-        steps.append(Text(spell_tool_calls(reply.text, reply.tool_calls)))
+    if ending is not None:
+        steps.append(ending)
     elif pictures and not reply.text and all(one.shape == "a" for one in pictures):
         steps.append(Text(f"I generated images with the prompt: '{pictures[0].prompt}'"))
     return Composition(tuple(steps), reply)
@@ -180,15 +189,6 @@ def compose(reply: Reply, user_id: str, shape: Shape) -> Composition:
 def tokens_of(text: str) -> list[str]:
     """Cut a text into pieces of about a word; white space belongs to the piece that follows it (rest.md 4.1)."""
     return _TOKEN.findall(text)
-
-
-def spell_tool_calls(text: str, calls: Sequence[Mapping[str, Any]]) -> str:
-    """How the model writes down tool calls behind its text: the form that the client's instructions ask for.
-
-    There are no such instructions yet; until there are, it is a fenced JSON block.
-    """
-    block = json.dumps({"tool_calls": [dict(call) for call in calls]}, ensure_ascii=False)
-    return ("\n\n" if text else "") + f"```json\n{block}\n```"
 
 
 def card_json(card: Mapping[str, Any]) -> str:

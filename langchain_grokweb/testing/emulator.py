@@ -31,6 +31,7 @@ from langchain_grokweb.testing.script import (
 )
 from langchain_grokweb.testing.server import Server
 from langchain_grokweb.testing.service import Service, Settings
+from langchain_grokweb.testing.slips import descriptions, known_slip
 
 
 class GrokEmulator:
@@ -181,11 +182,12 @@ class GrokEmulator:
         error: str | None = None,
         fault: str | None = None,
         chunk_size: int | None = None,
+        slip: str | None = None,
     ) -> None:
         """Plan the next answer, first come first served; the arguments are those of `Reply`.
 
         Raises:
-            ValueError: an unknown error or fault, or a citation behind words that the text does not contain.
+            ValueError: an unknown error, fault or slip, or a citation behind words that the text does not contain.
         """
         self._service.script.plan(
             Reply(
@@ -199,6 +201,7 @@ class GrokEmulator:
                 error,
                 fault,
                 chunk_size,
+                slip,
             )
         )
 
@@ -228,12 +231,30 @@ class GrokEmulator:
         """All faults, each with what it does and its options' defaults."""
         return {name: _described(kind.description, kind.options) for name, kind in sorted(FAULTS.items())}
 
+    def misbehave(self, kind: str, times: int = 1) -> None:
+        """Let the next answers that are tool calls, or JSON that was asked for, go wrong; `misbehaviours()` lists how.
+
+        Answers in words pass by and use nothing up, and neither does a reply that was planned with a slip of its own.
+        After so many answers the assistant behaves again, so that a client which asks for a correction gets one.
+
+        Raises:
+            ValueError: an unknown misbehaviour, or less than one time.
+        """
+        if times < 1:
+            raise ValueError(f"times={times}: it misbehaves at least once")
+        self._service.script.plan_slip(known_slip(kind), times)
+
+    @staticmethod
+    def misbehaviours() -> dict[str, str]:
+        """All misbehaviours, each with what the answer then is."""
+        return descriptions()
+
     def set_quota(self, mode: str, remaining: int, *, total: int = 50, wait_seconds: int = 2429) -> None:
         """Leave so many queries of a mode or model; once they are used up, questions are refused with 429."""
         self._service.account.quotas[mode] = Quota(total, remaining, wait_seconds, is_set=True)
 
     def reset(self) -> None:
-        """Forget plans, turns, requests, stops, faults, quotas, files and conversations; the session stays valid."""
+        """Forget what is planned, what was seen, quotas, files and conversations; the session stays valid."""
         if self._server is None:
             self._service.forget()
         else:

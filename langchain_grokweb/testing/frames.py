@@ -146,7 +146,7 @@ class FrameWriter:
         if isinstance(step, Search):
             return self._search(step)
         if isinstance(step, Text):
-            return [self._token(token) for token in tokens_of(step.text)]
+            return [self._token(token) for token in step.tokens]
         if isinstance(step, Mark):
             return [self._card(step.card), *self._tag(step.tag)]
         if isinstance(step, Picture) and step.shape == "b":

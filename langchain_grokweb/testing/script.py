@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from langchain_grokweb.testing.faults import ERRORS, Fault, Occasion, fault_spelled
+from langchain_grokweb.testing.slips import known_slip
 
 Reasoning = str | Sequence[Mapping[str, str]]
 TurnStatus = Literal["active", "finished", "stopped"]
@@ -30,12 +31,14 @@ class Reply:
             text, else at its end.
         images: Prompts, or `{"prompt", "moderated"?, "shape"?}` with shape "a" or "b" of rest.md 4.7.
         search: `{"query", "results": [{"url", "title", "snippet"}], "kind"?}`, kind "web" or "x".
-        tool_calls: `{"name", "args"}`, given as they are, valid or not.
+        tool_calls: `{"name", "args"}`, given as they are, valid or not, in the form that the client's instructions
+            ask for; without instructions as a fenced block of JSON.
         title: The conversation's title; None for one out of the prompt (new conversations only), False for none.
         error: A kind of rest.md 4.11 that the stream reports after the text.
         fault: A fault, or its spelling `"name:where"`. A refusal leaves the reply planned for the next try.
         chunk_size: Bytes in one write, throughout this answer; 0 for one write each frame. Without meaning on the
             gateway, where an event is a message.
+        slip: How the calls, or the text where it is JSON, go wrong; see `GrokEmulator.misbehaviours`.
     """
 
     text: str = ""
@@ -48,12 +51,15 @@ class Reply:
     error: str | None = None
     fault: Fault | str | None = None
     chunk_size: int | None = None
+    slip: str | None = None
 
     def __post_init__(self) -> None:
         if self.error is not None and self.error not in ERRORS:
             raise ValueError(f"No error is called {self.error!r}; there are: {', '.join(sorted(ERRORS))}")
         if isinstance(self.fault, str):
             object.__setattr__(self, "fault", fault_spelled(self.fault))
+        if self.slip is not None:
+            known_slip(self.slip)
         for citation in self.citations:
             if citation.get("after", "") not in self.text:
                 raise ValueError(f"A citation stands after {citation['after']!r}, which the text does not contain")
@@ -138,6 +144,12 @@ class GatewayEvent:
 
 
 @dataclass(slots=True)
+class _Slip:
+    kind: str
+    left: int
+
+
+@dataclass(slots=True)
 class _Strike:
     fault: Fault
     left: int
@@ -151,10 +163,11 @@ class _Strike:
 
 @dataclass(slots=True)
 class Script:
-    """The plans: replies, and faults with the number of times that they still strike."""
+    """The plans: replies, and faults and misbehaviours with the number of times that they still strike."""
 
     _replies: deque[Reply] = field(default_factory=deque)
     _strikes: list[_Strike] = field(default_factory=list)
+    _slips: deque[_Slip] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def plan(self, reply: Reply) -> None:
@@ -166,6 +179,22 @@ class Script:
         """Let a fault strike the next `times` requests that it fits."""
         with self._lock:
             self._strikes.append(_Strike(fault, times))
+
+    def plan_slip(self, kind: str, times: int) -> None:
+        """Let the next `times` calls or JSON answers go wrong like this."""
+        with self._lock:
+            self._slips.append(_Slip(kind, times))
+
+    def next_slip(self) -> str | None:
+        """The misbehaviour that is due, used up once; None where none is."""
+        with self._lock:
+            if not self._slips:
+                return None
+            slip = self._slips[0]
+            slip.left -= 1
+            if slip.left == 0:
+                self._slips.popleft()
+            return slip.kind
 
     def next_reply(self) -> Reply | None:
         """Take the next reply; None where none is planned."""
@@ -201,3 +230,4 @@ class Script:
         with self._lock:
             self._replies.clear()
             self._strikes.clear()
+            self._slips.clear()

@@ -25,6 +25,7 @@ from langchain_grokweb.testing.conversations import (
 )
 from langchain_grokweb.testing.faults import STREAM_ERRORS, Fault
 from langchain_grokweb.testing.inflight import Frame, Generation
+from langchain_grokweb.testing.instructions import read
 from langchain_grokweb.testing.moments import conversation_time
 from langchain_grokweb.testing.refused import INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, Refused
 from langchain_grokweb.testing.responses import Era, file_object
@@ -38,6 +39,7 @@ from langchain_grokweb.testing.script import (
     TurnStatus,
     UploadedFile,
 )
+from langchain_grokweb.testing.spelling import written
 
 _TITLE_WORDS = 6
 _TITLE_LENGTH = 60
@@ -282,14 +284,16 @@ class Service:
     ) -> AsyncIterator[Frame]:
         for frame in writer.opening():
             yield frame
-        reply = planned or _error_alone(faults) or await answer_of(self.settings.assistant, self._context(ask, turn))
-        composition = self._composed(ask, _with_error(reply, faults))
+        context = self._context(ask, turn)
+        reply = planned or _error_alone(faults) or await answer_of(self.settings.assistant, context)
+        composition = self._composed(ask, context, _with_error(reply, faults))
         for frame in writer.answered(composition, self._title(ask, turn, reply), faults):
             yield frame
 
-    def _composed(self, ask: Ask, reply: Reply) -> Composition:
+    def _composed(self, ask: Ask, context: TurnContext, reply: Reply) -> Composition:
         shape: Shape = "a" if ask.era == "2025" else "b"
-        composition = compose(reply, self.account.user_id, shape)
+        reply, ending = written(reply, lambda: read(context.prompt, context.history), self.script.next_slip)
+        composition = compose(reply, self.account.user_id, shape, ending)
         for picture in composition.pictures:
             self.pictures[picture.preview_key] = False
             if not picture.moderated:

@@ -119,7 +119,8 @@ class Chunks:
             yield from self._search(step)
         elif isinstance(step, Text):
             yield from self._enter(2)
-            yield from self._tokens(step.text, RESPONSE, is_answer=True)
+            for token in step.tokens:
+                yield self._chunk(text_chunk(token, RESPONSE), text=token, is_token=True)
         elif isinstance(step, Mark):
             yield from self._enter(2)
             yield self._chunk(citation(step), text=step.tag)
@@ -131,9 +132,9 @@ class Chunks:
             yield self._chunk(text_chunk(thought.header, HEADER), is_token=True)
         yield from self._tokens(thought.text, SUMMARY if thought.header else THINKING)
 
-    def _tokens(self, text: str, channel: str, *, is_answer: bool = False) -> Iterator[Frame]:
+    def _tokens(self, text: str, channel: str) -> Iterator[Frame]:
         for token in tokens_of(text):
-            yield self._chunk(text_chunk(token, channel), text=token if is_answer else "", is_token=True)
+            yield self._chunk(text_chunk(token, channel), is_token=True)
 
     def _search(self, search: Search) -> Iterator[Frame]:
         """The card at once; the result when the round is full."""

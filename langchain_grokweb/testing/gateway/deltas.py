@@ -37,7 +37,7 @@ class Deltas:
             elif isinstance(step, Search):
                 yield from _search(step)
             elif isinstance(step, Text):
-                yield from (self._delta(token, text=token) for token in tokens_of(step.text))
+                yield from (self._delta(token, text=token) for token in step.tokens)
             elif isinstance(step, Mark):
                 yield from self._tag(step.tag)
             elif isinstance(step, Picture):
