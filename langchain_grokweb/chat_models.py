@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, Self
 
 import httpx
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
+from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils import from_env, secret_from_env
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import (
+    BaseModel,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -45,8 +49,11 @@ from langchain_grokweb.messages import blocks, prompt
 from langchain_grokweb.messages.conversation import Plan, fresh
 from langchain_grokweb.messages.conversation import plan as find_plan
 from langchain_grokweb.messages.output import PROVIDER, Answer, Asked, Delta
+from langchain_grokweb.messages.structured import Method, structured
+from langchain_grokweb.messages.tools import chosen, definitions
+from langchain_grokweb.messages.wanted import Wanted
 from langchain_grokweb.wire import modes
-from langchain_grokweb.wire.turn import DeepSearch, Turn
+from langchain_grokweb.wire.turn import ConversationRef, DeepSearch, Turn
 
 COOKIES_VARIABLE = "GROKWEB_COOKIES"
 
@@ -152,6 +159,9 @@ class ChatGrokWeb(BaseChatModel):
 
     max_tokens: int | None = None
     """Accepted, without effect: the site has no such switch."""
+
+    tool_repair_attempts: int = Field(default=1, ge=0)
+    """Further turns to mend a malformed tool call or structured reply."""
 
     image_markdown: bool = False
     """Append `![...](url)` to the text, for front ends that know only markdown."""
@@ -262,15 +272,16 @@ class ChatGrokWeb(BaseChatModel):
         credentials = self._credentials()
         client = GrokWebClient(self._service, credentials)
         sequences = _sequences(stop or self.stop)
+        wanted = Wanted.of(kwargs, credentials.account)
         plan = self._plan(messages, credentials.account, kwargs)
-        turn = self._turn(plan, kwargs)
+        turn = self._turn(plan, wanted, kwargs)
         try:
             opened = await client.open(turn)
         except GrokWebConversationNotFoundError:
             if plan.conversation is None or self.conversation == "strict":
                 raise
             plan = fresh(messages, "replayed")
-            turn = self._turn(plan, kwargs)
+            turn = self._turn(plan, wanted, kwargs)
             opened = await client.open(turn)
         asked = Asked(
             model=turn.model,
@@ -279,7 +290,12 @@ class ChatGrokWeb(BaseChatModel):
             plan=plan,
             transport=opened.transport,
         )
-        return _Exchange(opened, Answer(asked, stop=sequences, image_markdown=self.image_markdown))
+        answer = Answer(asked, wanted=wanted, stop=sequences, image_markdown=self.image_markdown)
+        return _Exchange(opened, answer, partial(self._mend, client, turn), self.tool_repair_attempts)
+
+    async def _mend(self, client: GrokWebClient, turn: Turn, place: ConversationRef, prompt_text: str) -> OpenTurn:
+        """Open a further turn in the same conversation, for an answer that could not be used as it was."""
+        return await client.open(replace(turn, conversation=place, prompt=prompt_text))
 
     # --- from settings and messages to a turn
 
@@ -297,17 +313,17 @@ class ChatGrokWeb(BaseChatModel):
             )
         return plan
 
-    def _turn(self, plan: Plan, kwargs: dict[str, Any]) -> Turn:
+    def _turn(self, plan: Plan, wanted: Wanted, kwargs: dict[str, Any]) -> Turn:
         name = kwargs.get("model") or self.model
         if not isinstance(name, str):
             raise GrokWebInvalidRequestError("A model is named by a string.", next_step="Correct `model=`.")
         return Turn(
-            prompt=prompt.render(plan.system, plan.messages),
+            prompt=prompt.render(plan.system, plan.messages, wanted.instructions(plan.tools_hash)),
             model=name,
             conversation=plan.conversation,
             temporary=self.temporary or self.conversation == "stateless",
-            search=self.search,
-            image_generation=self.image_generation,
+            search=self.search or bool(wanted.box.site_tools & {"web_search", "x_search"}),
+            image_generation=self.image_generation or "image_generation" in wanted.box.site_tools,
             image_count=self.image_count,
             deep_search=self.deep_search,
             custom_instructions=self.custom_instructions,
@@ -343,6 +359,67 @@ class ChatGrokWeb(BaseChatModel):
                 "`http_client=` belongs to your event loop, and blocking calls run in another.",
                 next_step="Use `ainvoke` or `astream`, or leave `http_client=` out.",
             )
+
+    # --- tools and structured output, emulated by instruction and parsing
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | bool | dict[str, Any] | None = None,
+        parallel_tool_calls: bool | None = None,
+        strict: bool | None = None,
+        response_format: Any = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Tools for the model to call. The site has none for clients: they are described in the prompt.
+
+        Args:
+            tools: Functions, classes, `BaseTool`s or dicts; also the site's own, `{"type": "web_search"}`, `"x_search"`
+                and `"image_generation"`.
+            tool_choice: `"auto"`, `"none"`, `"any"` (also `"required"`, `True`), a tool's name, or OpenAI's dict.
+            parallel_tool_calls: `False` for one call in an answer at most.
+            strict: Accepted; arguments are always checked against the schema.
+            response_format: JSON for the answer where no tool is called, as OpenAI takes it.
+            kwargs: Bound as they are.
+
+        Raises:
+            ValueError: `tool_choice` names a tool that is not there.
+            GrokWebInvalidRequestError: A tool is not understood.
+        """
+        known = definitions(tools, strict=strict)
+        chosen(tool_choice, [tool["function"]["name"] for tool in known if "function" in tool])
+        bound = {
+            "tool_choice": tool_choice,
+            "parallel_tool_calls": parallel_tool_calls,
+            "strict": strict,
+            "response_format": response_format,
+        }
+        given = {name: value for name, value in bound.items() if value is not None}
+        return self.bind(tools=known, **given, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | None = None,
+        *,
+        method: Method = "json_schema",
+        include_raw: bool = False,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """A model that answers with an object of this schema.
+
+        Args:
+            schema: A Pydantic class, a `TypedDict`, a JSON schema or an OpenAI function; `json_mode` needs none.
+            method: `json_schema` and `json_mode` ask for bare JSON, `function_calling` for a call.
+            include_raw: Give `{"raw", "parsed", "parsing_error"}`.
+            strict: Accepted; replies are always checked against the schema.
+            kwargs: Bound as they are.
+
+        Raises:
+            ValueError: The method is unknown, or lacks its schema.
+        """
+        return structured(self, schema, method, include_raw=include_raw, strict=strict, bound=kwargs)
 
     # --- what the site has
 
@@ -390,8 +467,9 @@ class ChatGrokWeb(BaseChatModel):
             video_inputs=False,
             image_outputs=self.image_generation,
             reasoning_output=modes.resolve(self.model).thinks,
-            tool_calling=False,
-            structured_output=False,
+            tool_calling=True,
+            tool_choice=True,
+            structured_output=True,
         )
 
     def get_num_tokens(self, text: str) -> int:
@@ -450,10 +528,7 @@ _NOT_SERVED = {
     "conversation_id": "Send the earlier answers among the messages: they hold their conversation.",
     "parent_response_id": "Send the earlier answers among the messages: they hold their place.",
     "previous_response_id": "Send the earlier answers among the messages: they hold their place.",
-    "tools": "Leave the tools out.",
-    "functions": "Leave the functions out.",
-    "tool_choice": "Leave it out.",
-    "response_format": "Leave it out, and ask for the format in words.",
+    "functions": "Bind them with `bind_tools`.",
 }
 
 
@@ -479,13 +554,18 @@ def _without_values(error: ValidationError) -> ValidationError:
     return ValidationError.from_exception_data(error.title, lines, hide_input=True)
 
 
+Mend = Callable[[ConversationRef, str], Awaitable[OpenTurn]]
+
+
 class _Exchange:
     """A turn that is open, and its answer as it comes."""
 
-    def __init__(self, turn: OpenTurn, answer: Answer) -> None:
+    def __init__(self, turn: OpenTurn, answer: Answer, mend: Mend, attempts: int) -> None:
         self._turn = turn
         self._answer = answer
-        self._closed = False
+        self._mend = mend
+        self._attempts = attempts
+        self._closed = self._turn_ended = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -512,13 +592,30 @@ class _Exchange:
     async def _next_deltas(self) -> list[Delta] | None:
         """What the next read adds to the answer; `None` when it is finished."""
         batch = None
-        if not self._answer.stopped:
+        if not self._answer.stopped and not self._turn_ended:
             try:
                 batch = await self._turn.next_batch()
             except GrokWebInterruptedError as error:
                 error.partial = self._answer.partial()
                 raise
-        if batch is None:
-            self._answer.finish()
-            return None
-        return self._answer.feed(batch)
+        if batch is not None:
+            return self._answer.feed(batch)
+        if not self._turn_ended:
+            self._turn_ended = True
+            if last := self._answer.end_turn():
+                return [last]
+        if await self._goes_on():
+            return []
+        self._answer.finish()
+        return None
+
+    async def _goes_on(self) -> bool:
+        """Have the answer mended in a further turn, where it needs that and may have it."""
+        place = self._answer.place()
+        if not self._attempts or place is None or (text := self._answer.mend()) is None:
+            return False
+        self._attempts -= 1
+        await self._turn.leave()
+        self._turn = await self._mend(place, text)
+        self._turn_ended = False
+        return True

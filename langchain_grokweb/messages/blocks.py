@@ -32,21 +32,26 @@ def translate(message: AIMessage) -> list[ContentBlock]:
     if not isinstance(message.content, str):
         raise NotImplementedError
     blocks = _common_blocks(message, indexed=False)
-    blocks += [{"type": "tool_call", **_without(call, "type")} for call in message.tool_calls]
-    blocks += [{"type": "invalid_tool_call", **_without(call, "type")} for call in message.invalid_tool_calls]
-    return cast("list[ContentBlock]", blocks)
+    return cast("list[ContentBlock]", blocks + _call_blocks(message))
 
 
 def translate_chunk(message: AIMessageChunk) -> list[ContentBlock]:
-    """The blocks of a chunk."""
+    """The blocks of a chunk; where it is the last, or the sum of all, its calls are whole."""
     if not isinstance(message.content, str):
         raise NotImplementedError
     blocks = _common_blocks(message, indexed=True)
-    blocks += [
-        {"type": "tool_call_chunk", **_without(call, "type"), "index": f"lc_tc_{call.get('index')}"}
-        for call in message.tool_call_chunks
-    ]
+    indexes = [f"lc_tc_{call.get('index')}" for call in message.tool_call_chunks]
+    if message.chunk_position == "last":
+        calls = _call_blocks(message)
+    else:
+        calls = [{"type": "tool_call_chunk", **_without(call, "type")} for call in message.tool_call_chunks]
+    blocks += [{**call, "index": index} for call, index in zip(calls, indexes, strict=True)]
     return cast("list[ContentBlock]", blocks)
+
+
+def _call_blocks(message: AIMessage) -> list[dict[str, Any]]:
+    valid = [{"type": "tool_call", **_without(call, "type")} for call in message.tool_calls]
+    return valid + [{"type": "invalid_tool_call", **_without(call, "type")} for call in message.invalid_tool_calls]
 
 
 def _common_blocks(message: AIMessage, *, indexed: bool) -> list[dict[str, Any]]:

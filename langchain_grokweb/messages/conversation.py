@@ -41,6 +41,7 @@ class Plan:
         system: System messages to send: none where the service has them already.
         messages: The other messages to send.
         system_hash: The hash of the instructions in force, sent or not.
+        tools_hash: The hash of the tool definitions that the service has; empty where it has none.
         reason: `"new"` nothing was linked; `"continued"`; `"branched"` from an older answer than the newest linked one;
             `"truncated"` continued although the head of the history is gone; `"replayed"` nothing was proven.
     """
@@ -50,6 +51,7 @@ class Plan:
     messages: list[BaseMessage]
     system_hash: str
     reason: Reason
+    tools_hash: str = ""
 
     @property
     def turn_hash(self) -> str:
@@ -79,6 +81,7 @@ def plan(messages: Sequence[BaseMessage], account: str, *, on_truncated: OnTrunc
                 messages=said[index + 1 :],
                 system_hash=instructions,
                 reason="truncated" if proof == "truncated" else "continued" if newest else "branched",
+                tools_hash=str(link.get("tools_hash") or ""),
             )
         newest = False
     return fresh(messages, "new" if newest else "replayed")

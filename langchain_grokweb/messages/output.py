@@ -7,17 +7,24 @@ therefore each thing is on one chunk alone: ids, names and the link on the last 
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCallChunk
+from langchain_core.messages import ToolCall as LangChainToolCall
+from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_grokweb.errors import GrokWebServerError
+from langchain_grokweb.errors import GrokWebServerError, GrokWebToolCallError
 from langchain_grokweb.messages.conversation import LINK_KEY, LINK_VERSION, Plan, hash_answer
 from langchain_grokweb.messages.stop import StopCut
+from langchain_grokweb.messages.tool_calls import ToolCall, ToolFault
+from langchain_grokweb.messages.wanted import Wanted
 from langchain_grokweb.wire import events as ev
+from langchain_grokweb.wire.turn import ConversationRef
 
 PROVIDER = "grokweb"
 
@@ -33,6 +40,7 @@ class Delta:
 
     content: str = ""
     additional_kwargs: dict[str, Any] | None = None
+    tool_call_chunks: list[ToolCallChunk] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +65,22 @@ class Asked:
 class Answer:
     """One answer, as its events come in."""
 
-    def __init__(self, asked: Asked, *, stop: Sequence[str] = (), image_markdown: bool = False) -> None:
+    def __init__(
+        self,
+        asked: Asked,
+        *,
+        wanted: Wanted | None = None,
+        stop: Sequence[str] = (),
+        image_markdown: bool = False,
+    ) -> None:
         self._asked = asked
+        self._wanted = wanted or Wanted()
+        self._reader = self._wanted.reader()
+        self._calls: list[ToolCall] = []
+        self._faults: list[ToolFault] = []
+        self._invalid: list[InvalidToolCall] = []
+        self._mending = False
+        self._aside: list[str] = []  # words of a turn that was to mend a call
         self._stop = StopCut(stop)
         self._image_markdown = image_markdown
         self._texts: list[str] = []
@@ -80,13 +102,45 @@ class Answer:
         """What these events add, in their order; what comes behind a stop sequence adds nothing."""
         return [delta for event in batch if not self.stopped and (delta := self._delta(event)) is not None]
 
+    def end_turn(self) -> Delta | None:
+        """The turn is over: settle what was held back."""
+        return None if self.stopped or self._reader is None else self._read(self._reader.flush())
+
+    def mend(self) -> str | None:
+        """What to say so that the model mends its answer; `None` where nothing is wrong with it.
+
+        After this, the answer goes on with the events of the further turn.
+        """
+        reasons = self._reasons()
+        if not reasons or self.stopped:
+            return None
+        self._mending, self._faults, self._reader = True, [], self._wanted.reader()
+        return self._wanted.mending(reasons)
+
+    def place(self) -> ConversationRef | None:
+        """Where the conversation stands after this answer, so far."""
+        link = self._known_link()
+        if "conversation_id" not in link or "response_id" not in link:
+            return None
+        return ConversationRef(link["conversation_id"], link["response_id"])
+
     def finish(self) -> None:
-        """No more events come: settle what was held back, as the delta `closing`.
+        """No more events come: what is left, as the delta `closing`.
 
         Raises:
             GrokWebServerError: There is no answer at all.
+            GrokWebToolCallError: A forced call, or JSON that was asked for, did not come.
         """
-        if not (self._texts or self._images or self._withheld or self.stopped or self._stop.held):
+        reasons = self._reasons()
+        if reasons and not self.stopped and (self._wanted.format or (self._wanted.box.forced and not self._calls)):
+            raise GrokWebToolCallError(
+                f"The model did not give what was asked for: {'; '.join(reasons)}.",
+                next_step="Ask more plainly, choose another `model=`, or raise `tool_repair_attempts=`.",
+            )
+        self._invalid = [_invalid(fault) for fault in self._faults]
+        aside = "" if self._calls else "".join(self._aside)
+        text = self._say(self._stop.close() + aside + self._markdown())
+        if not (self._texts or self._calls or self._invalid or self._images or self._withheld or self.stopped):
             raise GrokWebServerError(
                 "grok.com finished the answer without a word in it.", next_step="Ask again, or ask otherwise."
             )
@@ -96,7 +150,18 @@ class Answer:
         self._running_tools.clear()
         self._tools += unfinished
         found = {"server_tools": unfinished, "citations": self._citations}
-        self.closing = Delta(self._say(self._stop.close() + self._markdown()), {k: v for k, v in found.items() if v})
+        chunks = [
+            tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=len(self._calls) + number)
+            for number, call in enumerate(self._invalid)
+        ]
+        self.closing = Delta(text, {k: v for k, v in found.items() if v}, chunks)
+
+    def _reasons(self) -> list[str]:
+        """What is wrong with the answer, as far as it was asked for otherwise."""
+        reasons = [fault.reason for fault in self._faults]
+        if not reasons and self._wanted.box.forced and not self._calls:
+            return ["no tool was called"]
+        return reasons
 
     # --- the two faces
 
@@ -107,6 +172,7 @@ class Answer:
                 content=delta.content,
                 additional_kwargs=delta.additional_kwargs or _NOTHING,
                 response_metadata=_PROVIDED,
+                **({"tool_call_chunks": delta.tool_call_chunks} if delta.tool_call_chunks else _NOTHING),
             )
         )
 
@@ -117,6 +183,7 @@ class Answer:
                 content=self.closing.content,
                 additional_kwargs=self.closing.additional_kwargs or _NOTHING,
                 response_metadata=self._metadata(),
+                tool_call_chunks=self.closing.tool_call_chunks or [],
                 chunk_position="last",
             )
         )
@@ -141,8 +208,13 @@ class Answer:
         return AIMessage(
             content="".join(self._texts),
             additional_kwargs={key: value for key, value in found.items() if value},
+            tool_calls=self._tool_calls(),
+            invalid_tool_calls=self._invalid,
             response_metadata=metadata,
         )
+
+    def _tool_calls(self) -> list[LangChainToolCall]:
+        return [tool_call(name=call.name, args=call.args, id=call.id) for call in self._calls]
 
     def _metadata(self) -> dict[str, Any]:
         blocked = self._withheld and not self._images
@@ -150,13 +222,14 @@ class Answer:
         link = {
             **self._known_link(),
             "turn_hash": plan.turn_hash,
-            "self_hash": hash_answer(AIMessage("".join(self._texts))),
+            "self_hash": hash_answer(AIMessage("".join(self._texts), tool_calls=self._tool_calls())),
             "system_hash": plan.system_hash,
+            **({"tools_hash": self._wanted.box.hash} if self._wanted.box.hash else {}),
         }
         return {
             "model_provider": PROVIDER,
             "model_name": self._asked.model,
-            "finish_reason": "content_filter" if blocked else "stop",
+            "finish_reason": "tool_calls" if self._calls else "content_filter" if blocked else "stop",
             **({"id": link["response_id"]} if "response_id" in link else {}),
             LINK_KEY: link,
         }
@@ -181,7 +254,7 @@ class Answer:
     def _delta(self, event: ev.Event) -> Delta | None:
         match event:
             case ev.TextDelta(text):
-                return Delta(given) if (given := self._say(self._stop.feed(text))) else None
+                return self._word(text) if self._reader is None else self._read(self._reader.feed(text))
             case ev.ReasoningDelta(text):
                 self._reasoning.append(text)
                 return Delta(additional_kwargs={"reasoning_content": text})
@@ -200,6 +273,38 @@ class Answer:
             case ev.FollowUpsSuggested(labels):
                 self._link["follow_ups"] = labels
         return None
+
+    def _word(self, text: str) -> Delta | None:
+        return Delta(given) if (given := self._say(self._stop.feed(text))) else None
+
+    def _read(self, pieces: Sequence[str | ToolCall | ToolFault]) -> Delta | None:
+        """What a piece of the answer adds: words, and calls that are complete."""
+        said, chunks = [], []
+        for piece in pieces:
+            if isinstance(piece, ToolFault):
+                self._faults.append(piece)
+            elif isinstance(piece, ToolCall):
+                chunks += self._call(piece)
+            elif self._mending and not self._wanted.format:
+                self._aside.append(piece)
+            else:
+                said.append(self._say(self._stop.feed(piece)))
+        text = "".join(said)
+        return Delta(text, None, chunks) if text or chunks else None
+
+    def _call(self, call: ToolCall) -> list[ToolCallChunk]:
+        box = self._wanted.box
+        if box.choice not in {"auto", "any", call.name}:
+            to_do = "no tool" if box.choice == "none" else f"the tool {box.choice}"
+            raw = json.dumps(call.args, ensure_ascii=False)
+            self._faults.append(ToolFault(f"{to_do} was to be called, not {call.name}", raw, call.name))
+            return []
+        again = self._mending and any((known.name, known.args) == (call.name, call.args) for known in self._calls)
+        if self.stopped or again or (self._calls and not box.parallel):
+            return []
+        self._calls.append(call)
+        args = json.dumps(call.args, ensure_ascii=False)
+        return [tool_call_chunk(name=call.name, args=args, id=call.id, index=len(self._calls) - 1)]
 
     def _say(self, text: str) -> str:
         if text:
@@ -238,6 +343,12 @@ class Answer:
         if not self._image_markdown or self.stopped:
             return ""
         return "".join(f"\n\n![{_alt(image.get('prompt', ''))}]({image['url']})" for image in self._images)
+
+
+def _invalid(fault: ToolFault) -> InvalidToolCall:
+    """A call that could not be mended; the fault stands before what came, so that no reader takes it for JSON."""
+    args = f"{fault.reason}: {fault.raw}"
+    return invalid_tool_call(name=fault.name or "unknown", args=args, id=f"call_{uuid.uuid4().hex[:24]}", error=None)
 
 
 def _citation(event: ev.CitationFound) -> dict[str, Any]:

@@ -21,20 +21,22 @@ _PREAMBLE = (
     "Answer the last of them as the assistant. Write the answer alone, without such an element."
 )
 _ELEMENT = re.compile(r"<(?=\s*/?\s*(?:message|tool_call)\b)", re.IGNORECASE)
+_MARKUP = re.compile(r"<(?=\s*/?\s*(?:message\b|tool))", re.IGNORECASE)  # a quoted call is none
 _ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool", "function": "tool"}
 
 
-def render(system: Sequence[SystemMessage], messages: Sequence[BaseMessage]) -> str:
-    """The prompt that says these messages.
+def render(system: Sequence[SystemMessage], messages: Sequence[BaseMessage], instructions: Sequence[str] = ()) -> str:
+    """The prompt that says these messages, with instructions of our own behind the system's.
 
     Raises:
         GrokWebInvalidRequestError: There is nothing to say, or something that cannot be sent.
     """
     _refuse_attachments(messages)
-    if not system and len(messages) == 1 and isinstance(messages[0], HumanMessage):
+    if not (system or instructions) and len(messages) == 1 and isinstance(messages[0], HumanMessage):
         prompt = text_of(messages[0])
     elif any(text_of(message).strip() or _calls(message) for message in [*system, *messages]):
-        prompt = "\n".join([_PREAMBLE, *(_element(message) for message in [*system, *messages])])
+        said = [*map(_element, system), *map(_instruction, instructions), *map(_element, messages)]
+        prompt = "\n".join([_PREAMBLE, *said])
     else:
         prompt = ""
     if not prompt.strip():
@@ -42,6 +44,10 @@ def render(system: Sequence[SystemMessage], messages: Sequence[BaseMessage]) -> 
             "There is nothing to send: no message holds any text.", next_step="Add a message with text."
         )
     return prompt.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a character cannot be sent
+
+
+def _instruction(text: str) -> str:
+    return f'<message role="system">\n{_ELEMENT.sub("&lt;", text)}\n</message>'
 
 
 def _element(message: BaseMessage) -> str:
@@ -52,7 +58,7 @@ def _element(message: BaseMessage) -> str:
         "status": "error" if isinstance(message, ToolMessage) and message.status == "error" else None,
     }
     opening = "".join(f' {name}="{_attribute(value)}"' for name, value in attributes.items() if value)
-    parts = [_ELEMENT.sub("&lt;", text_of(message)), *map(_note, attachments(message)), *_calls(message)]
+    parts = [_MARKUP.sub("&lt;", text_of(message)), *map(_note, attachments(message)), *_calls(message)]
     return f"<message{opening}>\n" + "\n".join(part for part in parts if part) + "\n</message>"
 
 
@@ -68,7 +74,7 @@ def _calls(message: BaseMessage) -> list[str]:
     calls = message.tool_calls if isinstance(message, AIMessage) else []
     return [
         f'<tool_call name="{_attribute(call["name"])}" id="{_attribute(call["id"] or "")}">'
-        f"{_ELEMENT.sub('&lt;', json.dumps(call['args'], ensure_ascii=False, default=str))}</tool_call>"
+        f"{_MARKUP.sub('&lt;', json.dumps(call['args'], ensure_ascii=False, default=str))}</tool_call>"
         for call in calls
     ]
 
@@ -78,11 +84,11 @@ def _note(found: Attachment) -> str:
 
 
 def _refuse_attachments(messages: Sequence[BaseMessage]) -> None:
-    """Refuse what is attached to the question itself: in older messages a note says that it was there."""
+    """Refuse what is attached to the question itself: elsewhere a note says that it was there."""
     for message in reversed(messages):
         if isinstance(message, AIMessage):
             return
-        if found := attachments(message):
+        if not isinstance(message, ToolMessage) and (found := attachments(message)):
             raise GrokWebInvalidRequestError(
                 f"This version cannot send attachments, and the question has one ({found[0].kind}).",
                 next_step="Send text alone, or describe what is attached.",

@@ -281,7 +281,8 @@ def test_what_it_says_of_itself():
     assert model._get_ls_params()["ls_provider"] == "grokweb"
     assert model._get_ls_params(model="fast")["ls_model_name"] == "fast"
     assert model.profile["reasoning_output"] is True
-    assert model.profile["tool_calling"] is False
+    assert model.profile["tool_calling"] is True
+    assert model.profile["structured_output"] is True
     assert model._identifying_params["model"] == "grok-3-thinking"
     assert model.lc_secrets["cookies"] == "GROKWEB_COOKIES"
 
@@ -384,9 +385,7 @@ def test_an_interrupt_arrives_as_one_and_stops_the_turn(grok, make_model, way):
     grok.wait_for_stop()
 
 
-@pytest.mark.parametrize(
-    "kwargs", [{"tools": [{}]}, {"response_format": {"type": "json_object"}}, {"tool_choice": "any"}]
-)
+@pytest.mark.parametrize("kwargs", [{"functions": [{}]}, {"conversation_id": "c"}, {"previous_response_id": "r"}])
 def test_what_this_version_does_not_serve_is_refused_rather_than_ignored(grok, model, kwargs):
     with pytest.raises(GrokWebInvalidRequestError, match="This version"):
         model.invoke("Hi", **kwargs)

@@ -1,4 +1,4 @@
-"""LangChain's own suites, against the emulator. Tools, structured output, images and files are switched off for now."""
+"""LangChain's own suites, against the emulator. Images and files are switched off for now."""
 
 from __future__ import annotations
 
@@ -27,14 +27,6 @@ class TestUnit(ChatModelUnitTests):
         return {"base_url": "http://127.0.0.1:9"}
 
     @property
-    def has_tool_calling(self) -> bool:
-        return False
-
-    @property
-    def has_structured_output(self) -> bool:
-        return False
-
-    @property
     def init_from_env_params(self) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
         variables = {"GROKWEB_COOKIES": COOKIES, "GROKWEB_BASE_URL": "http://127.0.0.1:9"}
         return variables, {}, {"cookies": COOKIES, "base_url": "http://127.0.0.1:9"}
@@ -46,6 +38,7 @@ class TestUnit(ChatModelUnitTests):
 
 class TestIntegration(ChatModelIntegrationTests):
     transport = "rest"
+    method = "function_calling"
 
     @pytest.fixture(autouse=True)
     def _emulator(self, shared_grok: GrokEmulator) -> None:
@@ -60,12 +53,12 @@ class TestIntegration(ChatModelIntegrationTests):
         return {"base_url": self.grok.base_url, "cookies": self.grok.cookies, "transport": self.transport}
 
     @property
-    def has_tool_calling(self) -> bool:
-        return False
+    def supports_json_mode(self) -> bool:
+        return True
 
     @property
-    def has_structured_output(self) -> bool:
-        return False
+    def structured_output_kwargs(self) -> dict[str, Any]:
+        return {"method": self.method}
 
     @property
     def returns_usage_metadata(self) -> bool:
@@ -77,6 +70,14 @@ class TestIntegration(ChatModelIntegrationTests):
 
 
 class TestIntegrationOverTheGateway(TestIntegration):
+    transport = "gateway"
+
+
+class TestStructuredAsJson(TestIntegration):
+    method = "json_schema"
+
+
+class TestStructuredAsJsonOverTheGateway(TestStructuredAsJson):
     transport = "gateway"
 
 

@@ -63,7 +63,7 @@ def test_the_shown_error_is_the_real_one(grok: GrokEmulator):
 
 def test_the_page_of_errors_knows_every_error_and_only_real_names():
     page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
-    real = {name for name in errors.__all__ if name != "GrokWebError"} - {"GrokWebToolCallError"}
+    real = {name for name in errors.__all__ if name != "GrokWebError"}
     assert set(re.findall(r"`(GrokWeb\w+Error)`", page)) >= real
     assert set(re.findall(r"fault `(\w+)`", page)) <= set(GrokEmulator.faults())
     for kind in re.findall(r"error `(\w+)`", page):

@@ -1,0 +1,184 @@
+"""Structured output: JSON asked for in words, and LangChain's `with_structured_output` on top of it and of tools.
+
+The site has no mode for JSON, so it is asked for, and what comes back is read tolerantly (a code fence, a word before
+or after), checked against the schema, and given out as bare JSON text. A reply that does not fit is a fault, which the
+model mends in a further turn; the check is ours, so what is given out fits.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Literal
+
+import orjson
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import BaseMessage
+from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
+from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
+from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
+from langchain_core.utils.pydantic import is_basemodel_subclass
+
+from langchain_grokweb.errors import GrokWebInvalidRequestError
+from langchain_grokweb.messages.schema import fit, validator
+from langchain_grokweb.messages.tool_calls import ToolFault
+
+Method = Literal["function_calling", "json_schema", "json_mode"]
+
+_FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFormat:
+    """What JSON a reply shall be; `schema` is `None` for any object."""
+
+    schema: Mapping[str, Any] | None = None
+
+    def note(self) -> str:
+        """How it is asked for."""
+        if self.schema is None:
+            return "Answer with one JSON object and nothing else, without a code fence."
+        schema = json.dumps(self.schema, ensure_ascii=False, separators=(",", ":"))
+        return (
+            f"Answer with one JSON value and nothing else, without a code fence. It must fit this JSON schema: {schema}"
+        )
+
+    def read(self, text: str) -> tuple[str, str]:
+        """The bare JSON of a reply, and no fault; or nothing and the fault."""
+        fault = "it holds no complete JSON"
+        for candidate in _candidates(text):
+            try:
+                value = orjson.loads(candidate)
+            except orjson.JSONDecodeError:
+                continue
+            fitted, fault = self._fit(value)
+            if not fault:
+                return candidate if fitted == value else orjson.dumps(fitted).decode(), ""
+        return "", fault
+
+    def _fit(self, value: Any) -> tuple[Any, str]:
+        if self.schema is None:
+            return value, "" if isinstance(value, dict) else "it is no JSON object"
+        return fit(self.schema, value)
+
+
+def json_format(response_format: Any) -> JsonFormat | None:
+    """The format that `response_format` asks for, in OpenAI's forms or as a bare schema.
+
+    Raises:
+        GrokWebInvalidRequestError: It is none of them.
+    """
+    if response_format is None:
+        return None
+    if not isinstance(response_format, Mapping):
+        return JsonFormat(convert_to_json_schema(response_format))
+    kind = response_format.get("type")
+    if kind == "text":
+        return None
+    if kind == "json_object":
+        return JsonFormat()
+    inner = response_format.get("json_schema") if kind == "json_schema" else response_format
+    schema = inner.get("schema", inner) if isinstance(inner, Mapping) else None
+    if not isinstance(schema, Mapping) or not schema:
+        raise GrokWebInvalidRequestError(
+            "This is no response format.", next_step='Use {"type": "json_object"} or {"type": "json_schema", …}.'
+        )
+    try:
+        validator(schema)
+    except ValueError as error:
+        raise GrokWebInvalidRequestError(
+            f"The response format is no JSON schema: {error}.", next_step="Mend the schema."
+        ) from None
+    return JsonFormat(schema)
+
+
+def _candidates(text: str) -> list[str]:
+    """What may be the JSON of a reply, the likeliest first."""
+    stripped = text.strip()
+    spans = [(stripped.find(a), stripped.rfind(b) + 1) for a, b in ("{}", "[]")]
+    inside = [stripped[start:end] for start, end in sorted(spans) if 0 <= start < end]
+    return [stripped, *(found.strip() for found in _FENCE.findall(stripped)), *inside]
+
+
+class JsonReader:
+    """Feed it text; when the answer is over, get its bare JSON, or the fault."""
+
+    def __init__(self, wanted: JsonFormat) -> None:
+        self._wanted = wanted
+        self._pieces: list[str] = []
+
+    def feed(self, text: str) -> list[str | ToolFault]:
+        """Keep a piece: what is not whole cannot be checked."""
+        self._pieces.append(text)
+        return []
+
+    def flush(self) -> list[str | ToolFault]:
+        """The answer is over."""
+        text = "".join(self._pieces)
+        found, fault = self._wanted.read(text)
+        return [ToolFault(fault, text)] if fault else [found]
+
+
+# --- with_structured_output
+
+
+def structured(
+    model: BaseChatModel, schema: Any, method: Method, *, include_raw: bool, strict: bool | None, bound: dict[str, Any]
+) -> Runnable[LanguageModelInput, Any]:
+    """A model whose replies are parsed.
+
+    Raises:
+        ValueError: The method is unknown, or lacks its schema.
+    """
+    if method not in {"function_calling", "json_schema", "json_mode"}:
+        msg = f"Unknown method {method!r}: it is function_calling, json_schema or json_mode."
+        raise ValueError(msg)
+    if method == "json_mode" and strict is not None:
+        msg = "`strict` has no meaning for json_mode."
+        raise ValueError(msg)
+    if schema is None and method != "json_mode":
+        msg = f"A schema is needed for {method}."
+        raise ValueError(msg)
+    described = {"ls_structured_output_format": {"kwargs": {"method": method, "strict": strict}, "schema": schema}}
+    if method == "function_calling":
+        llm, parser = _by_tool(model, schema, {**bound, **described}, strict=strict)
+    else:
+        llm, parser = _by_json(model, schema, method, {**bound, **described})
+    return _with_raw(llm, parser) if include_raw else llm | parser
+
+
+def _by_tool(
+    model: BaseChatModel, schema: Any, bound: dict[str, Any], *, strict: bool | None
+) -> tuple[Runnable[LanguageModelInput, BaseMessage], BaseOutputParser[Any]]:
+    name = convert_to_openai_tool(schema)["function"]["name"]
+    llm = model.bind_tools([schema], tool_choice=name, parallel_tool_calls=False, strict=strict, **bound)
+    if _is_pydantic(schema):
+        return llm, PydanticToolsParser(tools=[schema], first_tool_only=True)
+    return llm, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
+
+
+def _by_json(
+    model: BaseChatModel, schema: Any, method: Method, bound: dict[str, Any]
+) -> tuple[Runnable[LanguageModelInput, BaseMessage], BaseOutputParser[Any]]:
+    wanted: dict[str, Any] = {"type": "json_object"}
+    if method == "json_schema":
+        inner = convert_to_json_schema(schema)
+        wanted = {"type": "json_schema", "json_schema": {"name": inner.get("title", "answer"), "schema": inner}}
+    llm = model.bind(response_format=wanted, **bound)
+    return llm, PydanticOutputParser(pydantic_object=schema) if _is_pydantic(schema) else JsonOutputParser()
+
+
+def _is_pydantic(schema: Any) -> bool:
+    return isinstance(schema, type) and is_basemodel_subclass(schema)
+
+
+def _with_raw(
+    llm: Runnable[LanguageModelInput, BaseMessage], parser: BaseOutputParser[Any]
+) -> Runnable[LanguageModelInput, Any]:
+    parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
+    failed = RunnablePassthrough.assign(parsed=lambda _: None)
+    return RunnableMap(raw=llm) | parsed.with_fallbacks([failed], exception_key="parsing_error")
