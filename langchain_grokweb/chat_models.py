@@ -272,7 +272,7 @@ class ChatGrokWeb(BaseChatModel):
         credentials = self._credentials()
         client = GrokWebClient(self._service, credentials)
         sequences = _sequences(stop or self.stop)
-        wanted = Wanted.of(kwargs, credentials.account)
+        wanted = Wanted.of(kwargs, credentials.account, mends=self.tool_repair_attempts > 0)
         plan = self._plan(messages, credentials.account, kwargs)
         turn = self._turn(plan, wanted, kwargs)
         try:

@@ -29,6 +29,8 @@ from langchain_grokweb.messages.tool_calls import ToolFault
 
 Method = Literal["function_calling", "json_schema", "json_mode"]
 
+_BRACKET = re.compile(r"[\[{]")
+_STEPS = {"{": 1, "[": 1, "}": -1, "]": -1}
 _FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 
 
@@ -121,6 +123,57 @@ class JsonReader:
         text = "".join(self._pieces)
         found, fault = self._wanted.read(text)
         return [ToolFault(fault, text)] if fault else [found]
+
+
+class JsonStream:
+    """Feed it text, get the JSON in it as it comes; the fault, if it is one, when the answer is over.
+
+    The JSON goes from the first bracket to the one that closes it.
+    """
+
+    def __init__(self, wanted: JsonFormat) -> None:
+        self._wanted = wanted
+        self._before: list[str] = []
+        self._given: list[str] = []
+        self._depth = 0
+        self._over = self._in_string = self._escaped = False
+
+    def feed(self, text: str) -> list[str | ToolFault]:
+        """Take a piece, give what of it is JSON."""
+        if self._over:
+            return []
+        if not self._given:
+            begin = _BRACKET.search(text)
+            self._before.append(text[: begin.start()] if begin else text)
+            text = text[begin.start() :] if begin else ""
+        text = text[: self._end(text)]
+        if text:
+            self._given.append(text)
+        return [text] if text else []
+
+    def _end(self, text: str) -> int | None:
+        """Where in the piece the JSON ends, if it does."""
+        for place, char in enumerate(text):
+            if self._escaped:
+                self._escaped = False
+            elif self._in_string:
+                self._escaped, self._in_string = char == "\\", char != '"'
+            elif char == '"':
+                self._in_string = True
+            elif char in _STEPS:
+                self._depth += _STEPS[char]
+                if not self._depth:
+                    self._over = True
+                    return place + 1
+        return None
+
+    def flush(self) -> list[str | ToolFault]:
+        """The answer is over; a bare word or number was held until now."""
+        text = "".join(self._given or self._before)
+        found, fault = self._wanted.read(text)
+        if fault:
+            return [ToolFault(fault, text)]
+        return [] if self._given else [found]
 
 
 # --- with_structured_output

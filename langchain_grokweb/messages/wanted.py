@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
-from langchain_grokweb.messages.structured import JsonFormat, JsonReader, json_format
+from langchain_grokweb.messages.structured import JsonFormat, JsonReader, JsonStream, json_format
 from langchain_grokweb.messages.tool_calls import ToolCall, ToolCallParser, ToolFault
 from langchain_grokweb.messages.tools import Toolbox, toolbox
 
@@ -25,14 +25,18 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The tools of a call and the form of its answer; without any, an answer is words."""
+    """The tools of a call and the form of its answer; without any, an answer is words.
+
+    JSON that may be mended is held until it is whole and fits; where it may not (`mends`), it streams.
+    """
 
     box: Toolbox = field(default_factory=Toolbox)
     mark: str = ""
     format: JsonFormat | None = None
+    mends: bool = True
 
     @classmethod
-    def of(cls, kwargs: Mapping[str, Any], account: str) -> Wanted:
+    def of(cls, kwargs: Mapping[str, Any], account: str, *, mends: bool = True) -> Wanted:
         """What the keyword arguments of a call want.
 
         Raises:
@@ -45,7 +49,7 @@ class Wanted:
             parallel_tool_calls=kwargs.get("parallel_tool_calls"),
             strict=kwargs.get("strict"),
         )
-        return cls(box, box.mark(account), json_format(kwargs.get("response_format")))
+        return cls(box, box.mark(account), json_format(kwargs.get("response_format")), mends)
 
     def instructions(self, known: str) -> list[str]:
         """What to say at the head of the prompt; `known` is the hash of the definitions that the service has."""
@@ -58,7 +62,7 @@ class Wanted:
     def reader(self) -> Reader | None:
         """How one turn's text is read; `None` where it is words and nothing else."""
         if self.format is not None:
-            return _Json(self._calls(), JsonReader(self.format))
+            return _Json(self._calls(), JsonReader(self.format) if self.mends else JsonStream(self.format))
         return self._calls() if self.box.tools else None
 
     def _calls(self) -> ToolCallParser:
@@ -81,7 +85,7 @@ _GONE = "The tools are not available any more: do not call any."
 class _Json:
     """Reads calls, where there are tools, and else JSON."""
 
-    def __init__(self, calls: ToolCallParser, rest: JsonReader) -> None:
+    def __init__(self, calls: ToolCallParser, rest: Reader) -> None:
         self._calls = calls
         self._rest = rest
         self._called = False
@@ -97,7 +101,7 @@ class _Json:
         found: list[Piece] = []
         for piece in pieces:
             if isinstance(piece, str):
-                self._rest.feed(piece)
+                found += self._rest.feed(piece)
             else:
                 self._called = True
                 found.append(piece)

@@ -17,6 +17,7 @@ from paths import PATHS
 from pydantic import BaseModel, Field
 
 from langchain_grokweb import GrokWebContentFilterError, GrokWebInvalidRequestError, GrokWebToolCallError
+from langchain_grokweb.testing import GrokEmulator
 
 
 @tool
@@ -341,6 +342,20 @@ def test_json_that_does_not_fit_is_mended_or_an_error(grok, model, way):
     grok.reply("never")
     with pytest.raises(GrokWebToolCallError, match="JSON"):
         PATHS[way](bound, "Ada?")
+
+
+@pytest.mark.parametrize("around", ["{}", "```json\n{}\n```", "Here: {} Fine."])
+def test_without_mending_json_streams_and_is_an_error_where_it_does_not_fit(make_model, around):
+    with GrokEmulator(pace=0.005) as slow:
+        model = make_model(base_url=slow.base_url, cookies=slow.cookies, tool_repair_attempts=0)
+        chain = model.with_structured_output(Person.model_json_schema())
+        slow.reply(around.replace("{}", '{"name": "Ada \\"}{\\" Lovelace, of London", "age": 36}'))
+        objects = list(chain.stream("Ada?"))
+        assert objects[-1] == {"name": 'Ada "}{" Lovelace, of London', "age": 36}
+        assert len(objects) > 2
+        slow.reply(around.replace("{}", '{"name": "Ada"}'))
+        with pytest.raises(GrokWebToolCallError, match="age"):
+            list(chain.stream("Ada?"))
 
 
 def test_a_moderated_reply_is_told_as_such(grok, model):
