@@ -21,6 +21,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_grokweb.errors import GrokWebServerError, GrokWebToolCallError
 from langchain_grokweb.messages.conversation import LINK_KEY, LINK_VERSION, Plan, hash_answer
 from langchain_grokweb.messages.stop import StopCut
+from langchain_grokweb.messages.structured import JsonFault
 from langchain_grokweb.messages.tool_calls import ToolCall, ToolFault
 from langchain_grokweb.messages.wanted import Wanted
 from langchain_grokweb.wire import events as ev
@@ -114,8 +115,9 @@ class Answer:
         reasons = self._reasons()
         if not reasons or self.stopped:
             return None
+        text = self._wanted.mending(reasons, of_json=self._lacks_json)
         self._mending, self._faults, self._reader = True, [], self._wanted.reader()
-        return self._wanted.mending(reasons)
+        return text
 
     def place(self) -> ConversationRef | None:
         """Where the conversation stands after this answer, so far."""
@@ -132,7 +134,7 @@ class Answer:
             GrokWebToolCallError: A forced call, or JSON that was asked for, did not come.
         """
         reasons = self._reasons()
-        if reasons and not self.stopped and (self._wanted.format or (self._wanted.box.forced and not self._calls)):
+        if reasons and not self.stopped and (self._lacks_json or (self._wanted.box.forced and not self._calls)):
             raise GrokWebToolCallError(
                 f"The model did not give what was asked for: {'; '.join(reasons)}.",
                 next_step="Ask more plainly, choose another `model=`, or raise `tool_repair_attempts=`.",
@@ -155,6 +157,10 @@ class Answer:
             for number, call in enumerate(self._invalid)
         ]
         self.closing = Delta(text, {k: v for k, v in found.items() if v}, chunks)
+
+    @property
+    def _lacks_json(self) -> bool:
+        return any(isinstance(fault, JsonFault) for fault in self._faults)
 
     def _reasons(self) -> list[str]:
         """What is wrong with the answer, as far as it was asked for otherwise."""

@@ -106,6 +106,10 @@ def _candidates(text: str) -> list[str]:
     return [stripped, *(found.strip() for found in _FENCE.findall(stripped)), *inside]
 
 
+class JsonFault(ToolFault):
+    """JSON that does not fit, or none."""
+
+
 class JsonReader:
     """Feed it text; when the answer is over, get its bare JSON, or the fault."""
 
@@ -122,7 +126,7 @@ class JsonReader:
         """The answer is over."""
         text = "".join(self._pieces)
         found, fault = self._wanted.read(text)
-        return [ToolFault(fault, text)] if fault else [found]
+        return [JsonFault(fault, text)] if fault else [found]
 
 
 class JsonStream:
@@ -172,7 +176,7 @@ class JsonStream:
         text = "".join(self._given or self._before)
         found, fault = self._wanted.read(text)
         if fault:
-            return [ToolFault(fault, text)]
+            return [JsonFault(fault, text)]
         return [] if self._given else [found]
 
 

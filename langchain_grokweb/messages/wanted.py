@@ -69,10 +69,10 @@ class Wanted:
         # What was called although it was not allowed is left out elsewhere; its markup is no text in any case.
         return ToolCallParser(replace(self.box, parallel=True, choice="auto"), self.mark)
 
-    def mending(self, reasons: Sequence[str]) -> str:
-        """What to say so that an answer is mended."""
+    def mending(self, reasons: Sequence[str], *, of_json: bool) -> str:
+        """What to say so that an answer is mended; `of_json` where not a call is at fault."""
         form = f'the corrected call(s) in the form <tool:{self.mark}>{{"name": …, "args": …}}</tool:{self.mark}>'
-        if self.format is not None:
+        if of_json:
             form = "the corrected JSON"
         elif self.box.choice == "none":
             form = "the answer in words, without a call"

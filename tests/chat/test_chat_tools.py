@@ -344,6 +344,14 @@ def test_json_that_does_not_fit_is_mended_or_an_error(grok, model, way):
         PATHS[way](bound, "Ada?")
 
 
+def test_a_call_is_mended_as_a_call_where_json_was_asked_for_too(grok, model):
+    bound = model.bind_tools([add], response_format={"type": "json_object"})
+    grok.misbehave("broken_json")
+    assert calls(bound.invoke("Add 2 and 3.")) == [("add", {"a": 2, "b": 3})]
+    grok.misbehave("broken_json", times=2)
+    assert bound.invoke("Add 2 and 3.").invalid_tool_calls[0]["name"] == "add"
+
+
 @pytest.mark.parametrize("around", ["{}", "```json\n{}\n```", "Here: {} Fine."])
 def test_without_mending_json_streams_and_is_an_error_where_it_does_not_fit(make_model, around):
     with GrokEmulator(pace=0.005) as slow:
