@@ -12,7 +12,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -49,11 +49,13 @@ from langchain_grokweb.messages import blocks, prompt
 from langchain_grokweb.messages.conversation import Plan, fresh
 from langchain_grokweb.messages.conversation import plan as find_plan
 from langchain_grokweb.messages.output import PROVIDER, Answer, Asked, Delta
-from langchain_grokweb.messages.structured import Method, structured
 from langchain_grokweb.messages.tools import chosen, definitions
 from langchain_grokweb.messages.wanted import Wanted
 from langchain_grokweb.wire import modes
 from langchain_grokweb.wire.turn import ConversationRef, DeepSearch, Turn
+
+if TYPE_CHECKING:
+    from langchain_grokweb.messages.structured import Method
 
 COOKIES_VARIABLE = "GROKWEB_COOKIES"
 
@@ -419,6 +421,8 @@ class ChatGrokWeb(BaseChatModel):
         Raises:
             ValueError: The method is unknown, or lacks its schema.
         """
+        from langchain_grokweb.messages.structured import structured  # noqa: PLC0415 - its parsers take long to import
+
         return structured(self, schema, method, include_raw=include_raw, strict=strict, bound=kwargs)
 
     # --- what the site has

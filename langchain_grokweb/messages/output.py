@@ -20,8 +20,8 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_grokweb.errors import GrokWebServerError, GrokWebToolCallError
 from langchain_grokweb.messages.conversation import LINK_KEY, LINK_VERSION, Plan, hash_answer
+from langchain_grokweb.messages.json_reply import JsonFault
 from langchain_grokweb.messages.stop import StopCut
-from langchain_grokweb.messages.structured import JsonFault
 from langchain_grokweb.messages.tool_calls import ToolCall, ToolFault
 from langchain_grokweb.messages.wanted import Wanted
 from langchain_grokweb.wire import events as ev

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
-from langchain_grokweb.messages.structured import JsonFormat, JsonReader, JsonStream, json_format
+from langchain_grokweb.messages.json_reply import JsonFormat, JsonReader, JsonStream, json_format
 from langchain_grokweb.messages.tool_calls import ToolCall, ToolCallParser, ToolFault
 from langchain_grokweb.messages.tools import Toolbox, toolbox
 
