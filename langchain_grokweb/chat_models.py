@@ -42,6 +42,7 @@ from langchain_grokweb.client.service import GROK_ASSETS_URL, GROK_URL, ExtraHea
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import (
     GrokWebConversationNotFoundError,
+    GrokWebError,
     GrokWebInterruptedError,
     GrokWebInvalidRequestError,
 )
@@ -52,6 +53,7 @@ from langchain_grokweb.messages.output import PROVIDER, Answer, Asked, Delta
 from langchain_grokweb.messages.tools import chosen, definitions
 from langchain_grokweb.messages.wanted import Wanted
 from langchain_grokweb.wire import modes
+from langchain_grokweb.wire.events import Event
 from langchain_grokweb.wire.turn import ConversationRef, DeepSearch, Turn
 
 if TYPE_CHECKING:
@@ -595,16 +597,10 @@ class _Exchange:
 
     async def _next_deltas(self) -> list[Delta] | None:
         """What the next read adds to the answer; `None` when it is finished."""
-        batch = None
-        if not self._answer.stopped and not self._turn_ended:
-            try:
-                batch = await self._turn.next_batch()
-            except GrokWebInterruptedError as error:
-                error.partial = self._answer.partial()
-                raise
-        if batch is not None:
-            return self._answer.feed(batch)
         if not self._turn_ended:
+            batch = None if self._answer.stopped else await self._next_batch()
+            if batch is not None:
+                return self._answer.feed(batch)
             self._turn_ended = True
             if last := self._answer.end_turn():
                 return [last]
@@ -613,6 +609,18 @@ class _Exchange:
         self._answer.finish()
         return None
 
+    async def _next_batch(self) -> list[Event] | None:
+        """The turn's next events; `None` at its end, or where it failed to mend an answer that can be used as it is."""
+        try:
+            return await self._turn.next_batch()
+        except GrokWebError as error:
+            if self._answer.give_up():
+                self._attempts = 0
+                return None
+            if isinstance(error, GrokWebInterruptedError):
+                error.partial = self._answer.partial()
+            raise
+
     async def _goes_on(self) -> bool:
         """Have the answer mended in a further turn, where it needs that and may have it."""
         place = self._answer.place()
@@ -620,6 +628,12 @@ class _Exchange:
             return False
         self._attempts -= 1
         await self._turn.leave()
-        self._turn = await self._mend(place, text)
+        self._answer.go_on()
+        try:
+            self._turn = await self._mend(place, text)
+        except GrokWebError:
+            if self._answer.give_up():
+                return False
+            raise
         self._turn_ended = False
         return True

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from langchain_core.utils.function_calling import convert_to_json_schema
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages.schema import fit, validator
 from langchain_grokweb.messages.tool_calls import ToolFault
+from langchain_grokweb.messages.tool_json import load_json
 
 _BRACKET = re.compile(r"[\[{]")
+_MOST_BRACKETS = 50
+_DECODER = json.JSONDecoder()
 _STEPS = {"{": 1, "[": 1, "}": -1, "]": -1}
 _FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 
@@ -45,12 +47,13 @@ class JsonFormat:
         fault = "it holds no complete JSON"
         for candidate in _candidates(text):
             try:
-                value = orjson.loads(candidate)
-            except orjson.JSONDecodeError:
+                value = load_json(candidate)
+            except ValueError:
                 continue
             fitted, fault = self._fit(value)
             if not fault:
-                return candidate if fitted == value else orjson.dumps(fitted).decode(), ""
+                as_is = _dump(value)
+                return candidate if _dump(fitted) == as_is else _dump(fitted), ""
         return "", fault
 
     def _fit(self, value: Any) -> tuple[Any, str]:
@@ -68,18 +71,21 @@ def json_format(response_format: Any) -> JsonFormat | None:
     if response_format is None:
         return None
     if not isinstance(response_format, Mapping):
-        return JsonFormat(convert_to_json_schema(response_format))
+        try:
+            return JsonFormat(convert_to_json_schema(response_format))
+        except ValueError:
+            raise _no_format() from None
     kind = response_format.get("type")
     if kind == "text":
         return None
     if kind == "json_object":
         return JsonFormat()
-    inner = response_format.get("json_schema") if kind == "json_schema" else response_format
-    schema = inner.get("schema", inner) if isinstance(inner, Mapping) else None
+    schema: Any = response_format
+    if kind == "json_schema":  # the schema stands in a member of its own, or beside the type
+        inner = response_format.get("json_schema", response_format)
+        schema = inner.get("schema") if isinstance(inner, Mapping) else None
     if not isinstance(schema, Mapping) or not schema:
-        raise GrokWebInvalidRequestError(
-            "This is no response format.", next_step='Use {"type": "json_object"} or {"type": "json_schema", …}.'
-        )
+        raise _no_format()
     try:
         validator(schema)
     except ValueError as error:
@@ -89,12 +95,35 @@ def json_format(response_format: Any) -> JsonFormat | None:
     return JsonFormat(schema)
 
 
+def _no_format() -> GrokWebInvalidRequestError:
+    return GrokWebInvalidRequestError(
+        "This is no response format.", next_step='Use {"type": "json_object"} or {"type": "json_schema", …}.'
+    )
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _candidates(text: str) -> list[str]:
     """What may be the JSON of a reply, the likeliest first."""
     stripped = text.strip()
-    spans = [(stripped.find(a), stripped.rfind(b) + 1) for a, b in ("{}", "[]")]
-    inside = [stripped[start:end] for start, end in sorted(spans) if 0 <= start < end]
-    return [stripped, *(found.strip() for found in _FENCE.findall(stripped)), *inside]
+    return [stripped, *(found.strip() for found in _FENCE.findall(stripped)), *_inside(stripped)]
+
+
+def _inside(text: str) -> Iterator[str]:
+    """Each value in the text that begins with a bracket and is whole."""
+    place = 0
+    for _ in range(_MOST_BRACKETS):
+        begin = _BRACKET.search(text, place)
+        if begin is None:
+            return
+        try:
+            place = _DECODER.raw_decode(text, begin.start())[1]
+        except (ValueError, RecursionError):
+            place = begin.end()
+        else:
+            yield text[begin.start() : place]
 
 
 class JsonFault(ToolFault):
@@ -108,6 +137,11 @@ class JsonReader:
         self._wanted = wanted
         self._pieces: list[str] = []
 
+    @property
+    def held(self) -> str:
+        """What has come so far."""
+        return "".join(self._pieces)
+
     def feed(self, text: str) -> list[str | ToolFault]:
         """Keep a piece: what is not whole cannot be checked."""
         self._pieces.append(text)
@@ -115,7 +149,7 @@ class JsonReader:
 
     def flush(self) -> list[str | ToolFault]:
         """The answer is over."""
-        text = "".join(self._pieces)
+        text = self.held
         found, fault = self._wanted.read(text)
         return [JsonFault(fault, text)] if fault else [found]
 
@@ -166,6 +200,8 @@ class JsonStream:
         """The answer is over; a bare word or number was held until now."""
         text = "".join(self._given or self._before)
         found, fault = self._wanted.read(text)
+        if self._given and not fault and found != text:
+            fault = "its values have other types than the schema's"
         if fault:
             return [JsonFault(fault, text)]
         return [] if self._given else [found]

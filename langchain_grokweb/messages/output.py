@@ -23,7 +23,7 @@ from langchain_grokweb.messages.conversation import LINK_KEY, LINK_VERSION, Plan
 from langchain_grokweb.messages.json_reply import JsonFault
 from langchain_grokweb.messages.stop import StopCut
 from langchain_grokweb.messages.tool_calls import ToolCall, ToolFault
-from langchain_grokweb.messages.wanted import Wanted
+from langchain_grokweb.messages.wanted import JsonAnswer, Wanted
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.turn import ConversationRef
 
@@ -81,6 +81,7 @@ class Answer:
         self._faults: list[ToolFault] = []
         self._invalid: list[InvalidToolCall] = []
         self._mending = False
+        self._unmended: list[ToolFault] = []
         self._aside: list[str] = []  # words of a turn that was to mend a call
         self._stop = StopCut(stop)
         self._image_markdown = image_markdown
@@ -110,14 +111,29 @@ class Answer:
     def mend(self) -> str | None:
         """What to say so that the model mends its answer; `None` where nothing is wrong with it.
 
-        After this, the answer goes on with the events of the further turn.
+        With `go_on` the answer goes on with the events of the further turn.
         """
         reasons = self._reasons()
         if not reasons or self.stopped:
             return None
-        text = self._wanted.mending(reasons, of_json=self._lacks_json)
-        self._mending, self._faults, self._reader = True, [], self._wanted.reader()
-        return text
+        return self._wanted.mending(reasons, of_json=self._lacks_json)
+
+    def go_on(self) -> None:
+        """A further turn begins, which is to mend the answer."""
+        self._unmended, self._faults = self._faults, []
+        self._mending, self._reader = True, self._wanted.reader()
+
+    def give_up(self) -> bool:
+        """The further turn failed; whether the answer can be used as it was, with calls that are invalid."""
+        if not self._mending:
+            return False
+        self._faults, self._aside, self._reader = self._unmended, [], None
+        return self._is_usable
+
+    @property
+    def _is_usable(self) -> bool:
+        """Whether the answer holds what was demanded of it."""
+        return not (self._lacks_json or (self._wanted.box.forced and not self._calls))
 
     def place(self) -> ConversationRef | None:
         """Where the conversation stands after this answer, so far."""
@@ -133,15 +149,14 @@ class Answer:
             GrokWebServerError: There is no answer at all.
             GrokWebToolCallError: A forced call, or JSON that was asked for, did not come.
         """
-        reasons = self._reasons()
-        if reasons and not self.stopped and (self._lacks_json or (self._wanted.box.forced and not self._calls)):
+        if not self._is_usable:
+            reasons = self._reasons()
             raise GrokWebToolCallError(
                 f"The model did not give what was asked for: {'; '.join(reasons)}.",
                 next_step="Ask more plainly, choose another `model=`, or raise `tool_repair_attempts=`.",
             )
         self._invalid = [_invalid(fault) for fault in self._faults]
-        aside = "" if self._calls else "".join(self._aside)
-        text = self._say(self._stop.close() + aside + self._markdown())
+        text = self._say(self._rest_of_words())
         if not (self._texts or self._calls or self._invalid or self._images or self._withheld or self.stopped):
             raise GrokWebServerError(
                 "grok.com finished the answer without a word in it.", next_step="Ask again, or ask otherwise."
@@ -157,6 +172,13 @@ class Answer:
             for number, call in enumerate(self._invalid)
         ]
         self.closing = Delta(text, {k: v for k, v in found.items() if v}, chunks)
+
+    def _rest_of_words(self) -> str:
+        """What was held back, the words of a turn that was to mend a call and brought none, and pictures' addresses."""
+        aside = "" if self._calls else "".join(self._aside)
+        if aside and (self._texts or self._stop.held):
+            aside = f"\n\n{aside}"
+        return self._stop.feed(aside) + self._stop.close() + ("" if self._wanted.format else self._markdown())
 
     @property
     def _lacks_json(self) -> bool:
@@ -200,7 +222,8 @@ class Answer:
 
     def partial(self) -> AIMessage:
         """What there is of an answer that broke off; nothing can be gone on from it."""
-        self._say(self._stop.close())
+        held = self._reader.held if isinstance(self._reader, JsonAnswer) else ""
+        self._say(self._stop.close() + held)
         link = {**self._known_link(), "interrupted": True}
         return self._message({"model_provider": PROVIDER, "model_name": self._asked.model, LINK_KEY: link})
 
@@ -269,7 +292,8 @@ class Answer:
             case ev.ImagePreview() | ev.ImageFinished() | ev.ImageWithheld():
                 return self._image(event)
             case ev.CitationFound():
-                self._citations.append(_citation(event))
+                # Places are known in an answer of one turn that is words.
+                self._citations.append(_citation(event, placed=not (self._mending or self._wanted.format)))
             case ev.ConversationOpened(conversation_id):
                 self._link["conversation_id"] = conversation_id
             case ev.AnswerStarted(response_id) | ev.AnswerFinished(response_id):
@@ -294,7 +318,8 @@ class Answer:
             elif self._mending and not self._wanted.format:
                 self._aside.append(piece)
             else:
-                said.append(self._say(self._stop.feed(piece)))
+                # A stop sequence is for words: JSON that is cut fits nothing.
+                said.append(self._say(piece if self._wanted.format else self._stop.feed(piece)))
         text = "".join(said)
         return Delta(text, None, chunks) if text or chunks else None
 
@@ -357,9 +382,9 @@ def _invalid(fault: ToolFault) -> InvalidToolCall:
     return invalid_tool_call(name=fault.name or "unknown", args=args, id=f"call_{uuid.uuid4().hex[:24]}", error=None)
 
 
-def _citation(event: ev.CitationFound) -> dict[str, Any]:
+def _citation(event: ev.CitationFound, *, placed: bool) -> dict[str, Any]:
     found = {"url": event.url, "title": event.title, "kind": event.kind}
-    if event.position is None:
+    if event.position is None or not placed:
         return found
     return {**found, "start_index": event.position, "end_index": event.position}
 

@@ -62,7 +62,7 @@ class Wanted:
     def reader(self) -> Reader | None:
         """How one turn's text is read; `None` where it is words and nothing else."""
         if self.format is not None:
-            return _Json(self._calls(), JsonReader(self.format) if self.mends else JsonStream(self.format))
+            return JsonAnswer(self._calls(), JsonReader(self.format) if self.mends else JsonStream(self.format))
         return self._calls() if self.box.tools else None
 
     def _calls(self) -> ToolCallParser:
@@ -72,8 +72,8 @@ class Wanted:
     def mending(self, reasons: Sequence[str], *, of_json: bool) -> str:
         """What to say so that an answer is mended; `of_json` where not a call is at fault."""
         form = f'the corrected call(s) in the form <tool:{self.mark}>{{"name": …, "args": …}}</tool:{self.mark}>'
-        if of_json:
-            form = "the corrected JSON"
+        if of_json or (self.format and self.box.choice == "none"):
+            form = "the corrected JSON, without a call"
         elif self.box.choice == "none":
             form = "the answer in words, without a call"
         return f"Your last answer could not be used: {'; '.join(reasons)}.\nWrite {form}, and nothing else."
@@ -82,7 +82,7 @@ class Wanted:
 _GONE = "The tools are not available any more: do not call any."
 
 
-class _Json:
+class JsonAnswer:
     """Reads calls, where there are tools, and else JSON."""
 
     def __init__(self, calls: ToolCallParser, rest: Reader) -> None:
@@ -90,10 +90,17 @@ class _Json:
         self._rest = rest
         self._called = False
 
+    @property
+    def held(self) -> str:
+        """What has come of JSON that is held until it is whole."""
+        return self._rest.held if isinstance(self._rest, JsonReader) else ""
+
     def feed(self, text: str) -> list[Piece]:
+        """Take a piece of text, give what is settled."""
         return self._sort(self._calls.feed(text))
 
     def flush(self) -> list[Piece]:
+        """The text is over: give what is left."""
         found = self._sort(self._calls.flush())
         return found if self._called else [*found, *self._rest.flush()]
 

@@ -16,7 +16,12 @@ from langgraph.prebuilt import ToolNode, tools_condition
 from paths import PATHS
 from pydantic import BaseModel, Field
 
-from langchain_grokweb import GrokWebContentFilterError, GrokWebInvalidRequestError, GrokWebToolCallError
+from langchain_grokweb import (
+    GrokWebContentFilterError,
+    GrokWebInterruptedError,
+    GrokWebInvalidRequestError,
+    GrokWebToolCallError,
+)
 from langchain_grokweb.testing import GrokEmulator
 
 
@@ -436,3 +441,71 @@ async def test_events_show_words_thoughts_and_calls_and_no_markup(grok, make_mod
         output = await stream.output
     assert [block["type"] for block in output.content_blocks] == ["reasoning", "text", "tool_call"]
     assert "<tool" not in str(output.content_blocks)
+
+
+# --- at the edges
+
+
+INTEGER = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        ('{"a": "12345678901234567890123"}', '{"a": 12345678901234567890123}'),
+        ('{"a": 5.0}', '{"a": 5}'),
+        ('{"a": 1} hope {this} helps', '{"a": 1}'),
+        ('Use {x}: {"a":1}', '{"a":1}'),
+        ('{"a":1}\n{"a":2}', '{"a":1}'),
+    ],
+)
+def test_json_is_found_and_fits_its_schema(grok, model, reply, text):
+    grok.reply(reply)
+    for form in (INTEGER, {"type": "json_schema", "name": "s", "schema": INTEGER}):
+        grok.reset()
+        grok.reply(reply)
+        assert model.bind(response_format=form).invoke("q").text == text
+        assert len(grok.turns) == 1
+
+
+def test_streamed_json_of_other_types_than_its_schemas_is_an_error(grok, make_model):
+    grok.reply('{"a": "5"}')
+    with pytest.raises(GrokWebToolCallError, match="types"):
+        make_model(tool_repair_attempts=0).bind(response_format=INTEGER).invoke("q")
+
+
+@pytest.mark.parametrize("form", ["json_object", {"type": "json_schema", "json_schema": {"name": "x"}}, 5])
+def test_what_is_no_response_format_is_refused(model, form):
+    with pytest.raises(GrokWebInvalidRequestError, match="response format"):
+        model.bind(response_format=form).invoke("q")
+
+
+def test_pictures_and_stop_sequences_leave_json_whole(grok, make_model):
+    grok.reply('{"name": "A STOP b", "age": 3}', images=["a fox"])
+    model = make_model(image_markdown=True, stop=["STOP"])
+    assert model.with_structured_output(Person).invoke("q") == Person(name="A STOP b", age=3)
+
+
+@pytest.mark.parametrize("way", PATHS)
+@pytest.mark.parametrize("how", [{"error": "usage_limit"}, {"fault": "heavy_load"}, {"fault": "cut:0"}])
+def test_a_call_that_is_good_outlives_a_turn_that_could_not_mend_another(grok, make_model, way, how):
+    grok.reply("Words.", tool_calls=[*CALL, {"name": "nope", "args": {}}])
+    grok.reply("x", **how)
+    answer = PATHS[way](make_model(max_retries=0).bind_tools([get_weather]), "q")
+    assert calls(answer) == [("get_weather", {"city": "Zürich 🏔"})]
+    assert [call["name"] for call in answer.invalid_tool_calls] == ["nope"]
+
+
+@pytest.mark.parametrize("way", PATHS)
+def test_words_instead_of_a_mended_call_stand_apart_and_are_cut_too(grok, model, way):
+    grok.reply("Looking.", tool_calls=[{"name": "nope", "args": {}}])
+    grok.reply("The answer is 5. STOP and more")
+    answer = PATHS[way](model.bind_tools([get_weather]).bind(stop=["STOP"]), "q")
+    assert answer.text == "Looking.\n\nThe answer is 5. "
+
+
+def test_what_came_of_json_that_broke_off_is_in_the_partial_message(grok, model):
+    grok.reply('{"name": "Ada Lovelace of London", "age": 36}', fault="cut:8")
+    with pytest.raises(GrokWebInterruptedError) as raised:
+        model.bind(response_format=INTEGER).invoke("q")
+    assert raised.value.partial.text.startswith('{"')
