@@ -12,6 +12,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -20,6 +21,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 _PATIENCE_SECONDS = 10.0
 _BACKLOG = 1024
+_ACCEPT_TICKS = 5
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _LOGGER = logging.getLogger("langchain_grokweb.testing.websockets")
 _LOGGER.setLevel(logging.WARNING)
@@ -159,8 +161,16 @@ class Server:
         finally:
             await self._close()
 
+    async def _accept_no_more(self) -> None:
+        """A connection that is just being accepted when its listener closes would be lost: let it come first."""
+        with suppress(NotImplementedError):  # on Windows
+            asyncio.get_running_loop().remove_reader(self._socket)
+        for _ in range(_ACCEPT_TICKS):
+            await asyncio.sleep(0)
+
     async def _close(self) -> None:
         state = self._server.server_state
+        await self._accept_no_more()
         for listener in self._server.servers:
             listener.close()
         self._before_close()
