@@ -383,7 +383,7 @@ class ChatGrokWeb(BaseChatModel):
                 and `"image_generation"`.
             tool_choice: `"auto"`, `"none"`, `"any"` (also `"required"`, `True`), a tool's name, or OpenAI's dict.
             parallel_tool_calls: `False` for one call in an answer at most.
-            strict: Accepted; arguments are always checked against the schema.
+            strict: Refuse arguments that the schema does not name; they are checked against it in any case.
             response_format: JSON for the answer where no tool is called, as OpenAI takes it.
             kwargs: Bound as they are.
 

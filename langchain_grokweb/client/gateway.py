@@ -82,7 +82,7 @@ class GatewayTurn:
         opened = cls(http, turn)
         try:
             await opened._in_time()
-        except BaseException:
+        except BaseException:  # a cancellation too must not leave the turn running
             await opened.leave()
             raise
         return opened

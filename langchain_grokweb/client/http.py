@@ -101,7 +101,7 @@ class Http:
             self._keep_rotated(reply.response)
             if not (page and reply.response.is_success):
                 await self._check(reply.response)
-        except BaseException:
+        except BaseException:  # a cancellation too must not leave the connection open
             await reply.aclose()
             raise
         return reply

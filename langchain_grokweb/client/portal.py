@@ -66,7 +66,7 @@ def _wait(portal: BlockingPortal, work: Callable[[], Awaitable[T]]) -> T:
     future = portal.start_task_soon(to_its_end)
     try:
         return future.result()
-    except BaseException:
+    except BaseException:  # Ctrl-C too must cancel the work
         if future.cancel() and future.cancelled():
             over.wait(_CANCEL_SECONDS)  # so that what comes next does not meet it half done
         raise

@@ -51,7 +51,7 @@ class RestTurn:
         opened = cls(http, turn)
         try:
             await in_time(http.service, opened._send)
-        except BaseException:
+        except BaseException:  # a cancellation too must not leave the turn running
             await opened.leave()
             raise
         return opened

@@ -460,7 +460,6 @@ INTEGER = {"type": "object", "properties": {"a": {"type": "integer"}}, "required
     ],
 )
 def test_json_is_found_and_fits_its_schema(grok, model, reply, text):
-    grok.reply(reply)
     for form in (INTEGER, {"type": "json_schema", "name": "s", "schema": INTEGER}):
         grok.reset()
         grok.reply(reply)
@@ -472,6 +471,20 @@ def test_streamed_json_of_other_types_than_its_schemas_is_an_error(grok, make_mo
     grok.reply('{"a": "5"}')
     with pytest.raises(GrokWebToolCallError, match="types"):
         make_model(tool_repair_attempts=0).bind(response_format=INTEGER).invoke("q")
+
+
+def test_a_stop_sequence_does_not_hide_that_a_forced_call_did_not_come(grok, model):
+    grok.reply("One STOP two")
+    with pytest.raises(GrokWebToolCallError, match="no tool was called"):
+        model.bind_tools([add], tool_choice="any").invoke("q", stop=["STOP"])
+
+
+@pytest.mark.parametrize("strict", [None, True])
+def test_strict_refuses_arguments_that_the_schema_does_not_name(grok, make_model, strict):
+    grok.reply(tool_calls=[{"name": "add", "args": {"a": 1, "b": 2, "c": 3}}])
+    answer = make_model(tool_repair_attempts=0).bind_tools([add], strict=strict).invoke("q")
+    assert bool(answer.invalid_tool_calls) is bool(strict)
+    assert bool(answer.tool_calls) is not bool(strict)
 
 
 @pytest.mark.parametrize("form", ["json_object", {"type": "json_schema", "json_schema": {"name": "x"}}, 5])
