@@ -1,7 +1,7 @@
 """`ChatGrokWeb`: fields and LangChain's hooks.
 
 A call plans its turn (`messages.conversation`), says it (`messages.prompt`), hands it to a `GrokWebClient` and passes
-on what `messages.output` makes of the events. All four hooks stand on one `_Exchange`. A model holds
+on what `messages.output` makes of the events. All four hooks stand on one `Exchange` (`exchange`). A model holds
 settings alone: no client, no lock, no conversation. So it can be copied, pickled, shared, and built for every call.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -42,18 +42,16 @@ from langchain_grokweb.client.service import GROK_ASSETS_URL, GROK_URL, ExtraHea
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import (
     GrokWebConversationNotFoundError,
-    GrokWebError,
-    GrokWebInterruptedError,
     GrokWebInvalidRequestError,
 )
+from langchain_grokweb.exchange import Exchange
 from langchain_grokweb.messages import blocks, prompt
 from langchain_grokweb.messages.conversation import Plan, fresh
 from langchain_grokweb.messages.conversation import plan as find_plan
-from langchain_grokweb.messages.output import PROVIDER, Answer, Asked, Delta
+from langchain_grokweb.messages.output import PROVIDER, Answer, Asked
 from langchain_grokweb.messages.tools import chosen, definitions
 from langchain_grokweb.messages.wanted import Wanted
 from langchain_grokweb.wire import modes
-from langchain_grokweb.wire.events import Event
 from langchain_grokweb.wire.turn import ConversationRef, DeepSearch, Turn
 
 if TYPE_CHECKING:
@@ -271,7 +269,7 @@ class ChatGrokWeb(BaseChatModel):
             while (chunks := await exchange.next_chunks()) is not None:
                 yield chunks
 
-    async def _open(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> _Exchange:
+    async def _open(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> Exchange:
         """Open a turn that says these messages. A conversation that is gone at the service is told anew, once."""
         credentials = self._credentials()
         client = GrokWebClient(self._service, credentials)
@@ -295,7 +293,7 @@ class ChatGrokWeb(BaseChatModel):
             transport=opened.transport,
         )
         answer = Answer(asked, wanted=wanted, stop=sequences, image_markdown=self.image_markdown)
-        return _Exchange(opened, answer, partial(self._mend, client, turn), self.tool_repair_attempts)
+        return Exchange(opened, answer, partial(self._mend, client, turn), self.tool_repair_attempts)
 
     async def _mend(self, client: GrokWebClient, turn: Turn, place: ConversationRef, prompt_text: str) -> OpenTurn:
         """Open a further turn in the same conversation, for an answer that could not be used as it was."""
@@ -558,82 +556,3 @@ def _without_values(error: ValidationError) -> ValidationError:
         for found in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     return ValidationError.from_exception_data(error.title, lines, hide_input=True)
-
-
-Mend = Callable[[ConversationRef, str], Awaitable[OpenTurn]]
-
-
-class _Exchange:
-    """A turn that is open, and its answer as it comes."""
-
-    def __init__(self, turn: OpenTurn, answer: Answer, mend: Mend, attempts: int) -> None:
-        self._turn = turn
-        self._answer = answer
-        self._mend = mend
-        self._attempts = attempts
-        self._closed = self._turn_ended = False
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self._turn.leave()
-
-    async def next_chunks(self) -> list[ChatGenerationChunk] | None:
-        """The chunks of what arrived together; after the one that closes the stream, `None`."""
-        if self._closed:
-            return None
-        deltas = await self._next_deltas()
-        if deltas is not None:
-            return [self._answer.chunk(delta) for delta in deltas]
-        self._closed = True
-        return [self._answer.last_chunk()]
-
-    async def whole_message(self) -> AIMessage:
-        """The answer when it is finished; no chunk is made on the way."""
-        while await self._next_deltas() is not None:
-            pass
-        return self._answer.message()
-
-    async def _next_deltas(self) -> list[Delta] | None:
-        """What the next read adds to the answer; `None` when it is finished."""
-        if not self._turn_ended:
-            batch = None if self._answer.stopped else await self._next_batch()
-            if batch is not None:
-                return self._answer.feed(batch)
-            self._turn_ended = True
-            if last := self._answer.end_turn():
-                return [last]
-        if await self._goes_on():
-            return []
-        self._answer.finish()
-        return None
-
-    async def _next_batch(self) -> list[Event] | None:
-        """The turn's next events; `None` at its end, or where it failed to mend an answer that can be used as it is."""
-        try:
-            return await self._turn.next_batch()
-        except GrokWebError as error:
-            if self._answer.give_up():
-                self._attempts = 0
-                return None
-            if isinstance(error, GrokWebInterruptedError):
-                error.partial = self._answer.partial()
-            raise
-
-    async def _goes_on(self) -> bool:
-        """Have the answer mended in a further turn, where it needs that and may have it."""
-        place = self._answer.place()
-        if not self._attempts or place is None or (text := self._answer.mend()) is None:
-            return False
-        self._attempts -= 1
-        await self._turn.leave()
-        self._answer.go_on()
-        try:
-            self._turn = await self._mend(place, text)
-        except GrokWebError:
-            if self._answer.give_up():
-                return False
-            raise
-        self._turn_ended = False
-        return True
