@@ -274,7 +274,7 @@ class ChatGrokWeb(BaseChatModel):
         credentials = self._credentials()
         client = GrokWebClient(self._service, credentials)
         sequences = _sequences(stop or self.stop)
-        wanted = Wanted.of(kwargs, credentials.account, mends=self.tool_repair_attempts > 0)
+        wanted = Wanted.of(kwargs, credentials.account)
         plan = self._plan(messages, credentials.account, kwargs)
         turn = self._turn(plan, wanted, kwargs)
         try:

@@ -130,7 +130,13 @@ class GrokWebContextOverflowError(GrokWebError, core.ContextOverflowError):
     """The prompt or the conversation is too long."""
 
 
-class GrokWebContentFilterError(GrokWebError, core.ModelError):
+if TYPE_CHECKING:
+    from langchain_core.exceptions import ModelRefusalError as _Refusal
+else:
+    _Refusal = getattr(core, "ModelRefusalError", core.ModelError)  # since langchain-core 1.7.5
+
+
+class GrokWebContentFilterError(GrokWebError, _Refusal):
     """The prompt, an attachment or the answer was moderated."""
 
 

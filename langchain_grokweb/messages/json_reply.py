@@ -13,17 +13,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.utils.function_calling import convert_to_json_schema
-
 from langchain_grokweb.errors import GrokWebInvalidRequestError
+from langchain_grokweb.messages.definitions import json_schema
 from langchain_grokweb.messages.schema import fit, validator
-from langchain_grokweb.messages.tool_calls import ToolFault
 from langchain_grokweb.messages.tool_json import load_json
 
 _BRACKET = re.compile(r"[\[{]")
 _MOST_BRACKETS = 50
 _DECODER = json.JSONDecoder()
-_STEPS = {"{": 1, "[": 1, "}": -1, "]": -1}
+_SAYS_NOTHING = {"title", "description", "default", "examples", "$schema", "$id", "$comment"}
+_OF_MEMBERS = _SAYS_NOTHING | {"type", "properties", "required", "additionalProperties", "$defs", "definitions"}
+_OF_ANY_STRING = _SAYS_NOTHING | {"type"}
 _FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 
 
@@ -50,16 +50,36 @@ class JsonFormat:
                 value = load_json(candidate)
             except ValueError:
                 continue
-            fitted, fault = self._fit(value)
+            fitted, fault = self.fit(value)
             if not fault:
-                as_is = _dump(value)
-                return candidate if _dump(fitted) == as_is else _dump(fitted), ""
+                as_is = dump(value)
+                return candidate if dump(fitted) == as_is else dump(fitted), ""
         return "", fault
 
-    def _fit(self, value: Any) -> tuple[Any, str]:
+    def fit(self, value: Any) -> tuple[Any, str]:
+        """The value as the schema has it, and no fault; or nothing and the fault."""
         if self.schema is None:
             return value, "" if isinstance(value, dict) else "it is no JSON object"
         return fit(self.schema, value)
+
+    @property
+    def has_members(self) -> bool:
+        """Whether it is an object whose members can be checked one by one."""
+        return self.schema is None or (self.schema.get("type") == "object" and self.schema.keys() <= _OF_MEMBERS)
+
+    def fit_member(self, name: str, value: Any) -> tuple[dict[str, Any], str]:
+        """One member as the schema has it, none where its null says nothing, and no fault; or nothing and the fault."""
+        if self.schema is None:
+            return {name: value}, ""
+        found, fault = fit({**self.schema, "required": []}, {name: value})
+        return found or {}, fault
+
+    def is_any_string(self, name: str) -> bool:
+        """Whether a member may be any string."""
+        if self.schema is None:
+            return True
+        member = self.schema.get("properties", {}).get(name)
+        return isinstance(member, Mapping) and member.get("type") == "string" and member.keys() <= _OF_ANY_STRING
 
 
 def json_format(response_format: Any) -> JsonFormat | None:
@@ -72,7 +92,7 @@ def json_format(response_format: Any) -> JsonFormat | None:
         return None
     if not isinstance(response_format, Mapping):
         try:
-            return JsonFormat(convert_to_json_schema(response_format))
+            return JsonFormat(json_schema(response_format))
         except ValueError:
             raise _no_format() from None
     kind = response_format.get("type")
@@ -101,7 +121,8 @@ def _no_format() -> GrokWebInvalidRequestError:
     )
 
 
-def _dump(value: Any) -> str:
+def dump(value: Any) -> str:
+    """JSON text; Unicode stays as it is."""
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -124,84 +145,3 @@ def _inside(text: str) -> Iterator[str]:
             place = begin.end()
         else:
             yield text[begin.start() : place]
-
-
-class JsonFault(ToolFault):
-    """JSON that does not fit, or none."""
-
-
-class JsonReader:
-    """Feed it text; when the answer is over, get its bare JSON, or the fault."""
-
-    def __init__(self, wanted: JsonFormat) -> None:
-        self._wanted = wanted
-        self._pieces: list[str] = []
-
-    @property
-    def held(self) -> str:
-        """What has come so far."""
-        return "".join(self._pieces)
-
-    def feed(self, text: str) -> list[str | ToolFault]:
-        """Keep a piece: what is not whole cannot be checked."""
-        self._pieces.append(text)
-        return []
-
-    def flush(self) -> list[str | ToolFault]:
-        """The answer is over."""
-        text = self.held
-        found, fault = self._wanted.read(text)
-        return [JsonFault(fault, text)] if fault else [found]
-
-
-class JsonStream:
-    """Feed it text, get the JSON in it as it comes; the fault, if it is one, when the answer is over.
-
-    The JSON goes from the first bracket to the one that closes it.
-    """
-
-    def __init__(self, wanted: JsonFormat) -> None:
-        self._wanted = wanted
-        self._before: list[str] = []
-        self._given: list[str] = []
-        self._depth = 0
-        self._over = self._in_string = self._escaped = False
-
-    def feed(self, text: str) -> list[str | ToolFault]:
-        """Take a piece, give what of it is JSON."""
-        if self._over:
-            return []
-        if not self._given:
-            begin = _BRACKET.search(text)
-            self._before.append(text[: begin.start()] if begin else text)
-            text = text[begin.start() :] if begin else ""
-        text = text[: self._end(text)]
-        if text:
-            self._given.append(text)
-        return [text] if text else []
-
-    def _end(self, text: str) -> int | None:
-        """Where in the piece the JSON ends, if it does."""
-        for place, char in enumerate(text):
-            if self._escaped:
-                self._escaped = False
-            elif self._in_string:
-                self._escaped, self._in_string = char == "\\", char != '"'
-            elif char == '"':
-                self._in_string = True
-            elif char in _STEPS:
-                self._depth += _STEPS[char]
-                if not self._depth:
-                    self._over = True
-                    return place + 1
-        return None
-
-    def flush(self) -> list[str | ToolFault]:
-        """The answer is over; a bare word or number was held until now."""
-        text = "".join(self._given or self._before)
-        found, fault = self._wanted.read(text)
-        if self._given and not fault and found != text:
-            fault = "its values have other types than the schema's"
-        if fault:
-            return [JsonFault(fault, text)]
-        return [] if self._given else [found]

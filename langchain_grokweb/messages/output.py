@@ -18,12 +18,12 @@ from langchain_core.messages import ToolCall as LangChainToolCall
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_grokweb.errors import GrokWebServerError, GrokWebToolCallError
+from langchain_grokweb.errors import GrokWebServerError
 from langchain_grokweb.messages.conversation import LINK_KEY, LINK_VERSION, Plan, hash_answer
-from langchain_grokweb.messages.json_reply import JsonFault
+from langchain_grokweb.messages.json_stream import Given, JsonFault
 from langchain_grokweb.messages.stop import StopCut
 from langchain_grokweb.messages.tool_calls import ToolCall, ToolFault
-from langchain_grokweb.messages.wanted import JsonAnswer, Wanted
+from langchain_grokweb.messages.wanted import UNFIT_KEY, JsonAnswer, Wanted, unfit
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.turn import ConversationRef
 
@@ -76,7 +76,8 @@ class Answer:
     ) -> None:
         self._asked = asked
         self._wanted = wanted or Wanted()
-        self._reader = self._wanted.reader()
+        self._given = Given()
+        self._reader = self._wanted.reader(self._given)
         self._calls: list[ToolCall] = []
         self._faults: list[ToolFault] = []
         self._invalid: list[InvalidToolCall] = []
@@ -121,7 +122,7 @@ class Answer:
     def go_on(self) -> None:
         """A further turn begins, which is to mend the answer."""
         self._unmended, self._faults = self._faults, []
-        self._mending, self._reader = True, self._wanted.reader()
+        self._mending, self._reader = True, self._wanted.reader(self._given)
 
     def give_up(self) -> bool:
         """The further turn failed; whether the answer can be used as it was, with calls that are invalid."""
@@ -150,12 +151,8 @@ class Answer:
             GrokWebToolCallError: A forced call, or JSON that was asked for, did not come.
         """
         if not self._is_usable:
-            reasons = self._reasons()
-            raise GrokWebToolCallError(
-                f"The model did not give what was asked for: {'; '.join(reasons)}.",
-                next_step="Ask more plainly, choose another `model=`, or raise `tool_repair_attempts=`.",
-            )
-        self._invalid = [_invalid(fault) for fault in self._faults]
+            self._lacks("; ".join(self._reasons()))
+        self._invalid = [_invalid(fault) for fault in self._faults if not isinstance(fault, JsonFault)]
         text = self._say(self._rest_of_words())
         if not (self._texts or self._calls or self._invalid or self._images or self._withheld or self.stopped):
             raise GrokWebServerError(
@@ -172,6 +169,14 @@ class Answer:
             for number, call in enumerate(self._invalid)
         ]
         self.closing = Delta(text, {k: v for k, v in found.items() if v}, chunks)
+
+    def _lacks(self, reasons: str) -> None:
+        """What was demanded did not come: that is the error, or stands in the message with what came instead."""
+        if not self._wanted.keeps_unfit:
+            raise unfit(reasons)
+        self._link[UNFIT_KEY] = reasons
+        if not self._given:
+            self._aside += [fault.raw for fault in self._faults if isinstance(fault, JsonFault)]
 
     def _rest_of_words(self) -> str:
         """What was held back, the words of a turn that was to mend a call and brought none, and pictures' addresses."""

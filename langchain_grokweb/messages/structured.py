@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import Any, Literal
 
+from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import BaseMessage
 from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
-from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
+
+from langchain_grokweb.errors import GrokWebToolCallError
+from langchain_grokweb.messages.conversation import LINK_KEY
+from langchain_grokweb.messages.definitions import definition, json_schema
+from langchain_grokweb.messages.wanted import KEEPS_UNFIT, UNFIT_KEY, unfit
 
 Method = Literal["function_calling", "json_schema", "json_mode"]
 
@@ -34,6 +38,8 @@ def structured(
         msg = f"A schema is needed for {method}."
         raise ValueError(msg)
     described = {"ls_structured_output_format": {"kwargs": {"method": method, "strict": strict}, "schema": schema}}
+    if include_raw:
+        bound = {**bound, KEEPS_UNFIT: True}
     if method == "function_calling":
         llm, parser = _by_tool(model, schema, {**bound, **described}, strict=strict)
     else:
@@ -44,7 +50,7 @@ def structured(
 def _by_tool(
     model: BaseChatModel, schema: Any, bound: dict[str, Any], *, strict: bool | None
 ) -> tuple[Runnable[LanguageModelInput, BaseMessage], BaseOutputParser[Any]]:
-    name = convert_to_openai_tool(schema)["function"]["name"]
+    name = definition(schema)["name"]
     llm = model.bind_tools([schema], tool_choice=name, parallel_tool_calls=False, strict=strict, **bound)
     if _is_pydantic(schema):
         return llm, PydanticToolsParser(tools=[schema], first_tool_only=True)
@@ -56,8 +62,8 @@ def _by_json(
 ) -> tuple[Runnable[LanguageModelInput, BaseMessage], BaseOutputParser[Any]]:
     wanted: dict[str, Any] = {"type": "json_object"}
     if method == "json_schema":
-        inner = convert_to_json_schema(schema)
-        wanted = {"type": "json_schema", "json_schema": {"name": inner.get("title", "answer"), "schema": inner}}
+        inner = json_schema(schema)
+        wanted = {"type": "json_schema", "json_schema": {"name": inner["title"], "schema": inner}}
     llm = model.bind(response_format=wanted, **bound)
     return llm, PydanticOutputParser(pydantic_object=schema) if _is_pydantic(schema) else JsonOutputParser()
 
@@ -69,6 +75,20 @@ def _is_pydantic(schema: Any) -> bool:
 def _with_raw(
     llm: Runnable[LanguageModelInput, BaseMessage], parser: BaseOutputParser[Any]
 ) -> Runnable[LanguageModelInput, Any]:
-    parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
-    failed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=llm) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+    """What is wrong stands in the result; LangChain's own way, a fallback, lets a stream's error through."""
+
+    def attempt(found: dict[str, Any]) -> tuple[Any, Exception | None]:
+        try:
+            return parser.invoke(_checked(found["raw"])), None
+        except (GrokWebToolCallError, OutputParserException) as error:
+            return None, error
+
+    return RunnableMap(raw=llm) | RunnablePassthrough.assign(
+        parsed=lambda found: attempt(found)[0], parsing_error=lambda found: attempt(found)[1]
+    )
+
+
+def _checked(message: BaseMessage) -> BaseMessage:
+    if reasons := message.response_metadata.get(LINK_KEY, {}).get(UNFIT_KEY):
+        raise unfit(reasons)
+    return message

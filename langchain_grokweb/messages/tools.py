@@ -12,19 +12,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.utils.function_calling import convert_to_openai_function
-
 from langchain_grokweb.errors import GrokWebInvalidRequestError
+from langchain_grokweb.messages.definitions import definition
 from langchain_grokweb.messages.schema import check_args, validator
 
 SITE_TOOLS = ("web_search", "x_search", "image_generation")
-_NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
-_NAMED_SCHEMAS = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
-_DATA = {"enum", "const", "default", "examples", "required"}
 _CHOICES = {"auto": "auto", "none": "none", "any": "any", "required": "any"}
 
 _INSTRUCTIONS = """\
@@ -169,26 +165,12 @@ def definitions(tools: Sequence[Any], *, strict: bool | None = None) -> list[dic
 
 
 def _definition(tool: Any, strict: bool | None) -> dict[str, Any]:  # noqa: FBT001
-    if isinstance(tool, Mapping):
-        tool = dict(tool)
-        if (site_tool := _site_tool(tool)) is not None:
-            return {"type": site_tool}
-        if tool.get("type") == "function":
-            tool = dict(tool.get("function") or tool)
-            tool.pop("strict", None)  # what it asks for is in the schema
-            tool["parameters"] = tool.get("parameters") or _NO_PARAMETERS
-    converted = convert_to_openai_function(tool, strict=strict)
-    name = converted["name"]
-    function = {
-        "name": name,
-        "description": converted.get("description") or "",
-        "parameters": _compact(converted.get("parameters") or _NO_PARAMETERS, name),
-    }
-    plain: dict[str, Any] = json.loads(json.dumps({"type": "function", "function": function}, default=str))
-    return plain
+    if isinstance(tool, Mapping) and (site_tool := _site_tool(tool)) is not None:
+        return {"type": site_tool}
+    return {"type": "function", "function": definition(tool, strict=strict)}
 
 
-def _site_tool(tool: dict[str, Any]) -> str | None:
+def _site_tool(tool: Mapping[str, Any]) -> str | None:
     """The name of the service's own tool that this is, or `None` where it is a definition."""
     kind = tool.get("type")
     if not isinstance(kind, str) or kind in {"function", "object"} or {"input_schema", "parameters"} & tool.keys():
@@ -212,31 +194,6 @@ def _tool(function: dict[str, Any]) -> Tool:
             next_step="Mend the tool's definition.",
         ) from None
     return tool
-
-
-def _compact(schema: Any, name: str) -> Any:
-    """The schema without titles that repeat a name, and without what says nothing."""
-    if isinstance(schema, list):
-        return [_compact(item, "") for item in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    return dict(_members(schema, name))
-
-
-def _members(schema: Mapping[str, Any], name: str) -> Iterator[tuple[str, Any]]:
-    for key, value in schema.items():
-        if key == "$schema" or (key in {"description", "required"} and not value):
-            continue
-        if key == "title" and isinstance(value, str) and _plain(value) == _plain(name):
-            continue
-        if key in _NAMED_SCHEMAS and isinstance(value, Mapping):
-            yield key, {inner: _compact(of_it, inner) for inner, of_it in value.items()}
-        else:
-            yield key, value if key in _DATA else _compact(value, "")
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").replace(" ", "").replace("-", "").lower()
 
 
 # --- the choice

@@ -6,9 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
-from langchain_grokweb.messages.json_reply import JsonFormat, JsonReader, JsonStream, json_format
+from langchain_grokweb.errors import GrokWebToolCallError
+from langchain_grokweb.messages.json_reply import JsonFormat, json_format
+from langchain_grokweb.messages.json_stream import Given, JsonReader
 from langchain_grokweb.messages.tool_calls import ToolCall, ToolCallParser, ToolFault
 from langchain_grokweb.messages.tools import Toolbox, toolbox
+
+KEEPS_UNFIT = "keep_unfit"  # among the keyword arguments of a call
+UNFIT_KEY = "unfit"
 
 Piece: TypeAlias = str | ToolCall | ToolFault
 
@@ -27,16 +32,16 @@ class Reader(Protocol):
 class Wanted:
     """The tools of a call and the form of its answer; without any, an answer is words.
 
-    JSON that may be mended is held until it is whole and fits; where it may not (`mends`), it streams.
+    An answer that lacks what was demanded is an error, or, where it is kept (`keeps_unfit`), says so in its link.
     """
 
     box: Toolbox = field(default_factory=Toolbox)
     mark: str = ""
     format: JsonFormat | None = None
-    mends: bool = True
+    keeps_unfit: bool = False
 
     @classmethod
-    def of(cls, kwargs: Mapping[str, Any], account: str, *, mends: bool = True) -> Wanted:
+    def of(cls, kwargs: Mapping[str, Any], account: str) -> Wanted:
         """What the keyword arguments of a call want.
 
         Raises:
@@ -49,7 +54,8 @@ class Wanted:
             parallel_tool_calls=kwargs.get("parallel_tool_calls"),
             strict=kwargs.get("strict"),
         )
-        return cls(box, box.mark(account), json_format(kwargs.get("response_format")), mends)
+        wanted = json_format(kwargs.get("response_format"))
+        return cls(box, box.mark(account), wanted, bool(kwargs.get(KEEPS_UNFIT)))
 
     def instructions(self, known: str) -> list[str]:
         """What to say at the head of the prompt; `known` is the hash of the definitions that the service has."""
@@ -59,10 +65,10 @@ class Wanted:
         notes = [self.box.note(), self.format.note() if self.format else ""]
         return [text for text in [*said, "\n".join(filter(None, notes))] if text]
 
-    def reader(self) -> Reader | None:
-        """How one turn's text is read; `None` where it is words and nothing else."""
+    def reader(self, given: Given) -> Reader | None:
+        """How one turn's text is read, after what earlier turns gave; `None` where it is words and nothing else."""
         if self.format is not None:
-            return JsonAnswer(self._calls(), JsonReader(self.format) if self.mends else JsonStream(self.format))
+            return JsonAnswer(self._calls(), JsonReader(self.format, given))
         return self._calls() if self.box.tools else None
 
     def _calls(self) -> ToolCallParser:
@@ -79,21 +85,29 @@ class Wanted:
         return f"Your last answer could not be used: {'; '.join(reasons)}.\nWrite {form}, and nothing else."
 
 
+def unfit(reasons: str) -> GrokWebToolCallError:
+    """The error for an answer that lacks what was demanded."""
+    return GrokWebToolCallError(
+        f"The model did not give what was asked for: {reasons}.",
+        next_step="Ask more plainly, choose another `model=`, or raise `tool_repair_attempts=`.",
+    )
+
+
 _GONE = "The tools are not available any more: do not call any."
 
 
 class JsonAnswer:
     """Reads calls, where there are tools, and else JSON."""
 
-    def __init__(self, calls: ToolCallParser, rest: Reader) -> None:
+    def __init__(self, calls: ToolCallParser, rest: JsonReader) -> None:
         self._calls = calls
         self._rest = rest
         self._called = False
 
     @property
     def held(self) -> str:
-        """What has come of JSON that is held until it is whole."""
-        return self._rest.held if isinstance(self._rest, JsonReader) else ""
+        """What has come of JSON and was not given out."""
+        return self._rest.held
 
     def feed(self, text: str) -> list[Piece]:
         """Take a piece of text, give what is settled."""

@@ -112,3 +112,14 @@ async def test_a_finished_answer_is_not_stopped(grok, model):
     await chunks.aclose()
     await model.ainvoke("Hi again")
     assert grok.stops == []
+
+
+async def test_left_while_an_answer_is_mended(grok, model):
+    grok.reply('{"a": "one", "b": 1}')
+    grok.reply(LONG, reasoning="Let me see.", fault="silence:30")
+    schema = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}, "required": ["c"]}
+    async for chunk in model.bind(response_format=schema).astream("Hi"):
+        if chunk.additional_kwargs:  # the thoughts of the second turn
+            break
+    assert await grok.await_stop() == grok.turns[1].response_id
+    assert len(grok.turns) == 2

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import Annotated, Any, TypedDict
 
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
+from langchain_core import exceptions
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
@@ -50,7 +53,28 @@ class Place(TypedDict):
     name: Annotated[str, ..., "The name of the place"]
 
 
+class Node(BaseModel):
+    """A tree."""
+
+    value: int = Field(ge=0)
+    children: list[Node] = []
+
+
+@tool
+def plant(tree: Node) -> int:
+    """Plant a tree."""
+    return tree.value
+
+
 CALL = [{"name": "get_weather", "args": {"city": "Zürich 🏔"}}]
+
+
+def add_up(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """What a stream of dicts comes to."""
+    whole: dict[str, Any] = {}
+    for part in parts:
+        whole = {**whole, **{key: whole[key] + of_it if whole.get(key) else of_it for key, of_it in part.items()}}
+    return whole
 
 
 def calls(message: Any) -> list[tuple[str, dict[str, Any]]]:
@@ -323,6 +347,22 @@ def test_json_mode_and_the_raw_message(model):
     assert json.loads(found["raw"].text)["age"] == found["parsed"].age == 36
 
 
+@pytest.mark.parametrize("method", ["function_calling", "json_schema"])
+@pytest.mark.parametrize("schema", [Person, Person.model_json_schema()], ids=["class", "dict"])
+@pytest.mark.parametrize("reply", ["I would rather not.", '{"name": "Ada", "age": "old"}'])
+def test_the_raw_message_of_a_reply_that_could_not_be_mended(grok, model, method, schema, reply):
+    chain = model.with_structured_output(schema, method=method, include_raw=True)
+    for ask in (chain.invoke, lambda question: add_up(chain.stream(question))):
+        grok.reply(reply)
+        grok.reply(reply)
+        found = ask("Ada?")
+        assert found["parsed"] is None
+        assert isinstance(found["parsing_error"], GrokWebToolCallError)
+        assert "Ada" in found["raw"].text or found["raw"].text.startswith("I would rather not.")
+        assert found["raw"].response_metadata["grokweb"]["unfit"] in str(found["parsing_error"])
+    assert len(grok.turns) == 4
+
+
 @pytest.mark.parametrize(
     "reply", ['```json\n{"name": "Ada", "age": 36}\n```', 'Here you are: {"name": "Ada", "age": 36}']
 )
@@ -357,24 +397,63 @@ def test_a_call_is_mended_as_a_call_where_json_was_asked_for_too(grok, model):
     assert bound.invoke("Add 2 and 3.").invalid_tool_calls[0]["name"] == "add"
 
 
-@pytest.mark.parametrize("around", ["{}", "```json\n{}\n```", "Here: {} Fine."])
-def test_without_mending_json_streams_and_is_an_error_where_it_does_not_fit(make_model, around):
-    with GrokEmulator(pace=0.005) as slow:
-        model = make_model(base_url=slow.base_url, cookies=slow.cookies, tool_repair_attempts=0)
-        chain = model.with_structured_output(Person.model_json_schema())
-        slow.reply(around.replace("{}", '{"name": "Ada \\"}{\\" Lovelace, of London", "age": 36}'))
-        objects = list(chain.stream("Ada?"))
-        assert objects[-1] == {"name": 'Ada "}{" Lovelace, of London', "age": 36}
-        assert len(objects) > 2
-        slow.reply(around.replace("{}", '{"name": "Ada"}'))
-        with pytest.raises(GrokWebToolCallError, match="age"):
-            list(chain.stream("Ada?"))
+@pytest.fixture(scope="module")
+def slow_grok():
+    with GrokEmulator(pace=0.005) as emulator:
+        yield emulator
+
+
+@pytest.mark.parametrize("around", ["{}", "```json\n{}\n```"])
+def test_objects_grow_as_they_stream(make_model, slow_grok, around):
+    chain = make_model(base_url=slow_grok.base_url, cookies=slow_grok.cookies).with_structured_output(
+        Person.model_json_schema()
+    )
+    slow_grok.reply(around.replace("{}", '{"name": "Ada \\"}{\\" Lovelace, of London", "age": 36}'))
+    objects = list(chain.stream("Ada?"))
+    assert objects[-1] == {"name": 'Ada "}{" Lovelace, of London', "age": 36}
+    names = [found["name"] for found in objects if "name" in found]
+    assert len(set(names)) > 2
+    assert all(longer.startswith(shorter) for shorter, longer in pairwise(names))
+
+
+@pytest.mark.parametrize("way", PATHS)
+def test_what_was_given_of_an_object_stands_when_it_is_mended(grok, model, way):
+    bound = model.bind(response_format=Person.model_json_schema())
+    grok.reply('{"name": "Ada", "age": "old"}')
+    grok.reply('{"name": "Ada Lovelace", "age": 36}')
+    assert PATHS[way](bound, "Ada?").text == '{"name": "Ada", "age": 36}'
+
+
+def test_json_in_prose_is_held_until_it_is_whole(grok, model):
+    chain = model.with_structured_output(Person.model_json_schema())
+    grok.reply('For {"name": 1} write: {"name": "Ada", "age": 36} Fine.', chunk_size=3)
+    assert list(chain.stream("Ada?")) == [{"name": "Ada", "age": 36}]
 
 
 def test_a_moderated_reply_is_told_as_such(grok, model):
     grok.reply("", error="moderated")
-    with pytest.raises(GrokWebContentFilterError):
+    with pytest.raises(getattr(exceptions, "ModelRefusalError", GrokWebContentFilterError)) as raised:
         model.with_structured_output(Person).invoke("Ada?")
+    assert isinstance(raised.value, GrokWebContentFilterError)
+
+
+DEEP = {"value": 1, "children": [{"value": 2, "children": [{"value": -3}]}]}
+FITS = {"value": 1, "children": [{"value": 2, "children": [{"value": 3}]}]}
+
+
+def test_a_schema_that_refers_to_itself_is_checked_at_any_depth(grok, model):
+    grok.reply(tool_calls=[{"name": "plant", "args": {"tree": DEEP}}])
+    grok.reply(tool_calls=[{"name": "plant", "args": {"tree": FITS}}])
+    assert calls(model.bind_tools([plant]).invoke("q")) == [("plant", {"tree": FITS})]
+    assert "minimum" in grok.turns[1].prompt
+    grok.reply(json.dumps(DEEP))
+    grok.reply(json.dumps(FITS))
+    assert model.with_structured_output(Node).invoke("q").children[0].children[0].value == 3
+
+
+def test_the_assistant_follows_a_schema_that_refers_to_itself(model):
+    assert model.with_structured_output(Node).invoke("A tree with the value 4, please.").value >= 0
+    assert calls(model.bind_tools([plant], tool_choice="plant").invoke("Plant a tree."))[0][0] == "plant"
 
 
 # --- agents
@@ -467,10 +546,14 @@ def test_json_is_found_and_fits_its_schema(grok, model, reply, text):
         assert len(grok.turns) == 1
 
 
-def test_streamed_json_of_other_types_than_its_schemas_is_an_error(grok, make_model):
+def test_without_mending_json_that_does_not_fit_is_an_error(grok, make_model):
+    model = make_model(tool_repair_attempts=0).bind(response_format=INTEGER)
     grok.reply('{"a": "5"}')
-    with pytest.raises(GrokWebToolCallError, match="types"):
-        make_model(tool_repair_attempts=0).bind(response_format=INTEGER).invoke("q")
+    assert model.invoke("q").text == '{"a": 5}'
+    grok.reply('{"a": "five"}')
+    with pytest.raises(GrokWebToolCallError, match="integer"):
+        model.invoke("q")
+    assert len(grok.turns) == 2
 
 
 def test_a_stop_sequence_does_not_hide_that_a_forced_call_did_not_come(grok, model):

@@ -1,0 +1,132 @@
+"""JSON replies: given out as they come, never anything that does not fit, and mended without taking anything back."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langchain_grokweb.messages.json_reply import JsonFormat
+from langchain_grokweb.messages.json_stream import Given, JsonFault, JsonReader
+
+PERSON = JsonFormat(
+    {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "age": {"type": "integer", "minimum": 0},
+            "tags": {"type": "array", "items": {"type": "string"}},
+            "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        },
+        "required": ["name", "age"],
+    }
+)
+ANY = JsonFormat()
+
+
+def read(wanted: JsonFormat, pieces: list[str], given_before: Given | None = None) -> tuple[list[str], str]:
+    """What is given out, piece by piece, and the fault."""
+    reader = JsonReader(wanted, Given() if given_before is None else given_before)
+    said, fault = [], ""
+    for found in [*(reader.feed(piece) for piece in pieces), reader.flush()]:
+        said.append("".join(piece for piece in found if isinstance(piece, str)))
+        fault = next((piece.reason for piece in found if isinstance(piece, JsonFault)), fault)
+    return said, fault
+
+
+def cut(text: str, places: list[int]) -> list[str]:
+    edges = sorted({0, len(text), *(place % (len(text) + 1) for place in places)})
+    return [text[start:end] for start, end in pairwise(edges)]
+
+
+REPLIES = [
+    '{"name": "Ada", "age": 36}',
+    '{"name": "A \\"{}[]\\\\ \\u00e9 \\ud83d\\ude00 é 😀", "age": "36", "tags": ["a,b", "}"]}',
+    '{\n  "age": 36.0,\n  "note": null,\n  "name": "",\n  "more": {"x": [1, {"y": "z"}]}\n}',
+    '```json\n{"name": "Ada", "age": 36}\n```\nThat is all.',
+    'Here it is: {"name": "Ada", "age": 36}',
+    '{"name": "Ada", "age": -1}',
+    '{"name": "Ada"}',
+    '{"name": "Ada", "age": 36, }',
+    '{"name": "Ada", "name": "Eva", "age": 36}',
+    '{"name": "line\nbreak", "age": 36}',
+    '{"name": "Ada", "age"',
+    '{"name": "Ad',
+    "{}",
+    "[1, 2]",
+    "no JSON",
+    "",
+]
+
+
+@pytest.mark.parametrize("wanted", [PERSON, ANY], ids=["person", "any"])
+@pytest.mark.parametrize("reply", REPLIES)
+@settings(max_examples=25, deadline=None)
+@given(places=st.lists(st.integers(0, 200), max_size=40))
+def test_however_a_reply_is_cut_the_outcome_is_the_same(wanted, reply, places):
+    whole, fault = read(wanted, [reply])
+    said, again = read(wanted, cut(reply, places))
+    assert again == fault
+    if fault:
+        return
+    assert "".join(said) == "".join(whole)
+    found, wrong = wanted.fit(json.loads("".join(said)))
+    assert not wrong
+    assert json.dumps(found) == json.dumps(json.loads("".join(said)))
+
+
+@pytest.mark.parametrize("reply", [reply for reply in REPLIES if read(PERSON, [reply])[1]])
+@settings(max_examples=25, deadline=None)
+@given(places=st.lists(st.integers(0, 200), max_size=40))
+def test_a_further_turn_gives_what_is_missing(reply, places):
+    given_out = Given()
+    before, _ = read(PERSON, cut(reply, places), given_out)
+    after, fault = read(PERSON, cut('{"name": "Ada", "age": 36, "tags": ["x"]}', places), given_out)
+    if '"l' in "".join(before):  # "Ada" is no end of that
+        assert "go on" in fault
+        return
+    assert not fault
+    found: dict[str, Any] = json.loads("".join([*before, *after]))
+    assert PERSON.fit(found) == (found, "")
+    assert (found["name"], found["age"]) == ("Ada", 36)
+
+
+def test_a_string_that_may_be_anything_grows_and_others_come_whole():
+    said, fault = read(PERSON, list('{"name": "Ada", "note": "long", "age": 36}'))
+    assert not fault
+    assert [piece for piece in said if piece] == [
+        *('{"name": "A', "d", "a"),
+        '",'[:1],
+        ', "note": "long"',
+        ', "age": 36}',
+    ]
+
+
+def test_half_a_character_is_not_given():
+    said, _ = read(ANY, ['{"a": "x\\ud83d', '\\ude00y"}'])
+    assert said == ['{"a": "x', '\\ud83d\\ude00y"}', ""]
+
+
+def test_a_null_that_says_nothing_is_left_out():
+    said, fault = read(PERSON, ['{"name": "Ada", "age": 36, "tags": null}'])
+    assert not fault
+    assert json.loads("".join(said)) == {"name": "Ada", "age": 36}
+
+
+def test_a_long_reply_is_read_in_linear_time():
+    value = "x" * 2_000_000
+    pieces = cut(json.dumps({"name": value, "age": 1}), list(range(0, 2_000_000, 500)))
+    said, fault = read(PERSON, pieces)
+    assert not fault
+    assert "".join(said) == "".join(pieces)
+
+
+def test_what_is_held_is_what_was_not_given_out():
+    for reply in ('{"name": "Ada", "tags": ["a"', "Prose, and", '{"name": "Ad'):
+        reader = JsonReader(PERSON, Given())
+        said = [piece for char in reply for piece in reader.feed(char)]
+        assert "".join(str(piece) for piece in said) + reader.held == reply.replace(', "tags"', ' "tags"')
