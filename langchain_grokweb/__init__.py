@@ -24,12 +24,13 @@ __all__ = [  # noqa: PLE0604
     *_errors,
 ]
 
+if not TYPE_CHECKING:  # else every name would be known to a type checker
 
-def __getattr__(name: str) -> Any:
-    """What only users of the account's conversations need is imported when it is asked for."""
-    if name in {"Conversation", "StoredConversation", "StoredResponse"}:
-        from langchain_grokweb.wire import stored  # noqa: PLC0415
+    def __getattr__(name: str) -> Any:
+        """What only users of the account's conversations need is imported when it is asked for."""
+        if name in {"Conversation", "StoredConversation", "StoredResponse"}:
+            from langchain_grokweb.wire import stored  # noqa: PLC0415
 
-        return getattr(stored, name)
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)
+            return getattr(stored, name)
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)

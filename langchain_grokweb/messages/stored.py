@@ -38,7 +38,7 @@ def to_messages(
             turn.append(HumanMessage(response.text))
         elif response.says_something:
             before = None if place is None else ConversationRef(conversation_id, place)
-            plan = Plan(before, [], turn, hash_system([]), "continued")
+            plan = Plan(conversation=before, system=[], messages=turn, system_hash=hash_system([]), reason="continued")
             asked = Asked(model=response.model, mode="", account=account, plan=plan, transport="")
             answer = Answer(asked, image_markdown=image_markdown)
             turn = [*turn, _message(answer, conversation_id, response)]

@@ -103,11 +103,15 @@ class StoredConversation(Conversation):
 
     responses: tuple[StoredResponse, ...] = field(default=(), repr=False)
 
-    def leaf(self) -> StoredResponse | None:
-        """The newest response that nothing follows, which the site shows (rest.md 2.1); `None` in an empty one."""
+    def leaves(self) -> list[StoredResponse]:
+        """The responses that nothing follows: the end of each branch."""
         followed = {response.parent_id for response in self.responses}
-        leaves = [response for response in self.responses if response.id not in followed]
-        return max(reversed(leaves), key=lambda response: response.created or _BEFORE_ALL, default=None)
+        return [response for response in self.responses if response.id not in followed]
+
+    def leaf(self) -> StoredResponse | None:
+        """The newest of the leaves, which the site shows (rest.md 2.1); `None` in an empty conversation."""
+        newest_first = reversed(self.leaves())
+        return max(newest_first, key=lambda response: response.created or _BEFORE_ALL, default=None)
 
     def path(self, response_id: str | None = None) -> list[StoredResponse]:
         """What was said up to a response, from the root down to it; without an id, to the `leaf`.

@@ -184,6 +184,7 @@ def test_what_is_being_written_is_in_the_tree():
 
 def test_the_newest_leaf_is_the_one_and_paths_lead_to_any():
     found = tree(("q", None), ("a", "q"), ("b", "q"), ("r", "a"))
+    assert [one.id for one in found.leaves()] == ["b", "r"]
     assert found.leaf().id == "r"
     assert [one.id for one in found.path()] == ["q", "a", "r"]
     assert [one.id for one in found.path("b")] == ["q", "b"]
