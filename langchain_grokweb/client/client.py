@@ -123,8 +123,11 @@ class GrokWebClient:
             headers=headers,
             http_client=http_client,
         )
-        if credentials is None and cookies is not None:
-            credentials = GrokCredentials.parse(cookies, login_url=self._service.login_url)
+        try:
+            if credentials is None and cookies is not None:
+                credentials = GrokCredentials.parse(cookies, login_url=self._service.login_url)
+        finally:
+            del cookies  # Whoever reports the error with the frame's variables must not find it here.
         self._credentials = credentials
 
     @classmethod

@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import subprocess
+import sys
+import textwrap
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -286,9 +289,21 @@ async def test_cookies_show_up_nowhere(grok, monkeypatch):
         places += [f"{raised.value!r} {vars(raised.value)}", "".join(traceback.format_exception(raised.value))]
     with pytest.raises(GrokWebAuthenticationError) as refused:
         GrokWebClient(cookies=f"nothing={MARK}")
-    places.append(f"{refused.value!r}")
+    frames = [frame for frame, _ in traceback.walk_tb(refused.value.__traceback__)][1:]  # without this one
+    places += [repr(refused.value), repr([frame.f_locals for frame in frames])]
     assert not [place for place in places if "mArKeR" in place]
     assert MARK in grok.requests[-1].headers["cookie"]
+
+
+def test_who_only_chats_does_not_import_it():
+    code = """
+        import sys, langchain_grokweb as package
+        ours = {name for name in sys.modules if name.startswith("langchain_grokweb")}
+        assert not {name for name in ours if name.endswith(("stored", "conversations", "blocking"))}, ours
+        assert package.StoredConversation.__mro__[1] is package.Conversation
+        assert not hasattr(package, "Nothing")
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
 
 
 async def test_a_copy_is_the_same_and_a_pickle_has_no_credentials(grok, client, monkeypatch):
