@@ -125,7 +125,7 @@ def test_thoughts_of_either_era():
         {"text": ["Thinking about your request"], "tags": ["header"]},
         {"text": ["Look", "- here"], "tags": ["header", "summary"], "rolloutId": "Grok"},
         {
-            "text": [None, "x"],
+            "text": [None, "other"],
             "tags": ["final"],
             "toolUsageCards": [{"toolUsageCardId": "t", "webSearch": {"args": {}}}],
         },
