@@ -38,7 +38,16 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from langchain_grokweb._version import __version__
 from langchain_grokweb.client import AvailableMode, GrokWebClient, OpenTurn, Service, portal
-from langchain_grokweb.client.service import GROK_ASSETS_URL, GROK_URL, ExtraHeaders, Transport, check_url
+from langchain_grokweb.client.service import (
+    BASE_URL_VARIABLE,
+    COOKIES_VARIABLE,
+    GROK_URL,
+    ExtraHeaders,
+    Transport,
+    assets_of,
+    check_proxy,
+    check_url,
+)
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import (
     GrokWebConversationNotFoundError,
@@ -52,12 +61,11 @@ from langchain_grokweb.messages.output import PROVIDER, Answer, Asked
 from langchain_grokweb.messages.tools import chosen, definitions
 from langchain_grokweb.messages.wanted import Wanted
 from langchain_grokweb.wire import modes
+from langchain_grokweb.wire.address import parse_conversation
 from langchain_grokweb.wire.turn import ConversationRef, DeepSearch, Turn
 
 if TYPE_CHECKING:
     from langchain_grokweb.messages.structured import Method
-
-COOKIES_VARIABLE = "GROKWEB_COOKIES"
 
 blocks.register()
 
@@ -97,7 +105,7 @@ class ChatGrokWeb(BaseChatModel):
     credentials: GrokCredentials | None = Field(default=None, exclude=True, repr=False)
     """Ready credentials, instead of `cookies`."""
 
-    base_url: str = Field(default_factory=from_env("GROKWEB_BASE_URL", default=GROK_URL), validate_default=True)
+    base_url: str = Field(default_factory=from_env(BASE_URL_VARIABLE, default=GROK_URL), validate_default=True)
     """The service's address; the environment's `GROKWEB_BASE_URL`, or grok.com."""
 
     assets_url: str | None = None
@@ -192,10 +200,7 @@ class ChatGrokWeb(BaseChatModel):
     @field_validator("proxy")
     @classmethod
     def _known_scheme(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://", "socks5://", "socks5h://")):
-            msg = "A proxy is given as http://…, https://… or socks5://…"
-            raise ValueError(msg)
-        return value
+        return None if value is None else check_proxy(value)
 
     @field_validator("stop", mode="before")
     @classmethod
@@ -237,7 +242,7 @@ class ChatGrokWeb(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        self._refuse_own_client()
+        self._service.check_blocking()
         for chunks in portal.iterate(lambda: self._chunks(messages, stop, kwargs)):
             yield from chunks
 
@@ -259,7 +264,7 @@ class ChatGrokWeb(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        self._refuse_own_client()
+        self._service.check_blocking()
         return portal.call(lambda: self._agenerate(messages, stop, **kwargs))
 
     async def _chunks(
@@ -272,7 +277,7 @@ class ChatGrokWeb(BaseChatModel):
     async def _open(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> Exchange:
         """Open a turn that says these messages. A conversation that is gone at the service is told anew, once."""
         credentials = self._credentials()
-        client = GrokWebClient(self._service, credentials)
+        client = GrokWebClient.over(self._service, credentials)
         sequences = _sequences(stop or self.stop)
         wanted = Wanted.of(kwargs, credentials.account)
         plan = self._plan(messages, credentials.account, kwargs)
@@ -342,10 +347,9 @@ class ChatGrokWeb(BaseChatModel):
 
     @property
     def _service(self) -> Service:
-        elsewhere = self.base_url if self.base_url != GROK_URL else GROK_ASSETS_URL
         return Service(
             base_url=self.base_url,
-            assets_url=self.assets_url or elsewhere,
+            assets_url=self.assets_url or assets_of(self.base_url),
             timeout=self.timeout,
             stream_event_timeout=self.stream_event_timeout,
             max_retries=self.max_retries,
@@ -354,13 +358,6 @@ class ChatGrokWeb(BaseChatModel):
             headers=self.headers,
             http_client=self.http_client,
         )
-
-    def _refuse_own_client(self) -> None:
-        if self.http_client is not None:
-            raise GrokWebInvalidRequestError(
-                "`http_client=` belongs to your event loop, and blocking calls run in another.",
-                next_step="Use `ainvoke` or `astream`, or leave `http_client=` out.",
-            )
 
     # --- tools and structured output, emulated by instruction and parsing
 
@@ -433,7 +430,35 @@ class ChatGrokWeb(BaseChatModel):
         Raises:
             GrokWebError: It could not be asked.
         """
-        return await GrokWebClient(self._service, self._credentials()).modes()
+        return await GrokWebClient.over(self._service, self._credentials()).modes()
+
+    async def aload_conversation(self, conversation: str, response_id: str | None = None) -> list[BaseMessage]:
+        """A conversation of this account as messages, to go on from: only what is said then goes up.
+
+        Its answers carry reasoning, citations, pictures and links as this model's own do. A question is loaded as the
+        text that the site keeps; of a chain with several messages that is the transcript that was sent.
+
+        Args:
+            conversation: Its id, or its address: `https://grok.com/c/<id>`, also with `?rid=<response id>`.
+            response_id: Where to end: a response of it. Without one, at the newest response that nothing follows.
+
+        Raises:
+            GrokWebInvalidRequestError: This is neither an id nor an address of grok.com.
+            GrokWebConversationNotFoundError: There is no such conversation, or no such response in it.
+            GrokWebError: It could not be had.
+        """
+        from langchain_grokweb.messages.stored import to_messages  # noqa: PLC0415 - few models load anything
+
+        _, named = parse_conversation(conversation)
+        credentials = self._credentials()
+        stored = await GrokWebClient.over(self._service, credentials).conversation(conversation)
+        path = stored.path(response_id or named)
+        return to_messages(stored.id, path, credentials.account, image_markdown=self.image_markdown)
+
+    def load_conversation(self, conversation: str, response_id: str | None = None) -> list[BaseMessage]:
+        """See `aload_conversation`."""
+        self._service.check_blocking()
+        return portal.call(lambda: self.aload_conversation(conversation, response_id))
 
     # --- LangChain's hooks: describing
 

@@ -50,6 +50,9 @@ def chat(
         bool, typer.Option("--emulator", help="Ask an emulator of grok.com: no account needed.")
     ] = False,
     go_on: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")] = False,
+    conversation: Annotated[
+        str | None, typer.Option(help="Go on with this conversation of yours: its id, or its address.")
+    ] = None,
     temporary: Annotated[bool, typer.Option("--temporary", help="A private chat, not in your history.")] = False,
     search: Annotated[bool, typer.Option(help="Let the site search the web and X.")] = True,
     cookies_file: Annotated[
@@ -70,6 +73,8 @@ def chat(
             settings |= _start_emulator(stack, history)
         try:
             talk = Chat(ChatGrokWeb(**settings), history, Console(highlight=False, soft_wrap=True), go_on=go_on)
+            if conversation is not None:
+                talk.load(conversation)
             for question in _questions(prompt):
                 talk.ask(question)
         except (GrokWebError, ValidationError) as error:

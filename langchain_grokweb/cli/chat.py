@@ -21,6 +21,14 @@ class Chat:
         self._out = console
         self._messages: list[BaseMessage] = history.messages if go_on else []
 
+    def load(self, conversation: str) -> None:
+        """Go on with a conversation that the service keeps.
+
+        Raises:
+            GrokWebError: It could not be had.
+        """
+        self._messages = self._model.load_conversation(conversation)
+
     def ask(self, question: str) -> None:
         """Ask one question and show its answer.
 

@@ -1,23 +1,43 @@
-"""The client: opens a turn, tries again where that is safe, passes events on, stops what is left early."""
+"""The client: opens a turn, tries again where that is safe, and looks after the account's conversations.
+
+What only users of the conversations need (`client.conversations`, `client.blocking`) is imported when it is used: to
+import a chat model does not cost it.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import random
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
+import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from langchain_grokweb.client.account import AvailableMode, list_modes
 from langchain_grokweb.client.gateway import GatewayTurn
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.rest import RestTurn
-from langchain_grokweb.client.service import Service
-from langchain_grokweb.credentials import GrokCredentials
+from langchain_grokweb.client.service import (
+    BASE_URL_VARIABLE,
+    COOKIES_VARIABLE,
+    GROK_URL,
+    ExtraHeaders,
+    Service,
+    assets_of,
+    check_proxy,
+    check_url,
+)
+from langchain_grokweb.credentials import CookieSource, GrokCredentials
 from langchain_grokweb.errors import GrokWebError, GrokWebPermissionError, GrokWebRateLimitError, GrokWebServerError
 from langchain_grokweb.wire.events import Event
 from langchain_grokweb.wire.turn import Turn
+
+if TYPE_CHECKING:
+    from langchain_grokweb.client.blocking import BlockingClient
+    from langchain_grokweb.wire.stored import Conversation, StoredConversation
 
 logger = logging.getLogger("langchain_grokweb")
 
@@ -48,11 +68,163 @@ class OpenTurn(Protocol):
 
 
 class GrokWebClient:
-    """Turns, over one service, in one account's name. Holds no connection: it costs nothing to make."""
+    """grok.com in one account's name: its conversations, and the modes that it may use. Knows no LangChain.
 
-    def __init__(self, service: Service, credentials: GrokCredentials) -> None:
-        self._service = service
-        self._http = Http(service, credentials)
+    It holds no connection, so it costs nothing to make and nothing has to be closed. Its methods are asynchronous;
+    `blocking` has the same ones for everybody else. A conversation is named by its id, or by its address as the browser
+    shows it, `https://grok.com/c/<id>`.
+
+    Example:
+        ```python
+        from langchain_grokweb import GrokWebClient
+
+        async def main():
+            client = GrokWebClient(cookies="sso=...; sso-rw=...")
+            async for conversation in client.conversations(search="foxes"):
+                print(conversation.modified, conversation.title, conversation.id)
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        cookies: CookieSource | None = None,
+        credentials: GrokCredentials | None = None,
+        base_url: str | None = None,
+        assets_url: str | None = None,
+        proxy: str | None = None,
+        timeout: float = 30,
+        headers: ExtraHeaders | None = None,
+        http_client: httpx.AsyncClient | None = None,
+    ) -> None:
+        """Make one; nothing is sent.
+
+        Args:
+            cookies: Anything that `GrokCredentials.parse` reads. Without them and `credentials`, the environment's
+                `GROKWEB_COOKIES` is read when the first request is made.
+            credentials: Ready credentials, instead of `cookies`.
+            base_url: The service's address; the environment's `GROKWEB_BASE_URL`, or grok.com.
+            assets_url: The address of pictures; grok.com's, or `base_url` where that is another.
+            proxy: One proxy for every request; the environment's where unset.
+            timeout: Seconds for each request.
+            headers: Extra request headers: a mapping, or a callable `(method, path) -> mapping`.
+            http_client: Your own client, never closed here; it serves the asynchronous methods alone.
+
+        Raises:
+            GrokWebAuthenticationError: There is no usable `sso` in `cookies`.
+            ValueError: An address cannot be used.
+        """
+        base_url = check_url(base_url or os.environ.get(BASE_URL_VARIABLE) or GROK_URL)
+        self._service = Service(
+            base_url=base_url,
+            assets_url=check_url(assets_url) if assets_url else assets_of(base_url),
+            timeout=timeout,
+            proxy=check_proxy(proxy) if proxy else None,
+            headers=headers,
+            http_client=http_client,
+        )
+        try:
+            if credentials is None and cookies is not None:
+                credentials = GrokCredentials.parse(cookies, login_url=self._service.login_url)
+        finally:
+            del cookies  # Whoever reports the error with the frame's variables must not find it here.
+        self._credentials = credentials
+
+    @classmethod
+    def over(cls, service: Service, credentials: GrokCredentials) -> Self:
+        """One over a service that is described already."""
+        client = cls.__new__(cls)
+        client._service, client._credentials = service, credentials  # noqa: SLF001 - its own
+        return client
+
+    @property
+    def _http(self) -> Http:
+        found = self._credentials or GrokCredentials.parse(
+            os.environ.get(COOKIES_VARIABLE, ""), login_url=self._service.login_url
+        )
+        return Http(self._service, found)
+
+    # --- the account's conversations
+
+    def conversations(self, *, search: str | None = None, page_size: int = 60) -> AsyncGenerator[Conversation, None]:
+        """The conversations of the account, the newest change first; a page is fetched when it is reached.
+
+        Source: rest.md 2.3.
+
+        Args:
+            search: Words that the site shall look for, in titles and texts.
+            page_size: How many to fetch at once; the site gives 60 at most.
+
+        Raises:
+            GrokWebError: A page could not be had.
+        """
+        from langchain_grokweb.client.conversations import listed  # noqa: PLC0415 - see above
+
+        return listed(self._http, "", page_size=page_size, searchQuery=search)
+
+    def deleted_conversations(self, *, page_size: int = 60) -> AsyncGenerator[Conversation, None]:
+        """Those that were deleted and can be restored."""
+        from langchain_grokweb.client.conversations import listed  # noqa: PLC0415
+
+        return listed(self._http, "/deleted", page_size=page_size)
+
+    async def conversation(self, conversation: str) -> StoredConversation:
+        """One conversation, with the tree of all that was said in it.
+
+        Source: rest.md 2.1 (5) and 2.3.
+
+        Args:
+            conversation: Its id or address.
+
+        Raises:
+            GrokWebInvalidRequestError: This is neither an id nor an address of grok.com.
+            GrokWebConversationNotFoundError: There is none of this id, or it is deleted.
+            GrokWebError: It could not be had.
+        """
+        from langchain_grokweb.client.conversations import opened  # noqa: PLC0415
+
+        return await opened(self._http, conversation)
+
+    async def rename(self, conversation: str, title: str) -> Conversation:
+        """Give a conversation another title. Raises as `conversation` does."""
+        from langchain_grokweb.client.conversations import renamed  # noqa: PLC0415
+
+        return await renamed(self._http, conversation, title)
+
+    async def delete(self, conversation: str, *, forever: bool = False) -> None:
+        """Delete a conversation. Raises as `conversation` does.
+
+        Args:
+            conversation: Its id or address.
+            forever: Delete it so that it cannot be restored; also one that is deleted already.
+        """
+        from langchain_grokweb.client.conversations import delete  # noqa: PLC0415
+
+        await delete(self._http, conversation, forever=forever)
+
+    async def restore(self, conversation: str) -> None:
+        """Take back a conversation that was deleted. Raises as `conversation` does."""
+        from langchain_grokweb.client.conversations import restore  # noqa: PLC0415
+
+        await restore(self._http, conversation)
+
+    async def modes(self) -> list[AvailableMode]:
+        """What the site offers to this account."""
+        return await list_modes(self._http)
+
+    @property
+    def blocking(self) -> BlockingClient:
+        """The same methods without `await`.
+
+        Raises:
+            GrokWebInvalidRequestError: There is an `http_client`, which belongs to your event loop.
+        """
+        from langchain_grokweb.client.blocking import BlockingClient  # noqa: PLC0415
+
+        self._service.check_blocking()
+        return BlockingClient(self)
+
+    # --- turns
 
     async def open(self, turn: Turn) -> OpenTurn:
         """Ask. The turn that is open must be left at the end, however it ends.
@@ -90,9 +262,20 @@ class GrokWebClient:
         )
         return await retrying(wire, self._http, turn)
 
-    async def modes(self) -> list[AvailableMode]:
-        """What the site offers to this account."""
-        return await list_modes(self._http)
+    # --- copying
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._service.base_url!r})"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a pickle, which may go anywhere: without credentials, and what may hold a secret or belongs to a loop."""
+        return {"_service": replace(self._service, proxy=None, headers=None, http_client=None), "_credentials": None}
 
 
 def may_try_again(error: BaseException) -> bool:

@@ -11,9 +11,13 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from langchain_grokweb.errors import GrokWebInvalidRequestError
+
 Transport = Literal["auto", "rest", "gateway"]
 ExtraHeaders = Mapping[str, str] | Callable[[str, str], Mapping[str, str]]
 
+COOKIES_VARIABLE = "GROKWEB_COOKIES"
+BASE_URL_VARIABLE = "GROKWEB_BASE_URL"
 GROK_URL = "https://grok.com"
 GROK_ASSETS_URL = "https://assets.grok.com"
 
@@ -53,6 +57,23 @@ class Service:
         """Whether the service is on this machine, where no proxy of the environment leads to."""
         return is_loopback(self.base_url)
 
+    def check_blocking(self) -> None:
+        """Whether blocking calls may be made.
+
+        Raises:
+            GrokWebInvalidRequestError: The caller's own client lives in another event loop than theirs.
+        """
+        if self.http_client is not None:
+            raise GrokWebInvalidRequestError(
+                "`http_client=` belongs to your event loop, and blocking calls run in another.",
+                next_step="Use the asynchronous methods (`ainvoke`, `astream`, ...), or leave `http_client=` out.",
+            )
+
+
+def assets_of(base_url: str) -> str:
+    """Where a service keeps pictures, if nothing else is said: grok.com has a host of its own for them."""
+    return GROK_ASSETS_URL if base_url == GROK_URL else base_url
+
 
 def check_url(url: str) -> str:
     """A service's address without a slash at its end.
@@ -69,6 +90,18 @@ def check_url(url: str) -> str:
         msg = "Cookies go over TLS only: use https://, or http:// on this machine's loopback address."
         raise ValueError(msg)
     return url.rstrip("/")
+
+
+def check_proxy(proxy: str) -> str:
+    """A proxy's address.
+
+    Raises:
+        ValueError: It is of no kind that is known.
+    """
+    if not proxy.startswith(("http://", "https://", "socks5://", "socks5h://")):
+        msg = "A proxy is given as http://…, https://… or socks5://…"
+        raise ValueError(msg)
+    return proxy
 
 
 def environment_proxy(url: str) -> str | None:

@@ -1,10 +1,14 @@
-"""What every frame of the conversations endpoint has in common (rest.md 4.3 and 4.5)."""
+"""What every frame of the conversations endpoint has in common, and how a search is told (rest.md 4.3 and 4.5)."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_grokweb.testing.composition import card_json
+from langchain_grokweb.testing.composition import Search, card_json
 from langchain_grokweb.testing.inflight import Frame
+
+_TOOL_NAMES = {"web": "web_search", "x": "x_keyword_search"}
+_CARD_MEMBERS = {"web": "webSearch", "x": "xSearch"}
+_RESULT_MEMBERS = {"web": "webSearchResults", "x": "xSearchResults"}
 
 
 def response_frame(
@@ -34,6 +38,22 @@ def response_frame(
     if rollout is not None:
         members["rolloutId"] = rollout
     return Frame("response", members, **options)
+
+
+def search_token(search: Search) -> str:
+    """The XML-ish text of a search's tool usage card."""
+    limit = {"num_results": "10"} if search.kind == "web" else {"limit": "5"}
+    return tool_card_token(search.card_id, _TOOL_NAMES[search.kind], {"query": search.query} | limit)
+
+
+def search_card(search: Search) -> dict[str, Any]:
+    """The structured twin of that."""
+    return {"toolUsageCardId": search.card_id, _CARD_MEMBERS[search.kind]: {"args": {"query": search.query}}}
+
+
+def search_results(search: Search) -> dict[str, Any]:
+    """What the search found, under the name of its kind."""
+    return {_RESULT_MEMBERS[search.kind]: {"results": list(search.results)}}
 
 
 def tool_card_token(card_id: str, tool: str, arguments: Mapping[str, str]) -> str:

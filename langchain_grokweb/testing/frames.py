@@ -25,7 +25,7 @@ from langchain_grokweb.testing.composition import (
 )
 from langchain_grokweb.testing.conversations import Conversation, Node
 from langchain_grokweb.testing.faults import LINE_ERRORS, Fault
-from langchain_grokweb.testing.frame_parts import response_frame, tool_card_token
+from langchain_grokweb.testing.frame_parts import response_frame, search_card, search_results, search_token
 from langchain_grokweb.testing.inflight import Frame
 from langchain_grokweb.testing.mischief import spoiled
 from langchain_grokweb.testing.responses import (
@@ -34,7 +34,7 @@ from langchain_grokweb.testing.responses import (
     conversation_object,
     response_object,
 )
-from langchain_grokweb.testing.storage import STORED_LAYOUT, keep, keep_stopped, metadata, stream_error
+from langchain_grokweb.testing.storage import IMAGE_SIDE, STORED_LAYOUT, keep, keep_stopped, metadata, stream_error
 
 PLACEHOLDER = "Thinking about your request"
 FOLLOW_UPS = ("Tell me more", "Give me an example")
@@ -46,9 +46,6 @@ _LAYOUT: Mapping[str, Any] = {
     "steerModelId": "",
     "rolloutIds": [],
 }
-_TOOL_NAMES = {"web": "web_search", "x": "x_keyword_search"}
-_CARD_MEMBERS = {"web": "webSearch", "x": "xSearch"}
-_RESULT_MEMBERS = {"web": "webSearchResults", "x": "xSearchResults"}
 
 
 def error_line(name: str) -> dict[str, Any]:
@@ -174,21 +171,13 @@ class FrameWriter:
         )
 
     def _search(self, search: Search) -> list[Frame]:
-        results = {"results": list(search.results)}
         if self.era == "2025":
-            return [self._frame({_RESULT_MEMBERS[search.kind]: results})]
+            return [self._frame(search_results(search))]
         self._steps += 1
-        limit = {"num_results": "10"} if search.kind == "web" else {"limit": "5"}
-        token = tool_card_token(search.card_id, _TOOL_NAMES[search.kind], {"query": search.query} | limit)
-        card = {
-            "toolUsageCardId": search.card_id,
-            _CARD_MEMBERS[search.kind]: {"args": {"query": search.query}},
-        }
+        card = {"token": search_token(search), "toolUsageCard": search_card(search)}
         return [
-            self._tool_frame({"token": token, "toolUsageCard": card}, "tool_usage_card", search.card_id),
-            self._tool_frame(
-                {"token": "", _RESULT_MEMBERS[search.kind]: results}, "raw_function_result", search.card_id
-            ),
+            self._tool_frame(card, "tool_usage_card", search.card_id),
+            self._tool_frame({"token": "", **search_results(search)}, "raw_function_result", search.card_id),
         ]
 
     def _tool_frame(self, body: Mapping[str, Any], tag: str, card_id: str) -> Frame:
@@ -226,7 +215,7 @@ class FrameWriter:
             return
         yield self._frame({"imageAttachmentInfo": {"imageAttachmentCount": len(pictures)}})
         yield self._progress("PROGRESS_REPORT_STATUS_PENDING", "Generating images", 0)
-        yield self._frame({"imageDimensions": {"width": 1024, "height": 1024}})
+        yield self._frame({"imageDimensions": {"width": IMAGE_SIDE, "height": IMAGE_SIDE}})
         for finished in (False, True):
             yield from (self._picture_frame(one, finished=finished) for one in pictures)
         yield self._progress("PROGRESS_REPORT_STATUS_SUCCESS", "", 100)

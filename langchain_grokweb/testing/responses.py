@@ -14,6 +14,8 @@ Era = Literal["2025", "2026"]
 
 MODEL_HASH = "ZW11bGF0b3I="
 
+_SIZES = ("generatedImageHeight", "generatedImageWidth")
+
 _SEED_MEMBERS: Mapping[str, Any] = {
     "manual": False,
     "partial": False,
@@ -35,13 +37,14 @@ _SEED_MEMBERS: Mapping[str, Any] = {
     "mediaTypes": [],
     "webpageUrls": [],
     "streamErrors": [],
+    **dict.fromkeys(_SIZES, 0),
 }
 
 _MEMBERS: Mapping[str, Any] = {
     **{
         name: value
         for name, value in _SEED_MEMBERS.items()
-        if name not in ("mediaTypes", "webpageUrls", "streamErrors")
+        if name not in ("mediaTypes", "webpageUrls", "streamErrors", *_SIZES)
     },
     "imageEditUris": [],
     "mediaTypes": [],
@@ -58,9 +61,10 @@ _MEMBERS: Mapping[str, Any] = {
     "collectionSearchResults": [],
     "highlightsStories": [],
     "streamErrors": [],
+    **dict.fromkeys(_SIZES, 0),
 }
 
-_ONLY_IF_SET = frozenset({"thinkingTrace", "uiLayout"})
+_ONLY_IF_SET = frozenset({"thinkingTrace", "uiLayout", *_SIZES})
 
 
 def response_object(node: Node, era: Era) -> dict[str, Any]:

@@ -7,12 +7,13 @@ Which fault strikes a request is decided in front of the routes; here its stage 
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from langchain_grokweb.testing.conversations import ASSISTANT, Conversation, Node
+from langchain_grokweb.testing.conversations import ASSISTANT, HUMAN, Conversation, Node
 from langchain_grokweb.testing.delivery import Delivery
 from langchain_grokweb.testing.encoding import Cutter
 from langchain_grokweb.testing.faults import LINE_ERRORS, Fault
@@ -242,6 +243,26 @@ async def create(request: HttpRequest) -> Response:
     return unary(conversation_object(conversation))
 
 
+async def add_question(request: HttpRequest) -> Response:
+    """#10: a question that nobody answers."""
+    return _add(request, HUMAN)
+
+
+async def add_answer(request: HttpRequest) -> Response:
+    """#10: an answer that nobody has written."""
+    return _add(request, ASSISTANT)
+
+
+def _add(request: HttpRequest, sender: str) -> Response:
+    service = service_of(request)
+    conversation = service.conversations.find(request.path_params["conversation_id"])
+    body = body_of(request)
+    node = Node(str(uuid4()), sender, str(body.get("message", "")), body.get("parentResponseId") or None)
+    conversation.check_parent(node.parent_id)
+    service.conversations.add(conversation, node)
+    return unary(response_object(node, "2026"))
+
+
 async def title(request: HttpRequest) -> Response:
     """#11: a title out of the conversation's first question."""
     service = service_of(request)
@@ -258,6 +279,8 @@ ROUTES = (
     Route(f"{_PREFIX}/inflight-response/{{response_id}}", stop_response, methods=["DELETE"]),
     Route(f"{_PREFIX}/{{conversation_id}}/responses", responses, methods=["POST"]),
     Route(f"{_PREFIX}/{{conversation_id}}/responses", all_responses),
+    Route(f"{_PREFIX}/{{conversation_id}}/user-responses", add_question, methods=["POST"]),
+    Route(f"{_PREFIX}/{{conversation_id}}/model-responses", add_answer, methods=["POST"]),
     Route(f"{_PREFIX}/{{conversation_id}}/response-node", response_node),
     Route(f"{_PREFIX}/{{conversation_id}}/load-responses", load_responses, methods=["POST"]),
     Route(f"{_PREFIX}/{{conversation_id}}/stop-inflight-responses", stop_conversation, methods=["POST"]),

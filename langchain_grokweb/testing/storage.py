@@ -1,14 +1,16 @@
 """What the service keeps of an answer beside its text (rest.md 4.9), whichever wire it was asked on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from langchain_grokweb.testing.composition import Composition
+from langchain_grokweb.testing.composition import Composition, Search, Thought
 from langchain_grokweb.testing.conversations import Node
 from langchain_grokweb.testing.faults import STREAM_ERRORS
+from langchain_grokweb.testing.frame_parts import search_card, search_results, search_token
 from langchain_grokweb.testing.responses import MODEL_HASH, Era
 
 STORED_LAYOUT: Mapping[str, Any] = {"reasoningUiLayout": "UNIFIED"}
+IMAGE_SIDE = 1024  # of pictures of shape "a", in pixels
 
 
 def keep(answer: Node, composition: Composition, era: Era) -> None:
@@ -24,11 +26,34 @@ def keep(answer: Node, composition: Composition, era: Era) -> None:
         details["thinkingTrace"] = composition.trace
     if era == "2026":
         details["citedWebSearchResults"] = composition.cited
+        details["steps"] = list(_steps(composition))
+    if composition.finished_keys:
+        details |= {"generatedImageHeight": IMAGE_SIDE, "generatedImageWidth": IMAGE_SIDE}
     error = composition.reply.error
     if error is not None and error in STREAM_ERRORS:
         details["streamErrors"] = [stream_error(error)]
     answer.message = composition.message
     answer.details = details | _description(era)
+
+
+def _steps(composition: Composition) -> Iterator[dict[str, Any]]:
+    """What the model did before it answered. That each thought and each search is a step of its own is a guess."""
+    for step in composition.steps:
+        if isinstance(step, Thought):
+            said = {"header": step.header, "summary": step.text}
+            yield _step([text for text in said.values() if text], [tag for tag, text in said.items() if text])
+        elif isinstance(step, Search):
+            result = {"toolUsageCardId": step.card_id, **search_results(step)}
+            told = {"toolUsageResults": [result], "rolloutId": "Grok", "toolUsageCards": [search_card(step)]}
+            yield _step([search_token(step)], ["tool_usage_card"]) | told
+
+
+def _step(texts: list[str], tags: list[str]) -> dict[str, Any]:
+    """One of the `steps` in wire order (rest.md 4.9)."""
+    found = ("webSearchResults", "xpostIds", "xposts", "toolUsageResults")
+    searched = ("ragResults", "connectorSearchResults", "collectionSearchResults", "toolUsageCards")
+    empty: dict[str, Any] = {name: [] for name in found} | {"rolloutId": ""} | {name: [] for name in searched}
+    return {"text": texts, "tags": tags} | empty
 
 
 def keep_stopped(answer: Node, text: str, era: Era) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from langchain_grokweb.errors import GrokWebError, GrokWebProtocolError
@@ -175,6 +175,13 @@ class RestDecoder:
         self._join_run()
         if failure is not None:
             self._fail(failure)
+        return self._reader.take()
+
+    def feed_frames(self, frames: Iterable[Mapping[str, Any]]) -> list[ev.Event]:
+        """Take frames that are parsed already; give the events they make."""
+        for frame in frames:
+            if not self._failed:
+                self._object({"result": frame})
         return self._reader.take()
 
     def close(self) -> list[ev.Event]:

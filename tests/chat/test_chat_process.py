@@ -134,7 +134,8 @@ async def test_nothing_blocks_the_loop_first_call_included(grok, transport):
         async def main():
             with blockbuster_ctx():
                 model = ChatGrokWeb(base_url=sys.argv[1], cookies=sys.argv[2], transport=sys.argv[3])
-                assert (await model.ainvoke("Hi")).text
+                answer = await model.ainvoke("Hi")
+                assert await model.aload_conversation(answer.response_metadata["grokweb"]["conversation_id"])
                 async for chunk in model.astream("Draw a fox"):
                     chunk.content_blocks
                 await model.alist_modes()

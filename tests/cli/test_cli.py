@@ -45,6 +45,8 @@ def test_a_chat_with_the_emulator_and_its_continuation(grokweb, state):
     assert "turn 2" in second.stdout
     assert "Ada" in grokweb("chat", "--emulator", "-c", "What is my name?").stdout
     assert field(second.stdout, "conversation") == field(first.stdout, "conversation")
+    loaded = grokweb("chat", "--emulator", "--conversation", field(first.stdout, "conversation"), "What is my name?")
+    assert "Ada" in loaded.stdout, loaded.stderr
     third = grokweb("chat", "--emulator", "What is my name?")
     assert field(third.stdout, "conversation") != field(first.stdout, "conversation")
     assert third.stderr == ""

@@ -151,6 +151,33 @@ def test_reading_a_finished_conversation(grok, browser):
     assert browser.reconnect(answer.response_id).status == 404
 
 
+def test_the_steps_and_picture_sizes_of_an_answer_are_kept(grok, browser):
+    grok.reply("Red.", reasoning="Hm.", search=[{"query": "q", "results": [{"url": "https://e.com", "title": "E"}]}])
+    thought, search = browser.new().model["steps"]
+    assert (thought["text"], thought["tags"]) == (["Hm."], ["summary"])
+    assert search["toolUsageCards"][0]["webSearch"] == {"args": {"query": "q"}}
+    (result,) = search["toolUsageResults"]
+    assert result["toolUsageCardId"] == search["toolUsageCards"][0]["toolUsageCardId"]
+    assert result["webSearchResults"]["results"][0]["title"] == "E"
+    assert list(thought) == list(search)
+    grok.reply(images=["a fox"])
+    model = browser.new(modelName="grok-3").model
+    assert (model["generatedImageWidth"], model["generatedImageHeight"], model["steps"]) == (1024, 1024, [])
+
+
+def test_responses_can_be_added_without_an_answer_being_made(grok, browser):
+    answer = browser.new()
+    place = f"{CONVERSATIONS}/{answer.conversation_id}"
+    body = {"message": "And?", "parentResponseId": answer.response_id}
+    asked = browser.http.post(f"{place}/user-responses", json=body).json()
+    body = {"message": "Well.", "parentResponseId": asked["responseId"]}
+    said = browser.http.post(f"{place}/model-responses", json=body).json()
+    assert [one["sender"] for one in (asked, said)] == ["human", "ASSISTANT"]
+    assert browser.load(answer.conversation_id, asked["responseId"], said["responseId"]) == [asked, said]
+    assert len(grok.turns) == 1
+    assert browser.http.post(f"{place}/user-responses", json={"parentResponseId": "unknown"}).status_code == 400
+
+
 def test_a_conversation_can_be_made_before_it_is_used(browser):
     made = browser.http.post(CONVERSATIONS, json={"temporary": False}).json()
     assert list(made) == list(sample("unary/conversations_list.json")["conversations"][0])
