@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from langchain_grokweb.client.account import AvailableMode, list_modes
+from langchain_grokweb.client.files import Uploads
 from langchain_grokweb.client.gateway import GatewayTurn
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.rest import RestTurn
@@ -18,6 +20,8 @@ from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import GrokWebError, GrokWebPermissionError, GrokWebRateLimitError, GrokWebServerError
 from langchain_grokweb.wire.events import Event
 from langchain_grokweb.wire.turn import Turn
+
+T = TypeVar("T")
 
 logger = logging.getLogger("langchain_grokweb")
 
@@ -48,18 +52,24 @@ class OpenTurn(Protocol):
 
 
 class GrokWebClient:
-    """Turns, over one service, in one account's name. Holds no connection: it costs nothing to make."""
+    """The turns of one model call, over one service, in one account's name.
+
+    Holds no connection, so it costs nothing to make; and remembers what it uploaded.
+    """
 
     def __init__(self, service: Service, credentials: GrokCredentials) -> None:
         self._service = service
         self._http = Http(service, credentials)
+        self._uploads = Uploads(self._http, self._try)
 
     async def open(self, turn: Turn) -> OpenTurn:
-        """Ask. The turn that is open must be left at the end, however it ends.
+        """Upload what is attached, then ask. The turn that is open must be left at the end, however it ends.
 
         Raises:
-            GrokWebError: The turn was refused, or could not be opened.
+            GrokWebError: The turn was refused, or could not be opened, or a file could not be uploaded.
         """
+        if turn.attachments:
+            turn = replace(turn, file_ids=await self._uploads.ids(turn.attachments))
         if self._service.transport == "rest":
             return await self._open(RestTurn.open, turn)
         account = (self._service.base_url, self._http.credentials.account)
@@ -81,6 +91,10 @@ class GrokWebClient:
         return not turn.deep_search and (self._service.http_client is None or self._service.proxy is not None)
 
     async def _open(self, wire: Callable[[Http, Turn], Awaitable[OpenTurn]], turn: Turn) -> OpenTurn:
+        return await self._try(wire, self._http, turn)
+
+    async def _try(self, work: Callable[..., Awaitable[T]], *args: Any) -> T:
+        """Do something, again where that is safe."""
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._service.max_retries + 1),
             retry=retry_if_exception(may_try_again),
@@ -88,7 +102,7 @@ class GrokWebClient:
             before_sleep=_log_retry,
             reraise=True,
         )
-        return await retrying(wire, self._http, turn)
+        return await retrying(work, *args)
 
     async def modes(self) -> list[AvailableMode]:
         """What the site offers to this account."""
