@@ -47,22 +47,21 @@ class Uploads:
             GrokWebError: One of them could not be uploaded; the others are given up then.
         """
         missing = [file for file in dict.fromkeys(attachments) if file not in self._ids]
-        failures: list[GrokWebError] = []
         places = anyio.CapacityLimiter(MAX_AT_ONCE)
-        async with anyio.create_task_group() as tasks:
 
-            async def upload(file: Attachment) -> None:
-                try:
-                    async with places:
-                        self._ids[file] = await self._attempt(self._upload, file)
-                except GrokWebError as error:
-                    failures.append(error)
-                    tasks.cancel_scope.cancel()
+        async def upload(file: Attachment) -> None:
+            async with places:
+                self._ids[file] = await self._attempt(self._upload, file)
 
-            for file in missing:
-                tasks.start_soon(upload, file)
-        if failures:
-            raise failures[0]
+        failure: Exception | None = None
+        try:
+            async with anyio.create_task_group() as tasks:
+                for file in missing:
+                    tasks.start_soon(upload, file)
+        except ExceptionGroup as failures:
+            failure = failures.exceptions[0]
+        if failure is not None:
+            raise failure
         return tuple(self._ids[file] for file in attachments)
 
     async def _upload(self, file: Attachment) -> str:

@@ -16,9 +16,10 @@ import json
 import mimetypes
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 Block = Mapping[str, Any]
 
@@ -157,15 +158,15 @@ def _data_uri(uri: str) -> tuple[bytes | Obstacle, str]:
     header, _, data = uri[5:].partition(",")
     mime_type, *parameters = header.split(";")
     if "base64" in (parameter.strip().lower() for parameter in parameters):
-        return _decoded(unquote_to_bytes(data) if "%" in data else data), mime_type
+        return _decoded(unquote(data) if "%" in data else data), mime_type
     return unquote_to_bytes(data) or EMPTY, mime_type or "text/plain"
 
 
-def _decoded(data: str | bytes) -> bytes | Obstacle:
-    try:
-        return base64.b64decode("".join(data.split()) if isinstance(data, str) else data, validate=True) or EMPTY
-    except (binascii.Error, ValueError):
-        return BROKEN
+def _decoded(data: str) -> bytes | Obstacle:
+    for found in (data, "".join(data.split())):  # line breaks are rare, and to look for them takes as long as reading
+        with suppress(binascii.Error, ValueError):
+            return base64.b64decode(found, validate=True) or EMPTY
+    return BROKEN
 
 
 def _mime_type(given: str, name: str, kind: str) -> str:

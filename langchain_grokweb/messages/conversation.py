@@ -40,6 +40,7 @@ class Plan:
         conversation: The place to go on from; `None` begins a conversation.
         system: System messages to send: none where the service has them already.
         messages: The other messages to send.
+        turn_hash: Their hash.
         system_hash: The hash of the instructions in force, sent or not.
         tools_hash: The hash of the tool definitions that the service has; empty where it has none.
         reason: `"new"` nothing was linked; `"continued"`; `"branched"` from an older answer than the newest linked one;
@@ -49,20 +50,16 @@ class Plan:
     conversation: ConversationRef | None
     system: list[SystemMessage]
     messages: list[BaseMessage]
+    turn_hash: str
     system_hash: str
     reason: Reason
     tools_hash: str = ""
-
-    @property
-    def turn_hash(self) -> str:
-        """The hash of the messages sent."""
-        return hash_messages(self.messages)
 
 
 def fresh(messages: Sequence[BaseMessage], reason: Reason = "new") -> Plan:
     """A new conversation that begins with all of these messages."""
     system, said = _apart(messages)
-    return Plan(None, system, said, hash_system(system), reason)
+    return Plan(None, system, said, hash_messages(said), hash_system(system), reason)
 
 
 def plan(messages: Sequence[BaseMessage], account: str, *, on_truncated: OnTruncated = "continue") -> Plan:
@@ -79,12 +76,13 @@ def plan(messages: Sequence[BaseMessage], account: str, *, on_truncated: OnTrunc
                 conversation=ConversationRef(link["conversation_id"], link["response_id"]),
                 system=[] if instructions == link.get("system_hash") else system or [SystemMessage(_NO_LONGER)],
                 messages=said[index + 1 :],
+                turn_hash=history.hash(index + 1, len(said)),
                 system_hash=instructions,
                 reason="truncated" if proof == "truncated" else "continued" if newest else "branched",
                 tools_hash=str(link.get("tools_hash") or ""),
             )
         newest = False
-    return fresh(messages, "new" if newest else "replayed")
+    return Plan(None, system, said, history.hash(0, len(said)), instructions, "new" if newest else "replayed")
 
 
 def _apart(messages: Sequence[BaseMessage]) -> tuple[list[SystemMessage], list[BaseMessage]]:
@@ -122,19 +120,20 @@ class _History:
     def _step(self, index: int) -> tuple[Proof | None, int]:
         """Prove one turn: a verdict, or the answer before it that is to be proven next."""
         link = self.links[index]
-        if link is None or self._hash(index, index + 1) != link["self_hash"]:
+        if link is None or self.hash(index, index + 1) != link["self_hash"]:
             return "unproven", index
         parent = link.get("parent_response_id")
         before = self._place.get(parent) if isinstance(parent, str) else None
         if before is not None and before >= index:
             return "unproven", index
-        if self._hash(0 if before is None else before + 1, index) != link["turn_hash"]:
+        if self.hash(0 if before is None else before + 1, index) != link["turn_hash"]:
             return "unproven", index
         if before is not None:
             return None, before
         return ("proven" if parent is None else "truncated"), index
 
-    def _hash(self, start: int, end: int) -> str:
+    def hash(self, start: int, end: int) -> str:
+        """The hash of these messages."""
         return _hash(self._hashes[start:end])
 
 

@@ -15,9 +15,9 @@ from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolM
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages.attached import Attached
-from langchain_grokweb.messages.content import parts
 from langchain_grokweb.wire.turn import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS, Attachment
 
+Said = tuple[BaseMessage, list[str | Attached]]  # a message and its parts: to read them takes time
 Enclosed = Mapping[str, Attachment]  # by key, in the order in which they stand in the messages
 
 _LONGEST_NAME = 100
@@ -26,28 +26,28 @@ for _ending, _mime_type in mimetypes.types_map.items():  # the preferred ending 
     _ENDINGS.setdefault(_mime_type, _ending)
 
 
-def enclose(messages: Sequence[BaseMessage], *, kept_free: int = 0) -> Enclosed:
+def enclose(said: Sequence[Said], *, kept_free: int = 0) -> Enclosed:
     """Choose what goes up, and name it.
 
     Args:
-        messages: Those that are sent.
+        said: The messages that are sent, each with its parts.
         kept_free: How many places are not to be used.
 
     Raises:
         GrokWebInvalidRequestError: Something that belongs to the question cannot be sent, or it is too much.
     """
-    found = [[part for part in parts(message) if isinstance(part, Attached)] for message in messages]
+    found = [[part for part in parts if isinstance(part, Attached)] for _, parts in said]
     if not any(found):
         return {}
-    asked = _of_question(messages)
+    asked = _of_question([message for message, _ in said])
     room = _Room(MAX_ATTACHMENTS - kept_free)
     for index in asked:
         for part in found[index]:
             room.demand(part)
-    for index in reversed([index for index in range(len(messages)) if index not in asked]):
+    for index in reversed([index for index in range(len(said)) if index not in asked]):
         for part in found[index]:
             room.offer(part)
-    return _named(part for said in found for part in said if part.key in room.taken)
+    return _named(part for attached in found for part in attached if part.key in room.taken)
 
 
 def _of_question(messages: Sequence[BaseMessage]) -> list[int]:

@@ -20,7 +20,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMe
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages.attached import Attached
 from langchain_grokweb.messages.content import parts, text_of
-from langchain_grokweb.messages.enclosed import Enclosed, enclose, unique
+from langchain_grokweb.messages.enclosed import Enclosed, Said, enclose, unique
 from langchain_grokweb.wire.turn import LONGEST_PROMPT_CHARS, MAX_ATTACHMENTS, Attachment
 
 _PREAMBLE = (
@@ -58,33 +58,33 @@ def render(
     Raises:
         GrokWebInvalidRequestError: There is nothing to say, or something that cannot be sent.
     """
-    said = [*system, *messages]
-    enclosed = enclose(said)
-    if not (enclosed or any(text_of(message).strip() or _calls(message) for message in said)):
+    head, said = ([(message, parts(message)) for message in group] for group in (system, messages))
+    enclosed = enclose([*head, *said])
+    if not (enclosed or any(text_of(message).strip() or _calls(message) for message, _ in [*head, *said])):
         raise GrokWebInvalidRequestError(
             "There is nothing to send: no message holds any text.", next_step="Add a message with text."
         )
     if not (system or instructions) and len(messages) == 1 and isinstance(messages[0], HumanMessage):
-        return Prompt(_whole(_bare(messages[0], enclosed)), tuple(enclosed.values()))
-    prompt = _transcript(system, messages, instructions, enclosed)
+        return Prompt(_whole(_bare(said[0][1], enclosed)), tuple(enclosed.values()))
+    prompt = _transcript(head, said, instructions, enclosed)
     if len(prompt.attachments) > MAX_ATTACHMENTS:  # the conversation is one more file
-        prompt = _transcript(system, messages, instructions, enclose(said, kept_free=1))
+        prompt = _transcript(head, said, instructions, enclose([*head, *said], kept_free=1))
     return prompt
 
 
-def _bare(message: HumanMessage, enclosed: Enclosed) -> str:
+def _bare(said: list[str | Attached], enclosed: Enclosed) -> str:
     """The text of a message; what is attached is named only where it stands between texts, or alone."""
-    said = parts(message)
-    if len([part for part in said if isinstance(part, str) and part.strip()]) == 1:
-        return text_of(message)
+    texts = [part for part in said if isinstance(part, str)]
+    if len([part for part in texts if part.strip()]) == 1:
+        return "".join(texts)
     return "\n".join(part if isinstance(part, str) else _note(part, enclosed) for part in said)
 
 
 def _transcript(
-    system: Sequence[SystemMessage], messages: Sequence[BaseMessage], instructions: Sequence[str], enclosed: Enclosed
+    system: Sequence[Said], messages: Sequence[Said], instructions: Sequence[str], enclosed: Enclosed
 ) -> Prompt:
-    head = [*(_element(message, enclosed) for message in system), *map(_instruction, instructions)]
-    said = [_element(message, enclosed) for message in messages]
+    head = [*(_element(*said, enclosed) for said in system), *map(_instruction, instructions)]
+    said = [_element(*said, enclosed) for said in messages]
     earlier = said[: _too_much(head, said)]
     attachments = tuple(enclosed.values())
     preamble = _PREAMBLE
@@ -117,7 +117,7 @@ def _instruction(text: str) -> str:
     return f'<message role="system">\n{_ELEMENT.sub("&lt;", text)}\n</message>'
 
 
-def _element(message: BaseMessage, enclosed: Enclosed) -> str:
+def _element(message: BaseMessage, pieces: list[str | Attached], enclosed: Enclosed) -> str:
     attributes = {
         "role": message.role if isinstance(message, ChatMessage) else _ROLES.get(_kind(message), message.type),
         "name": message.name,
@@ -125,7 +125,7 @@ def _element(message: BaseMessage, enclosed: Enclosed) -> str:
         "status": "error" if isinstance(message, ToolMessage) and message.status == "error" else None,
     }
     opening = "".join(f' {name}="{_attribute(value)}"' for name, value in attributes.items() if value)
-    said = [_MARKUP.sub("&lt;", part if isinstance(part, str) else _note(part, enclosed)) for part in parts(message)]
+    said = [_MARKUP.sub("&lt;", part if isinstance(part, str) else _note(part, enclosed)) for part in pieces]
     return f"<message{opening}>\n" + "\n".join([*said, *_calls(message)]) + "\n</message>"
 
 

@@ -7,6 +7,7 @@ import base64
 import hashlib
 from typing import Any
 
+import httpx
 import pytest
 from langchain_core.messages import (
     AIMessage,
@@ -413,6 +414,44 @@ def hole():
         yield server.server_port, heard
         server.shutdown()
         thread.join()
+
+
+@pytest.mark.wire("rest")
+async def test_a_few_are_uploaded_at_a_time():
+    """A service that keeps uploads waiting until three are there, and never gets a fourth."""
+    waiting, most, three = 0, 0, asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal waiting, most
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        await reader.readexactly(int(head.partition("content-length: ")[2].split()[0]))
+        waiting += 1
+        most = max(most, waiting)
+        if waiting == 3:
+            three.set()
+        await three.wait()
+        await asyncio.sleep(0)
+        waiting -= 1
+        body = b'{"fileId":"f"}' if head.startswith(f"post {DIRECT}") else b"{}"
+        head = f"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+        writer.write(f"{head}\r\n\r\n".encode() + body)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(GrokWebError):  # it has no answer
+            await ChatGrokWeb(base_url=url, cookies="sso=eyJh.b.c").ainvoke(
+                [ask(*map(picture, (b"abc", b"d", b"e")), *(picture(bytes([n])) for n in range(5)))]
+            )
+    assert most == 3
+
+
+@pytest.mark.wire("rest")
+async def test_the_callers_own_client_uploads_too(grok, make_model):
+    async with httpx.AsyncClient(follow_redirects=True) as client:
+        await make_model(http_client=client).ainvoke([ask(picture())])
+    assert seen(grok.turns[0]) == [("image-1.png", sha(PICTURE))]
 
 
 @pytest.mark.wire("rest")

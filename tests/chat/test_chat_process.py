@@ -130,6 +130,8 @@ async def test_nothing_blocks_the_loop_first_call_included(grok, transport):
             with blockbuster_ctx():
                 model = ChatGrokWeb(base_url=sys.argv[1], cookies=sys.argv[2], transport=sys.argv[3])
                 assert (await model.ainvoke("Hi")).text
+                picture = {"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}
+                assert (await model.ainvoke([("human", [{"type": "text", "text": "What?"}, picture])])).text
                 async for chunk in model.astream("Draw a fox"):
                     chunk.content_blocks
                 await model.alist_modes()
