@@ -161,8 +161,11 @@ class Http:
             content=None if body is None else orjson.dumps(body),
             files=None if file is None else {"file": (file.name, file.content, file.mime_type)},
             headers=headers,
-            # Less to connect than to open a turn, so that it is known when nothing was sent.
-            timeout=httpx.Timeout(service.timeout, connect=service.timeout / 2, read=service.stream_event_timeout),
+            # Less to connect than to open a turn, so that it is known when nothing was sent. `in_time` bounds the
+            # writing: here that would be the time for one write, and a whole file is one.
+            timeout=httpx.Timeout(
+                service.timeout, connect=service.timeout / 2, read=service.stream_event_timeout, write=None
+            ),
         )
 
     def headers(self, method: str, path: str) -> dict[str, str]:

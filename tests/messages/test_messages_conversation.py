@@ -203,6 +203,15 @@ def test_what_cannot_be_read_has_a_hash_of_its_own_that_lasts():
     assert hashes[1:] == [hash_messages([with_block(block | {"id": "lc_2", "index": 3})]) for block in others]
 
 
+def test_a_picture_among_the_instructions_counts():
+    said = [SystemMessage([{"type": "text", "text": "Be brief."}, block]) for block in (SAME[0], SAME[3], OTHER)]
+    hashes = [hash_system([message]) for message in [SystemMessage("Be brief."), *said]]
+    assert (hashes[1] == hashes[2], len(set(hashes))) == (True, 3)
+
+
+OTHER = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
+
+
 def test_links_of_messages_without_attachments_stay_what_they_were():
     said = [HumanMessage("What?"), AIMessage("Hm."), ToolMessage("x", tool_call_id="c")]
     blocks = [HumanMessage([{"type": "text", "text": "What?"}]), AIMessage([{"type": "text", "text": "Hm."}, SAME[0]])]
