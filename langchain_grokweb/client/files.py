@@ -12,6 +12,7 @@ mentions it (gateway.md 3.5).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
@@ -23,6 +24,7 @@ from langchain_grokweb.wire import files as wire
 from langchain_grokweb.wire.turn import Attachment
 
 Attempt: TypeAlias = Callable[[Callable[[Attachment], Awaitable[str]], Attachment], Awaitable[str]]
+_Key: TypeAlias = tuple[str, str, bytes]  # a name, a type, and a hash: the content itself is not kept
 
 MAX_AT_ONCE = 3
 _SLOWEST_BYTES_PER_SECOND = 128 * 1024
@@ -38,7 +40,7 @@ class Uploads:
     def __init__(self, http: Http, attempt: Attempt) -> None:
         self._http = http
         self._attempt = attempt
-        self._ids: dict[Attachment, str] = {}
+        self._ids: dict[_Key, str] = {}
 
     async def ids(self, attachments: Sequence[Attachment]) -> tuple[str, ...]:
         """The ids of these files, in their order; what is not there yet is uploaded.
@@ -46,23 +48,24 @@ class Uploads:
         Raises:
             GrokWebError: One of them could not be uploaded; the others are given up then.
         """
-        missing = [file for file in dict.fromkeys(attachments) if file not in self._ids]
+        keys = [(file.name, file.mime_type, hashlib.sha256(file.content).digest()) for file in attachments]
+        missing = {key: file for key, file in zip(keys, attachments, strict=True) if key not in self._ids}
         places = anyio.CapacityLimiter(MAX_AT_ONCE)
 
-        async def upload(file: Attachment) -> None:
+        async def upload(key: _Key, file: Attachment) -> None:
             async with places:
-                self._ids[file] = await self._attempt(self._upload, file)
+                self._ids[key] = await self._attempt(self._upload, file)
 
         failure: Exception | None = None
         try:
             async with anyio.create_task_group() as tasks:
-                for file in missing:
-                    tasks.start_soon(upload, file)
+                for key, file in missing.items():
+                    tasks.start_soon(upload, key, file)
         except ExceptionGroup as failures:
             failure = failures.exceptions[0]
         if failure is not None:
             raise failure
-        return tuple(self._ids[file] for file in attachments)
+        return tuple(self._ids[key] for key in keys)
 
     async def _upload(self, file: Attachment) -> str:
         try:

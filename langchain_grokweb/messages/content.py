@@ -26,7 +26,9 @@ def text_of(message: BaseMessage) -> str:
 
 def attachments(message: BaseMessage) -> list[Attached]:
     """What is attached to a message. The pictures of an answer are its own, not attachments."""
-    return [] if isinstance(message, AIMessage) else [part for part in parts(message) if isinstance(part, Attached)]
+    if isinstance(message.content, str) or isinstance(message, AIMessage):
+        return []
+    return [part for part in parts(message) if isinstance(part, Attached)]
 
 
 def parts(message: BaseMessage) -> list[str | Attached]:

@@ -69,7 +69,7 @@ def refusal(error: GrokWebError, file: Attachment) -> GrokWebError:
             "grok.com's anti-bot rule turned an upload away.",
             reason="anti_bot",
             next_step="Files go up over HTTP on either wire: try again later or from another network, or send text "
-            "alone.",
+            "alone, short enough for a prompt.",
             **details,
         )
     return error

@@ -347,6 +347,10 @@ def test_a_service_without_the_newest_endpoint_gets_the_classic_upload(grok, mod
     model.invoke([ask(picture(name="ü.png"))])
     model.invoke([ask(picture(OTHER))])
     assert uploads(grok) == [DIRECT, CLASSIC, CLASSIC]
+    direct, classic, _ = (request.headers for request in grok.requests if "upload-file" in request.path)
+    assert direct["content-type"].startswith("multipart/form-data; boundary=")
+    assert [name for name in direct if name not in classic] == []
+    assert [name for name in classic if name not in direct] == ["x-xai-request-id"]
     assert [seen(turn) for turn in grok.turns] == [[("ü.png", sha(PICTURE))], [("image-1.png", sha(OTHER))]]
 
 
