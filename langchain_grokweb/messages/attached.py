@@ -105,7 +105,7 @@ def read_block(block: Block) -> Attached:
     if isinstance(content, bytes):
         return Attached(kind, name, mime_type, _key(content), content)
     address = _text(places, _ADDRESSES)
-    name = name or (address if address.startswith(("http://", "https://")) else "")
+    name = name or (address if "://" in address[:20] else "")
     reference = _text(places, (*_DATA, *_ADDRESSES, "file_id")) or _without_ids(block)
     return Attached(kind, name, mime_type, _key(reference), obstacle=content)
 

@@ -84,7 +84,8 @@ class _Room:
             GrokWebInvalidRequestError: It cannot be sent, or there is no room.
         """
         if part.obstacle is not None:
-            named = f" ({_clean(part.name)})" if part.name else ""
+            name = _clean(part.name.partition("?")[0])  # what stands behind that in an address may be a secret
+            named = f" ({name})" if name else ""
             raise GrokWebInvalidRequestError(
                 f"The question has an attachment of the type {part.kind!r}{named} that cannot be sent: it "
                 f"{part.obstacle.what}.",
