@@ -324,8 +324,10 @@ class ChatGrokWeb(BaseChatModel):
         name = kwargs.get("model") or self.model
         if not isinstance(name, str):
             raise GrokWebInvalidRequestError("A model is named by a string.", next_step="Correct `model=`.")
+        said = prompt.render(plan.system, plan.messages, wanted.instructions(plan.tools_hash))
         return Turn(
-            prompt=prompt.render(plan.system, plan.messages, wanted.instructions(plan.tools_hash)),
+            prompt=said.text,
+            attachments=said.attachments,
             model=name,
             conversation=plan.conversation,
             temporary=self.temporary or self.conversation == "stateless",
@@ -491,8 +493,12 @@ class ChatGrokWeb(BaseChatModel):
         return ModelProfile(
             text_inputs=True,
             text_outputs=True,
-            image_inputs=False,
-            audio_inputs=False,
+            image_inputs=True,
+            image_url_inputs=False,
+            image_tool_message=True,
+            pdf_inputs=True,
+            pdf_tool_message=True,
+            audio_inputs=False,  # they are uploaded, but nothing tells that the site's models listen
             video_inputs=False,
             image_outputs=self.image_generation,
             reasoning_output=modes.resolve(self.model).thinks,

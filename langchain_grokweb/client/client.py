@@ -11,12 +11,13 @@ import os
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from langchain_grokweb.client.account import AvailableMode, list_modes
+from langchain_grokweb.client.files import Uploads
 from langchain_grokweb.client.gateway import GatewayTurn
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.rest import RestTurn
@@ -38,6 +39,8 @@ from langchain_grokweb.wire.turn import Turn
 if TYPE_CHECKING:
     from langchain_grokweb.client.blocking import BlockingClient
     from langchain_grokweb.wire.stored import Conversation, StoredConversation
+
+T = TypeVar("T")
 
 logger = logging.getLogger("langchain_grokweb")
 
@@ -129,12 +132,13 @@ class GrokWebClient:
         finally:
             del cookies  # Whoever reports the error with the frame's variables must not find it here.
         self._credentials = credentials
+        self._uploads: Uploads | None = None
 
     @classmethod
     def over(cls, service: Service, credentials: GrokCredentials) -> Self:
         """One over a service that is described already."""
         client = cls.__new__(cls)
-        client._service, client._credentials = service, credentials  # noqa: SLF001 - its own
+        client._service, client._credentials, client._uploads = service, credentials, None  # noqa: SLF001 - its own
         return client
 
     @property
@@ -227,11 +231,14 @@ class GrokWebClient:
     # --- turns
 
     async def open(self, turn: Turn) -> OpenTurn:
-        """Ask. The turn that is open must be left at the end, however it ends.
+        """Upload what is attached, then ask. The turn that is open must be left at the end, however it ends.
 
         Raises:
-            GrokWebError: The turn was refused, or could not be opened.
+            GrokWebError: The turn was refused, or could not be opened, or a file could not be uploaded.
         """
+        if turn.attachments:
+            self._uploads = self._uploads or Uploads(self._http, self._try)
+            turn = replace(turn, file_ids=await self._uploads.ids(turn.attachments))
         if self._service.transport == "rest":
             return await self._open(RestTurn.open, turn)
         account = (self._service.base_url, self._http.credentials.account)
@@ -253,6 +260,10 @@ class GrokWebClient:
         return not turn.deep_search and (self._service.http_client is None or self._service.proxy is not None)
 
     async def _open(self, wire: Callable[[Http, Turn], Awaitable[OpenTurn]], turn: Turn) -> OpenTurn:
+        return await self._try(wire, self._http, turn)
+
+    async def _try(self, work: Callable[..., Awaitable[T]], *args: Any) -> T:
+        """Do something, again where that is safe."""
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._service.max_retries + 1),
             retry=retry_if_exception(may_try_again),
@@ -260,7 +271,7 @@ class GrokWebClient:
             before_sleep=_log_retry,
             reraise=True,
         )
-        return await retrying(wire, self._http, turn)
+        return await retrying(work, *args)
 
     # --- copying
 
@@ -275,7 +286,11 @@ class GrokWebClient:
 
     def __getstate__(self) -> dict[str, Any]:
         """For a pickle, which may go anywhere: without credentials, and what may hold a secret or belongs to a loop."""
-        return {"_service": replace(self._service, proxy=None, headers=None, http_client=None), "_credentials": None}
+        return {
+            "_service": replace(self._service, proxy=None, headers=None, http_client=None),
+            "_credentials": None,
+            "_uploads": None,
+        }
 
 
 def may_try_again(error: BaseException) -> bool:

@@ -31,6 +31,7 @@ from langchain_grokweb.errors import (
     GrokWebTimeoutError,
 )
 from langchain_grokweb.wire import rejection
+from langchain_grokweb.wire.turn import Attachment
 
 T = TypeVar("T")
 
@@ -83,8 +84,19 @@ class Http:
         self.service = service
         self.credentials = credentials
 
-    async def open(self, method: str, path: str, body: Any = None, *, referer: str = "/", page: bool = False) -> Reply:
+    async def open(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        referer: str = "/",
+        page: bool = False,
+        file: Attachment | None = None,
+    ) -> Reply:
         """A reply whose body is still to be read, and which must be closed; `page` where it may be HTML.
+
+        What is sent is `body`, as JSON, or `file`, as the part of that name in a multipart form.
 
         Raises:
             GrokWebError: It is a refusal.
@@ -96,7 +108,7 @@ class Http:
             client = leased.client
         reply = Reply(leased)
         try:
-            request = self._request(client, method, path, body, referer)
+            request = self._request(client, method, path, body=body, referer=referer, file=file)
             reply.response = await client.send(request, stream=True, follow_redirects=False)
             self._keep_rotated(reply.response)
             if not (page and reply.response.is_success):
@@ -106,20 +118,22 @@ class Http:
             raise
         return reply
 
-    async def fetch_json(self, method: str, path: str, body: Any = None) -> Any:
+    async def fetch_json(
+        self, method: str, path: str, body: Any = None, *, file: Attachment | None = None, seconds: float | None = None
+    ) -> Any:
         """The JSON of a small reply; `None` where it is empty.
 
         Raises:
-            GrokWebError: It could not be had, or is a refusal.
+            GrokWebError: It could not be had (within `seconds`, or `timeout`), or is a refusal.
         """
-        raw = await in_time(self.service, lambda: self._fetch(method, path, body))
+        raw = await in_time(self.service, lambda: self._fetch(method, path, body, file), seconds)
         try:
             return orjson.loads(raw) if raw.strip() else None
         except orjson.JSONDecodeError:
             raise GrokWebProtocolError(where=path, expected="JSON", got="something else") from None
 
-    async def _fetch(self, method: str, path: str, body: Any) -> bytes:
-        reply = await self.open(method, path, body)
+    async def _fetch(self, method: str, path: str, body: Any, file: Attachment | None) -> bytes:
+        reply = await self.open(method, path, body, file=file)
         try:
             return await reply.response.aread()
         finally:
@@ -129,12 +143,14 @@ class Http:
         proxy = self.service.proxy
         return await lease(proxy, trust_env=proxy is None and not self.service.is_local)
 
-    def _request(self, client: httpx.AsyncClient, method: str, path: str, body: Any, referer: str) -> httpx.Request:
+    def _request(
+        self, client: httpx.AsyncClient, method: str, path: str, *, body: Any, referer: str, file: Attachment | None
+    ) -> httpx.Request:
         service = self.service
         headers = {
             "accept": "*/*",
             "referer": f"{service.base_url}{referer}",
-            "x-xai-request-id": str(uuid.uuid4()),
+            **({} if file else {"x-xai-request-id": str(uuid.uuid4())}),  # forms go without (rest.md 1.2)
             **({} if method == "GET" else {"origin": service.base_url}),
             **({} if body is None else {"content-type": "application/json"}),
             **self.headers(method, path),
@@ -143,9 +159,13 @@ class Http:
             method,
             f"{service.base_url}{path}",
             content=None if body is None else orjson.dumps(body),
+            files=None if file is None else {"file": (file.name, file.content, file.mime_type)},
             headers=headers,
-            # Less to connect than to open a turn, so that it is known when nothing was sent.
-            timeout=httpx.Timeout(service.timeout, connect=service.timeout / 2, read=service.stream_event_timeout),
+            # Less to connect than to open a turn, so that it is known when nothing was sent. `in_time` bounds the
+            # writing: here that would be the time for one write, and a whole file is one.
+            timeout=httpx.Timeout(
+                service.timeout, connect=service.timeout / 2, read=service.stream_event_timeout, write=None
+            ),
         )
 
     def headers(self, method: str, path: str) -> dict[str, str]:
@@ -247,21 +267,25 @@ async def _beginning(response: httpx.Response) -> bytes:
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
-async def in_time(service: Service, work: Callable[[], Awaitable[T]]) -> T:
-    """Do something within `timeout`; errors of httpx become ours, and are not dragged along: they hold the request."""
+async def in_time(service: Service, work: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
+    """Do something within `seconds`, or within `timeout`.
+
+    Errors of httpx become ours, and are not dragged along: they hold the request.
+    """
+    seconds = seconds or service.timeout
     try:
-        with anyio.fail_after(service.timeout):
+        with anyio.fail_after(seconds):
             return await work()
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-        failure = _translated(error, service)
+        failure = _translated(error, service, seconds)
     raise failure
 
 
-def _translated(error: Exception, service: Service) -> GrokWebError:
+def _translated(error: Exception, service: Service, seconds: float) -> GrokWebError:
     never_sent = isinstance(error, _NEVER_SENT)
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return GrokWebTimeoutError(
-            f"grok.com did not answer within {service.timeout:g} seconds.",
+            f"grok.com did not answer within {seconds:g} seconds.",
             next_step="Try again, or allow more time with `timeout=`.",
             never_sent=never_sent,
         )

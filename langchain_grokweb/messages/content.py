@@ -1,4 +1,4 @@
-"""What a message says, whoever's message it is: its text, and what is attached to it.
+"""What a message says, whoever's message it is: its text, and what is attached to it, in order.
 
 Content may be a string or blocks, LangChain's or a provider's own. Text is text; reasoning, and tool use, which
 `tool_calls` has already, are no part of what was said; images, files and whatever else there is are attachments.
@@ -6,46 +6,14 @@ Content may be a string or blocks, LangChain's or a provider's own. Text is text
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-# LangChain's own block types, then OpenAI's, Anthropic's and Google's.
-_KINDS = {
-    "image": "image",
-    "file": "file",
-    "audio": "audio",
-    "video": "video",
-    "image_url": "image",
-    "input_image": "image",
-    "input_file": "file",
-    "input_audio": "audio",
-    "document": "file",
-    "media": "file",
-    "text-plain": "file",
-}
-
+from langchain_grokweb.messages.attached import KINDS, Attached, read_block
 
 _TEXTS = {"text", "text-plain", "input_text", "output_text"}
 _SILENT = {"reasoning", "thinking", "redacted_thinking", "tool_use", "tool_call", "server_tool_call", "non_standard"}
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """Something in a message that is not text.
-
-    Attributes:
-        kind: `"image"`, `"file"`, `"audio"`, `"video"`, or a type that is not known here.
-        name: A file name or address to call it by; may be empty.
-        key: The same for the same content.
-    """
-
-    kind: str
-    name: str
-    key: str
 
 
 def text_of(message: BaseMessage) -> str:
@@ -56,6 +24,26 @@ def text_of(message: BaseMessage) -> str:
     return "".join(_block_text(block) for block in content)
 
 
+def attachments(message: BaseMessage) -> list[Attached]:
+    """What is attached to a message. The pictures of an answer are its own, not attachments."""
+    if isinstance(message.content, str) or isinstance(message, AIMessage):
+        return []
+    return [part for part in parts(message) if isinstance(part, Attached)]
+
+
+def parts(message: BaseMessage) -> list[str | Attached]:
+    """Texts, and what stands between them; of an answer, also its pictures. Neighbouring texts are one."""
+    content = message.content
+    found: list[str | Attached] = []
+    for block in [content] if isinstance(content, str) else content:
+        if text := _block_text(block):
+            before = found.pop() if found and isinstance(found[-1], str) else ""
+            found.append(f"{before}{text}")
+        elif isinstance(block, dict) and _is_attachment(str(block.get("type") or ""), message):
+            found.append(read_block(block))
+    return found
+
+
 def _block_text(block: Any) -> str:
     if isinstance(block, str):
         return block
@@ -63,24 +51,8 @@ def _block_text(block: Any) -> str:
     return text if isinstance(text, str) else ""
 
 
-def attachments(message: BaseMessage) -> list[Attachment]:
-    """What is attached to a message. The pictures of an answer are its own, not attachments."""
-    if isinstance(message.content, str) or isinstance(message, AIMessage):
-        return []
-    return list(_attachments(message.content))
-
-
-def _attachments(blocks: list[Any]) -> Iterator[Attachment]:
-    for block in blocks:
-        kind = str(block.get("type")) if isinstance(block, dict) and not _block_text(block) else ""
-        if kind and kind not in _TEXTS - {"text-plain"} | _SILENT:
-            kind = _KINDS.get(kind, kind)
-            source = block.get("image_url") or block.get("file") or block.get("source") or block
-            source = source if isinstance(source, dict) else {"url": source}
-            name = str(block.get("name") or source.get("filename") or source.get("name") or _address(source))
-            yield Attachment(kind, name, hashlib.sha256(repr(sorted(source.items())).encode()).hexdigest()[:16])
-
-
-def _address(source: dict[str, Any]) -> str:
-    url = source.get("url")
-    return url if isinstance(url, str) and url.startswith(("http://", "https://")) else ""
+def _is_attachment(kind: str, message: BaseMessage) -> bool:
+    """Whether a block without text is something attached; an answer has blocks of many other kinds."""
+    if isinstance(message, AIMessage):
+        return kind in KINDS
+    return bool(kind) and kind not in _TEXTS - {"text-plain"} | _SILENT

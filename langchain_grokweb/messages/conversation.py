@@ -162,7 +162,8 @@ def hash_answer(message: BaseMessage) -> str:
 
 def hash_system(messages: Sequence[SystemMessage]) -> str:
     """The hash of the instructions."""
-    return _hash([text_of(message) for message in messages])
+    keys = [found.key for message in messages for found in attachments(message)]
+    return _hash([*(text_of(message) for message in messages), *keys])
 
 
 def _canonical(message: BaseMessage) -> list[Any]:

@@ -1,10 +1,10 @@
 """Who answers when no reply is planned.
 
 The built-in assistant is deterministic, knows next to nothing, and says in every answer that it is not Grok.
-It looks only at the text of the turn and at the history of this branch as the service keeps it, so that a client's
-mistakes with conversations show. It takes the prompt as it comes, be it a bare question or a transcript of several
-roles, and follows what that says of tools and of JSON. In its place stands, if one likes, a function `(TurnContext)
--> Reply | str` or any LangChain chat model.
+It looks only at the text of the turn, at text files attached to it, and at the history of this branch as the
+service keeps it, so that a client's mistakes with conversations show. It takes the prompt as it comes, be it a bare
+question or a transcript of several roles, and follows what that says of tools and of JSON. In its place stands, if one
+likes, a function `(TurnContext) -> Reply | str` or any LangChain chat model.
 """
 
 import ast
@@ -143,7 +143,8 @@ def built_in(context: TurnContext) -> Reply:
         return Reply(act.value or act.before, reasoning=thought, tool_calls=act.calls)
     if act.words is not None:
         return Reply(f"{act.words} {SIGNATURE} {place}", reasoning=thought)
-    told = [("human" if one.role == "user" else "ai", one.text) for one in messages_of(context.prompt)]
+    said = [one for text in (*_texts(context), context.prompt) for one in messages_of(text)]
+    told = [("human" if one.role == "user" else "ai", one.text) for one in said]
     asked = replace(context, prompt=brief.question, history=(*context.history, *told))
     return _in_words(asked, place, thought)
 
@@ -231,6 +232,11 @@ def _operation(symbol: ast.AST) -> Callable[..., Any]:
 
 def _not_arithmetic(*_values: float) -> float:
     raise ValueError("not arithmetic")
+
+
+def _texts(context: TurnContext) -> list[str]:
+    """The attached text files, which it has read."""
+    return [file.content.decode("utf-8", "replace") for file in context.files if file.mime_type == "text/plain"]
 
 
 def _files(context: TurnContext) -> str:

@@ -52,6 +52,8 @@ class GrokEmulator:
         tier: "basic", "super" or "heavy": which modes the account may use.
         reconnect: What `reconnect-response-v2` gives: "replay" the answer from its beginning, "continue" only
             what was not delivered yet (rest.md 2.2).
+        longest_prompt: Characters that a question may have; a longer one is answered with the error `prompt_too_long`.
+            None for any number, since the real limit is not known.
         deflate: Compress WebSocket messages for clients that offer it; off by default, since it costs time.
 
     Raises:
@@ -71,6 +73,7 @@ class GrokEmulator:
         tier: Tier = "heavy",
         reconnect: Literal["replay", "continue"] = "replay",
         deflate: bool = False,
+        longest_prompt: int | None = None,
     ) -> None:
         for name, value, allowed in (
             ("era", era, ("2025", "2026", None)),
@@ -80,7 +83,7 @@ class GrokEmulator:
             if value not in allowed:
                 raise ValueError(f"{name}={value!r}; it can be one of {allowed}")
         self._address = (host, port)
-        settings = Settings(chunk_size, era, pace, assistant, tier, reconnect, deflate)
+        settings = Settings(chunk_size, era, pace, assistant, tier, reconnect, deflate, longest_prompt)
         self._service = Service(settings, Account(tier))
         self._server: Server | None = None
 

@@ -3,21 +3,22 @@
 A fault strikes at one of a few stages, and the stage alone says who plays it: a `refusal` is answered instead
 of the endpoint, an `opening` only delays it, a `session` fault spoils the beginning of a gateway session (a
 `resume` fault, of one that loads a conversation), a `content` fault changes what the answer consists of, a
-`framing` fault how its frames are spelled, a `delivery` fault whether they arrive. Each fault has named
-options with defaults; the one called `argument` can be given after a colon (`"cut:3"`). Every kind of error
-that is reported inside a stream is a content fault as well, under the same name.
+`framing` fault how its frames are spelled, a `delivery` fault whether they arrive, and an `upload` fault what
+is said to an upload. Each fault has named options with defaults; the one called `argument` can be given after a
+colon (`"cut:3"`). Every kind of error that is reported inside a stream is a content fault as well, under the same
+name.
 
 A name means the same on both wires where both know it. What can be struck is an `Occasion`: the POST that asks
-a question; on the gateway the upgrade, the beginning of a session, and the question; or any other request.
+a question; on the gateway the upgrade, the beginning of a session, and the question; an upload; or any other request.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Stage = Literal["refusal", "opening", "session", "resume", "content", "framing", "delivery"]
+Stage = Literal["refusal", "opening", "session", "resume", "content", "framing", "delivery", "upload"]
 Wire = Literal["rest", "gateway"]
-Occasion = Literal["request", "chat", "upgrade", "session", "resume", "question"]
+Occasion = Literal["request", "upload", "chat", "upgrade", "session", "resume", "question"]
 
 GATEWAY_PATH = "/ws/mgw/"
 
@@ -158,6 +159,12 @@ _KINDS = (
         "307 to a sign-in page on another host",
         {"location": "https://accounts.x.ai/sign-in?redirect=grok-com"},
     ),
+    FaultKind(
+        "upload_refused",
+        "upload",
+        "an upload ends with the StreamError `kind` in `terminalError` (a guess), the classic one with 400",
+        {"kind": "attachment_moderated"},
+    ),
     FaultKind("slow_open", "opening", "the headers come `seconds` late", {"seconds": 1.0}, "seconds"),
     FaultKind("unknown_frames", "content", "keep-alives, future frames and members, unknown tags or channels between"),
     FaultKind(
@@ -272,8 +279,10 @@ class Fault:
         return self.name in STREAM_ERRORS and STREAM_ERRORS[self.name].fatal
 
     def strikes(self, occasion: Occasion) -> bool:
-        """Whether it makes sense here. Requests other than the POSTs that ask are struck by path alone."""
-        if occasion == "request":
+        """Whether it makes sense here. What neither asks nor is an upload's own fault strikes by path alone."""
+        if self.stage == "upload":
+            return occasion == "upload"
+        if occasion in ("request", "upload"):
             return self.path is not None
         if occasion == "chat":
             return "rest" in self.kind.wires
@@ -298,6 +307,8 @@ def fault_named(name: str, path: str | None = None, options: Mapping[str, Any] |
         raise ValueError(f"{name} has no option {unknown[0]!r}; it has: {', '.join(sorted(kind.options)) or 'none'}")
     if given.get("then", "active") not in ("active", "finished", "lost"):
         raise ValueError(f"then={given['then']!r}: it can be 'active', 'finished' or 'lost'")
+    if "kind" in given and given["kind"] not in STREAM_ERRORS:
+        raise ValueError(f"No error is called {given['kind']!r}; there are: {', '.join(sorted(STREAM_ERRORS))}")
     if path is not None and path.startswith("/ws/") and "gateway" not in kind.wires:
         raise ValueError(f"{name} cannot strike the gateway")
     return Fault(name, {**kind.options, **given}, path)

@@ -9,15 +9,18 @@ import binascii
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import HTTP
+from typing import Any
 from uuid import uuid4
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
+from langchain_grokweb.testing.faults import Fault
 from langchain_grokweb.testing.refused import INVALID_ARGUMENT, Refused
 from langchain_grokweb.testing.replies import body_of, service_of, unary
 from langchain_grokweb.testing.responses import file_object
+from langchain_grokweb.testing.storage import stream_error
 
 PICTURE = base64.b64decode(
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"
@@ -39,6 +42,9 @@ async def upload(request: HttpRequest) -> Response:
         name, mime_type = str(body["fileName"]), str(body.get("fileMimeType", ""))
     except (KeyError, TypeError, binascii.Error) as exc:
         raise Refused(400, INVALID_ARGUMENT, "Invalid file") from exc
+    refused = _refused(request)
+    if refused is not None:
+        raise Refused(400, INVALID_ARGUMENT, refused["message"])
     return unary(file_object(service_of(request).keep(name, mime_type, content), is_classic=True))
 
 
@@ -49,11 +55,20 @@ async def upload_direct(request: HttpRequest) -> Response:
     part = next((one for one in form.iter_parts() if _field(one) == "file"), None) if form.is_multipart() else None
     if part is None:
         raise Refused(400, INVALID_ARGUMENT, "Invalid file")
+    refused = _refused(request)
+    if refused is not None:
+        return unary({"uploadId": str(uuid4()), "terminalError": refused})
     content = part.get_payload(decode=True)
     file = service_of(request).keep(
         part.get_filename() or "file", part.get_content_type(), content if isinstance(content, bytes) else b""
     )
     return unary({"uploadId": str(uuid4()), "fileMetadata": file_object(file)})
+
+
+def _refused(request: HttpRequest) -> dict[str, Any] | None:
+    """Why this upload is not kept; None where it is."""
+    fault: Fault | None = request.scope["grok.fault"]
+    return stream_error(fault.options["kind"]) if fault is not None and fault.stage == "upload" else None
 
 
 def _field(part: Message) -> object:

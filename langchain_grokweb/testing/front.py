@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_grokweb.testing import files, history, rest, site
-from langchain_grokweb.testing.faults import GATEWAY_PATH, Fault
+from langchain_grokweb.testing.faults import GATEWAY_PATH, Fault, Occasion
 from langchain_grokweb.testing.gateway import sockets
 from langchain_grokweb.testing.gateway.door import refused_at_door
 from langchain_grokweb.testing.refusals import bad_credentials, refusal
@@ -30,6 +30,7 @@ from langchain_grokweb.testing.server import reset
 from langchain_grokweb.testing.service import Service
 
 _CHAT = re.compile(r"/rest/app-chat/conversations/(?:new|[^/]+/responses)")
+_UPLOAD = re.compile("/rest/app-chat/upload-file|/http/upload-file-v2/direct")
 _RECONNECT = re.compile(r"/rest/app-chat/conversations/reconnect-response-v2/[^/]+")
 _BEGINNINGS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
 _STAGES_OF_CHAT = frozenset({"content", "framing", "delivery"})
@@ -85,7 +86,7 @@ class Front:
         body = await _read(receive)
         record = self._record(scope, body)
         is_chat = record.method == "POST" and _CHAT.fullmatch(record.path) is not None
-        fault = self._service.script.next_fault(record.path, "chat" if is_chat else "request")
+        fault = self._service.script.next_fault(record.path, _occasion(record.path, is_chat=is_chat))
         scope["grok.record"], scope["grok.fault"] = record, fault
         reply = await self._instead(scope, receive, fault, is_chat=is_chat)
         await (reply or self._app)(scope, _replayed(body, receive), self._dressed(scope, send))
@@ -105,7 +106,7 @@ class Front:
             await asyncio.sleep(fault.options["seconds"])
         elif fault is not None and fault.stage == "refusal":
             return refusal(fault, nested=is_chat or is_reconnect)
-        elif fault is not None and fault.stage not in _stages(is_chat=is_chat, is_reconnect=is_reconnect):
+        elif fault is not None and fault.stage not in {"upload", *_stages(is_chat=is_chat, is_reconnect=is_reconnect)}:
             return await self._misplaced(scope, receive, fault)
         if not path.startswith("/users/") and path not in site.OPEN_PATHS and not self._is_signed_in(scope):
             return bad_credentials()
@@ -140,6 +141,12 @@ class Front:
             await send(message)
 
         return dressed
+
+
+def _occasion(path: str, *, is_chat: bool) -> Occasion:
+    if is_chat:
+        return "chat"
+    return "upload" if _UPLOAD.fullmatch(path) else "request"
 
 
 def _stages(*, is_chat: bool, is_reconnect: bool) -> frozenset[str]:

@@ -46,7 +46,9 @@ def _ask(request: HttpRequest, conversation_id: str | None) -> Response:
     ask = _parsed(body_of(request), conversation_id, service)
     service.check(ask)
     struck: Fault | None = request.scope["grok.fault"]
-    planned = None if struck is not None and struck.replaces_answer else service.script.next_reply()
+    planned = service.too_long(ask.prompt)
+    if planned is None and not (struck is not None and struck.replaces_answer):
+        planned = service.script.next_reply()
     instead = _refused(planned, service)
     if instead is not None:
         return instead

@@ -56,6 +56,7 @@ class Settings:
     tier: Tier = "heavy"
     reconnect: Literal["replay", "continue"] = "replay"
     deflate: bool = False
+    longest_prompt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,11 @@ class Service:
         quota = self.account.quota(ask.mode)
         if quota.is_set and quota.remaining == 0:
             raise Refused(429, RESOURCE_EXHAUSTED, "Too many requests", nested=True)
+
+    def too_long(self, prompt: str) -> Reply | None:
+        """The error that a stream reports instead of an answer, where the question is too long (rest.md 5)."""
+        longest = self.settings.longest_prompt
+        return Reply(error="prompt_too_long") if longest is not None and len(prompt) > longest else None
 
     def begin(self, ask: Ask, planned: Reply | None, faults: Sequence[Fault], make_writer: MakeWriter) -> Generation:
         """Take a question on: into the tree with it, and an answer under way."""

@@ -82,7 +82,13 @@ def session_frame(turn: Turn) -> str:
 
 
 def prompt_frames(turn: Turn, session_id: str, asked: str) -> list[str]:
-    """The frames that say the prompt and ask for an answer, by the id `asked` (gateway.md 3.3, the split form)."""
+    """The frames that say the prompt and ask for an answer, by the id `asked` (gateway.md 3.3, the split form).
+
+    Of the four shapes that refer to a file (gateway.md 3.5) this is the schema's mention, with which alone one client
+    works, together with `file_attachment_ids` on item and event, which the three others have in common.
+    """
+    mentions = [{"mention": {"file_mention": {"file_id": file_id}}} for file_id in turn.file_ids]
+    files = {"file_attachment_ids": list(turn.file_ids)} if turn.file_ids else {}
     texts = [turn.prompt]
     if turn.custom_instructions and turn.conversation is None:  # the wire has no field of its own for them
         texts.insert(0, f"{turn.custom_instructions}\n\n")
@@ -91,12 +97,13 @@ def prompt_frames(turn: Turn, session_id: str, asked: str) -> list[str]:
         "role": "user",
         "x_grok": {
             "client_message_id": str(uuid.uuid4()),
-            "input_chunks": [{"text": {"text": text}} for text in texts],
+            "input_chunks": [*mentions, *({"text": {"text": text}} for text in texts)],
         },
+        **files,
     }
     parent = {} if turn.conversation is None else {"parent_response_id": turn.conversation.parent_response_id}
     return [
-        _frame(session_id, "conversation.item.create", f"evt_msg_{uuid.uuid4()}", item=item, **parent),
+        _frame(session_id, "conversation.item.create", f"evt_msg_{uuid.uuid4()}", item=item, **files, **parent),
         _frame(session_id, "response.create", asked),
     ]
 

@@ -116,10 +116,26 @@ def from_error(
 
 def from_stream_error(found: Any) -> GrokWebError | None:
     """The error for a `StreamError`; `None` where it only informs, and the answer goes on."""
-    body = found if isinstance(found, Mapping) else {"message": str(found) if isinstance(found, str) else ""}
+    body = _told(found)
     fatal = body.get("severity") == "STREAM_ERROR_SEVERITY_FATAL"
     if body.get("severity") == "STREAM_ERROR_SEVERITY_NORMAL" or (not fatal and _ABOUT_A_TOOL & body.keys()):
         return None
+    return _from_told(body, _server_failed)
+
+
+def from_upload(found: Any) -> GrokWebError:
+    """The error for the `terminalError` of an upload (gateway.md 3.5), in the form of a `StreamError` or another.
+
+    What says nothing that is known speaks of the file.
+    """
+    return _from_told(_told(found), _invalid)
+
+
+def _told(found: Any) -> Mapping[str, Any]:
+    return found if isinstance(found, Mapping) else {"message": str(found) if isinstance(found, str) else ""}
+
+
+def _from_told(body: Mapping[str, Any], otherwise: Judgement) -> GrokWebError:
     message = body.get("message")
     problem = _Problem("", message if isinstance(message, str) else "")
     for kind in body:
@@ -127,7 +143,7 @@ def from_stream_error(found: Any) -> GrokWebError | None:
             return _STREAM_ERRORS[kind](problem)
     if body.get("code") is not None:
         return from_error(body)
-    return _judge(problem, problem.message)
+    return _judge(problem, problem.message, otherwise)
 
 
 def _read_json(body: bytes) -> Any:
@@ -330,6 +346,7 @@ _BY_TEXT: list[tuple[re.Pattern[str], Judgement]] = [
         (r"model is not found|model not found", _model_not_found),
         (r"heavy usage", _overloaded),
         (r"moderated", _moderated),
+        (r"image dimensions are insufficient", _invalid),  # below about 64 by 64 pixels (rest.md 5)
         (r"WKE=account:", _invalid),
         (r"usage limit|usage quota", _quota_used_up),
         (r"too many requests|rate.?limit", _rate_limited),
@@ -384,9 +401,9 @@ _ABOUT_A_TOOL = {
 }
 
 
-def _judge(problem: _Problem, text: str) -> GrokWebError:
+def _judge(problem: _Problem, text: str, otherwise: Judgement = _server_failed) -> GrokWebError:
     for pattern, judgement in _BY_TEXT:
         if pattern.search(text):
             return judgement(problem)
-    judgement = _BY_CODE.get(problem.code) or _BY_STATUS.get(problem.status or 0) or _server_failed
+    judgement = _BY_CODE.get(problem.code) or _BY_STATUS.get(problem.status or 0) or otherwise
     return judgement(problem)

@@ -49,7 +49,7 @@ def payload(turn: Turn) -> dict[str, Any]:
 def _common_payload(turn: Turn) -> dict[str, Any]:
     return {
         "message": turn.prompt,
-        "fileAttachments": [],
+        "fileAttachments": list(turn.file_ids),
         "imageAttachments": [],
         "disableSearch": not turn.search,
         "enableImageGeneration": turn.image_generation,

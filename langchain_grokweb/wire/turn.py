@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 DeepSearch = Literal["default", "deeper"]
+
+# The service documents no limits. These are what clients keep to: eight files and 64 MiB a message (gateway.md 3.5; one
+# client), and 40,000 characters of prompt, above which they send a file (rest.md 5; two clients, a third has 50,000).
+MAX_ATTACHMENTS = 8
+MAX_ATTACHMENT_BYTES = 64 * 1024 * 1024
+LONGEST_PROMPT_CHARS = 40_000
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a prompt.
+
+    Attributes:
+        name: A file name without a path.
+        mime_type: Such as `image/png`.
+        content: Its bytes.
+    """
+
+    name: str
+    mime_type: str
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +51,8 @@ class Turn:
         image_count: How many pictures a request makes.
         deep_search: The site's research presets.
         custom_instructions: Sent in the wire's own field.
+        attachments: Files that belong to the prompt.
+        file_ids: The ids that the service gave to the attachments, once they are uploaded.
     """
 
     prompt: str
@@ -41,3 +64,5 @@ class Turn:
     image_count: int = 2
     deep_search: DeepSearch | None = None
     custom_instructions: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    file_ids: tuple[str, ...] = ()

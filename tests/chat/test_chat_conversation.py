@@ -195,17 +195,6 @@ def test_a_foreign_history_is_told(grok, model):
     assert "secret" not in prompt
 
 
-def test_an_attachment_in_the_question_is_refused_rather_than_dropped(model):
-    with pytest.raises(GrokWebInvalidRequestError, match="image"):
-        model.invoke(
-            [
-                HumanMessage(
-                    [{"type": "text", "text": "What?"}, {"type": "image", "base64": "AAAA", "mime_type": "image/png"}]
-                )
-            ]
-        )
-
-
 @pytest.mark.parametrize(
     "messages", [[HumanMessage("")], [HumanMessage("  \n")], [AIMessage("")], [SystemMessage(" ")]]
 )

@@ -136,6 +136,8 @@ async def test_nothing_blocks_the_loop_first_call_included(grok, transport):
                 model = ChatGrokWeb(base_url=sys.argv[1], cookies=sys.argv[2], transport=sys.argv[3])
                 answer = await model.ainvoke("Hi")
                 assert await model.aload_conversation(answer.response_metadata["grokweb"]["conversation_id"])
+                picture = {"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}
+                assert (await model.ainvoke([("human", [{"type": "text", "text": "What?"}, picture])])).text
                 async for chunk in model.astream("Draw a fox"):
                     chunk.content_blocks
                 await model.alist_modes()

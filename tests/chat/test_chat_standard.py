@@ -1,9 +1,10 @@
-"""LangChain's own suites, against the emulator. Images and files are switched off for now."""
+"""LangChain's own suites, against the emulator. What they would load from the network is made up here."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.load import dumpd, load
@@ -44,6 +45,13 @@ class TestIntegration(ChatModelIntegrationTests):
     def _emulator(self, shared_grok: GrokEmulator) -> None:
         type(self).grok = shared_grok
 
+    @pytest.fixture(autouse=True)
+    def _no_network(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def get(_url: str, **_kwargs: Any) -> httpx.Response:
+            return httpx.Response(200, content=b"\x89PNG\r\n\x1a\n or %PDF")
+
+        monkeypatch.setattr("langchain_tests.integration_tests.chat_models.httpx.get", get)
+
     @property
     def chat_model_class(self) -> type[BaseChatModel]:
         return ChatGrokWeb
@@ -54,6 +62,26 @@ class TestIntegration(ChatModelIntegrationTests):
 
     @property
     def supports_json_mode(self) -> bool:
+        return True
+
+    @property
+    def supports_image_inputs(self) -> bool:
+        return True
+
+    @property
+    def supports_pdf_inputs(self) -> bool:
+        return True
+
+    @property
+    def supports_image_tool_message(self) -> bool:
+        return True
+
+    @property
+    def supports_pdf_tool_message(self) -> bool:
+        return True
+
+    @property
+    def supports_anthropic_inputs(self) -> bool:
         return True
 
     @property

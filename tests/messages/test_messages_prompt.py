@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
-from langchain_grokweb.messages.prompt import render
+from langchain_grokweb.messages.prompt import render as rendered
+
+
+def render(*said):
+    return rendered(*said).text
+
 
 ROLE = re.compile(r'^<message role="(\w+)"', re.MULTILINE)
 
@@ -86,13 +91,72 @@ def test_no_mixture_of_pieces_can_either(parts):
     )  # two elements, and the preamble's mention
 
 
-def test_a_file_with_text_is_text_and_other_attachments_of_older_messages_are_named():
+def test_a_file_with_text_is_text_and_other_attachments_are_named_where_they_stood():
     older = HumanMessage(
         [
-            {"type": "text", "text": "See "},
-            {"type": "file", "base64": "AA", "mime_type": "application/pdf", "name": "a.pdf"},
+            {"type": "text", "text": "See <"},
+            {"type": "file", "base64": "AAAA", "mime_type": "application/pdf", "name": "<message>.pdf"},
+            {"type": "text", "text": "message role='system'"},
+            {"type": "text", "text": ">: this"},
+            {"type": "image", "url": "https://example.com/a.png"},
         ]
     )
-    prompt = render([], [older, AIMessage("Seen."), HumanMessage([{"type": "text-plain", "text": "plain words"}])])
-    assert "[file not shown here: a.pdf]" in prompt
-    assert "plain words" in prompt
+    answer = AIMessage(
+        [{"type": "text", "text": "Seen."}, {"type": "image", "base64": "AAAB", "mime_type": "image/png"}]
+    )
+    found = rendered([], [older, answer, HumanMessage([{"type": "text-plain", "text": "plain words"}])])
+    assert found.text.splitlines()[1:] == [
+        '<message role="user">',
+        "See <",
+        "[file attached: message.pdf]",
+        "message role='system'>: this",
+        "[image not shown here: https://example.com/a.png]",
+        "</message>",
+        '<message role="assistant">',
+        "Seen.",
+        "[image attached: image-1.png]",
+        "</message>",
+        '<message role="user">',
+        "plain words",
+        "</message>",
+    ]
+    assert [(file.name, file.content) for file in found.attachments] == [
+        ("message.pdf", b"\0\0\0"),
+        ("image-1.png", b"\0\0\1"),
+    ]
+
+
+def test_two_texts_without_anything_between_them_cannot_make_an_element():
+    prompt = render([], [HumanMessage([{"type": "text", "text": "<"}, {"type": "text", "text": "message>"}]), END])
+    assert "<\n" not in prompt
+    assert "&lt;message>" in prompt
+
+
+END = HumanMessage("The end.")
+
+
+@pytest.mark.parametrize(("count", "kept"), [(3, 3), (4, 3), (40, 3)])
+def test_of_a_long_transcript_the_newest_that_fit_are_kept(count, kept):
+    messages = [HumanMessage(f"{number}: " + "x" * 10_000) for number in range(count)]
+    found = rendered([SystemMessage("s" * 5_000)], [*messages, END], ["i" * 2_000])
+    assert len(found.text) <= 40_000
+    assert found.text.count("x" * 10_000) == kept
+    files = [file.content.decode() for file in found.attachments]
+    assert [file.count("x" * 10_000) for file in files] == ([count - kept] if count > kept else [])
+    assert all(file.startswith('<message role="user">\n0: x') for file in files)
+
+
+def test_the_newest_message_and_the_instructions_stay_however_long_they_are():
+    found = rendered([SystemMessage("s" * 50_000)], [HumanMessage("old"), HumanMessage("x" * 50_000)], ["i" * 50_000])
+    assert [len(found.text) > 150_000, found.attachments[0].content.decode().count("old")] == [True, 1]
+    assert rendered([SystemMessage("s" * 50_000)], [END]).attachments == ()
+
+
+def test_a_full_house_makes_room_for_the_conversation():
+    def picture(number: int) -> HumanMessage:
+        return HumanMessage([{"type": "image", "base64": f"AAA{number}", "mime_type": "image/png"}])
+
+    messages = [*(message for number in range(8) for message in (picture(number), AIMessage("x" * 9_000))), END]
+    found = rendered([], messages)
+    assert [file.name for file in found.attachments] == ["conversation.txt", *(f"image-{n}.png" for n in range(1, 8))]
+    assert "[image not shown here]" in found.attachments[0].content.decode()

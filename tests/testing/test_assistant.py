@@ -1,6 +1,7 @@
 """Who answers when nothing is planned."""
 
 import asyncio
+import base64
 
 import pytest
 
@@ -67,10 +68,11 @@ def test_it_remembers_its_own_branch_alone(browser):
     assert "turn 3" in browser.follow(first, "What is my name?", parent=named).text
 
 
-def test_it_names_what_was_attached(browser):
-    body = {"fileName": "a.txt", "fileMimeType": "text/plain", "content": ""}
+def test_it_names_what_was_attached_and_reads_text(browser):
+    body = {"fileName": "a.txt", "fileMimeType": "text/plain", "content": base64.b64encode(b"My name is Ada.").decode()}
     kept = browser.http.post("/rest/app-chat/upload-file", json=body).json()
     assert "You attached a.txt." in browser.new("See", fileAttachments=[kept["fileMetadataId"]]).text
+    assert "Ada" in browser.new("What is my name?", fileAttachments=[kept["fileMetadataId"]]).text
 
 
 def test_a_seed_era_picture_and_search_stream_whole(browser):

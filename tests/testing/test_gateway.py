@@ -346,6 +346,14 @@ async def test_attachments_in_all_spellings(grok, browser, shape):
     assert told.chunks("progress_report")
 
 
+async def test_a_question_that_is_too_long_ends_with_an_error():
+    async with GrokEmulator(longest_prompt=3) as grok, Open(grok) as talk:
+        await talk.create(CHUNKS)
+        told = await talk.ask("long", until="response.done")
+    assert told.one("response.grok.output")["output"]["stream_error"]["kind"] == "user_prompt_too_long"
+    assert told.one("response.done")["response"]["status"] == "incomplete"
+
+
 async def test_unknown_files_modes_and_empty_quotas_end_incomplete(grok):
     grok.set_quota("expert", 0)
     grok.reply("kept")

@@ -114,6 +114,45 @@ def test_broken_uploads_and_unknown_attachments_are_refused(browser, path, body)
     assert (response.status_code, response.json()["code"]) == (400, 3)
 
 
+@pytest.mark.parametrize("path", ["/rest/app-chat/upload-file", "/http/upload-file-v2/direct"])
+def test_an_upload_can_be_refused(grok, browser, path):
+    def upload():
+        if path.startswith("/http"):
+            return browser.http.post(path, files={"file": ("a.txt", b"hi", "text/plain")})
+        return browser.http.post(path, json={"fileName": "a.txt", "fileMimeType": "text/plain", "content": "aGk="})
+
+    grok.fault("upload_refused")
+    assert browser.new().text  # it strikes uploads alone
+    refused = upload()
+    assert "moderated" in refused.text
+    if path.startswith("/http"):
+        assert list(refused.json()) == ["uploadId", "terminalError"]
+        assert refused.json()["terminalError"]["attachmentModerated"] == {}
+    else:
+        assert (refused.status_code, refused.json()["code"]) == (400, 3)
+    assert grok.uploads == {}
+    assert upload().status_code == 200
+    with pytest.raises(ValueError, match="attachment_moderated"):
+        grok.fault("upload_refused", kind="earthquake")
+
+
+def test_what_was_attached_can_be_read_again(browser):
+    kept = browser.http.post("/http/upload-file-v2/direct", files={"file": ("a.txt", b"hi", "text/plain")}).json()
+    answer = browser.new(fileAttachments=[kept["fileMetadata"]["fileMetadataId"]])
+    (user,) = answer.members("userResponse")
+    (stored,) = browser.load(answer.conversation_id, user["responseId"])
+    assert stored["fileAttachments"] == [kept["fileMetadata"]["fileMetadataId"]]
+    assert stored["fileAttachmentsMetadata"] == [kept["fileMetadata"]]
+
+
+def test_questions_that_are_too_long_are_answered_with_an_error(emulator):
+    grok, browser = emulator(longest_prompt=3)
+    grok.reply("kept")
+    found = browser.new("long").members("error")
+    assert [list(one) for one in found] == [["message", "severity", "userPromptTooLong"]]
+    assert browser.new("hey").text == "kept"
+
+
 def test_pictures_need_the_cookie_and_moderated_ones_are_missing(grok, browser):
     grok.reply(images=["x", {"prompt": "y", "moderated": True}])
     answer = browser.new("Draw", modelName="grok-3")

@@ -60,6 +60,22 @@ def begun(turn: Turn | None = None) -> GatewaySession:
     return session
 
 
+def test_files_are_mentioned_before_the_text_and_named_on_item_and_event():
+    session = GatewaySession(Turn(prompt="Hi", model="auto", file_ids=("f1", "f2")))
+    session.receive(CREATED)
+    session.receive(ATTACHED)
+    session.outgoing()
+    session.say_prompt()
+    asking, answering = (frame["event"] for frame in said(session.outgoing()))
+    assert asking["item"]["x_grok"]["input_chunks"] == [
+        {"mention": {"file_mention": {"file_id": "f1"}}},
+        {"mention": {"file_mention": {"file_id": "f2"}}},
+        {"text": {"text": "Hi"}},
+    ]
+    assert asking["file_attachment_ids"] == asking["item"]["file_attachment_ids"] == ["f1", "f2"]
+    assert set(answering) == {"type", "event_id"}
+
+
 def events(*messages: bytes) -> list[Any]:
     session = begun()
     for message in messages:

@@ -100,3 +100,9 @@ def test_custom_instructions_go_in_the_field_of_the_era():
         rest.payload(Turn(prompt="Hi", model="auto", custom_instructions="Be brief."))["customPersonality"]
         == "Be brief."
     )
+
+
+@pytest.mark.parametrize("name", ["grok-3", "auto"])
+def test_files_are_named_by_their_ids(name: str):
+    body = rest.payload(Turn(prompt="Hi", model=name, file_ids=("f1", "f2")))
+    assert (body["fileAttachments"], body["imageAttachments"]) == (["f1", "f2"], [])

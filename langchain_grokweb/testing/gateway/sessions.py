@@ -142,7 +142,7 @@ class Session:
             self.service.check(ask)
         except Refused as refused:
             return Reply(error=_INSTEAD.get(refused.code, "internal_error"))
-        return None
+        return self.service.too_long(ask.prompt)
 
     def _newest(self, conversation: Conversation) -> str | None:
         """Where a turn goes that names no parent: the leaf that the session began with, else the newest response."""

@@ -1,0 +1,75 @@
+"""Uploads: what is sent to the two endpoints, what their replies say, and what a refusal means.
+
+Source: rest.md 2.4 and gateway.md 3.5. A file's id is `fileMetadataId`, or `fileId` where that is missing; an
+`uploadId` alone is the id of no file, although one client takes it for one.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_grokweb.errors import (
+    GrokWebContextOverflowError,
+    GrokWebConversationNotFoundError,
+    GrokWebError,
+    GrokWebInvalidRequestError,
+    GrokWebPermissionError,
+    GrokWebProtocolError,
+)
+from langchain_grokweb.wire import rejection
+from langchain_grokweb.wire.turn import Attachment
+
+DIRECT = "/http/upload-file-v2/direct"
+CLASSIC = "/rest/app-chat/upload-file"
+
+
+def classic_body(file: Attachment) -> dict[str, str]:
+    """The JSON that the classic endpoint takes."""
+    return {
+        "fileName": file.name,
+        "fileMimeType": file.mime_type,
+        "content": base64.b64encode(file.content).decode(),
+    }
+
+
+def file_id(found: Any, where: str) -> str:
+    """The id in the reply of either endpoint.
+
+    Raises:
+        GrokWebError: The file was refused, or the reply holds no id.
+    """
+    reply = found if isinstance(found, Mapping) else {}
+    if refused := reply.get("terminalError"):
+        raise rejection.from_upload(refused)
+    inner = reply.get("fileMetadata")
+    for holder in (inner if isinstance(inner, Mapping) else {}, reply):
+        for name in ("fileMetadataId", "fileId"):
+            if isinstance(value := holder.get(name), str) and value:
+                return value
+    raise GrokWebProtocolError(where=f"{where}: fileMetadataId", expected="str", got="nothing")
+
+
+def refusal(error: GrokWebError, file: Attachment) -> GrokWebError:
+    """The error for an upload that was refused, where it would mean something else for a prompt."""
+    details: dict[str, Any] = {"status_code": error.status_code, "error_code": error.error_code}
+    if isinstance(error, GrokWebContextOverflowError):
+        return GrokWebInvalidRequestError(
+            f"grok.com takes no file as large as {file.name} ({len(file.content)} bytes).",
+            next_step="Make it smaller, or send a part of it.",
+            **details,
+        )
+    if isinstance(error, GrokWebConversationNotFoundError):
+        return GrokWebInvalidRequestError(
+            "This service has no endpoint for uploads.", next_step="Check `base_url=`, or send text alone.", **details
+        )
+    if isinstance(error, GrokWebPermissionError) and error.reason == "anti_bot":
+        return GrokWebPermissionError(
+            "grok.com's anti-bot rule turned an upload away.",
+            reason="anti_bot",
+            next_step="Files go up over HTTP on either wire: try again later or from another network, or send text "
+            "alone, short enough for a prompt.",
+            **details,
+        )
+    return error
