@@ -14,6 +14,7 @@ from langchain_grokweb.client.gateway import GatewayTurn
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.rest import RestTurn
 from langchain_grokweb.client.service import Service
+from langchain_grokweb.client.tree import newest_answer
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import GrokWebError, GrokWebPermissionError, GrokWebRateLimitError, GrokWebServerError
 from langchain_grokweb.wire.events import Event
@@ -89,6 +90,16 @@ class GrokWebClient:
             reraise=True,
         )
         return await retrying(wire, self._http, turn)
+
+    async def latest_response(self, conversation_id: str) -> str:
+        """The newest answer of a conversation, which its next turn follows.
+
+        Raises:
+            GrokWebConversationNotFoundError: There is no such conversation.
+            GrokWebInvalidRequestError: It has no answer yet.
+            GrokWebError: It could not be asked.
+        """
+        return await newest_answer(self._http, conversation_id)
 
     async def modes(self) -> list[AvailableMode]:
         """What the site offers to this account."""

@@ -250,6 +250,7 @@ class Answer:
         plan = self._asked.plan
         link = {
             **self._known_link(),
+            **({"started": True} if plan.started else {}),
             "turn_hash": plan.turn_hash,
             "self_hash": hash_answer(AIMessage("".join(self._texts), tool_calls=self._tool_calls())),
             "system_hash": plan.system_hash,

@@ -2,102 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage
+from histories import CASES, NEXT, Case, Messages, edited, q, say, thread
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from langchain_grokweb.messages.conversation import hash_answer, hash_messages, hash_system, plan
+from langchain_grokweb import GrokWebInvalidRequestError
+from langchain_grokweb.messages import conversation
+from langchain_grokweb.messages.conversation import Plan, Start, hash_answer, plan
+from langchain_grokweb.wire.turn import ConversationRef
 
 ACCOUNT = "acc"
+BROWSER = ConversationRef("browser", "seen")
 
 
-def answer(number: int, since: list[BaseMessage], parent: int | None, system: str | None = None) -> AIMessage:
-    """The answer to what was said since the parent's."""
-    message = AIMessage(f"answer {number}")
-    link = {
-        "v": 1,
-        "account": ACCOUNT,
-        "conversation_id": "c",
-        "response_id": f"r{number}",
-        "turn_hash": hash_messages(since),
-        "self_hash": hash_answer(message),
-        "system_hash": hash_system([SystemMessage(system)] if system else []),
-    }
-    link |= {} if parent is None else {"parent_response_id": f"r{parent}"}
-    message.response_metadata["grokweb"] = link
-    return message
+class Paper:
+    """A service on paper: it answers what was planned, and links the answer."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+        self.answered = 0
+
+    def plan(self, messages: Sequence[BaseMessage], start: Start | None = None) -> Plan:
+        strict = self.settings.get("conversation") == "strict"
+        on_truncated = self.settings.get("on_truncated", "continue")
+        found = plan(messages, ACCOUNT, on_truncated=on_truncated, whole=strict, start=start)
+        return found.starting_at(BROWSER) if start and found.conversation is None else found
+
+    def __call__(
+        self, messages: Sequence[BaseMessage], call: Mapping[str, Any] | None = None, start: Start | None = None
+    ) -> AIMessage:
+        found, number = self.plan(messages, start), self.answered
+        self.answered += 1
+        message = AIMessage(f"answer {number}", tool_calls=[{**call, "id": "call_1"}] if call else [])
+        place = found.conversation
+        message.response_metadata["grokweb"] = {
+            "v": 1,
+            "account": ACCOUNT,
+            "conversation_id": place.conversation_id if place else f"c{number}",
+            "response_id": f"r{number}",
+            **({"parent_response_id": place.parent_response_id} if place else {}),
+            **({"started": True} if found.started else {}),
+            "turn_hash": found.turn_hash,
+            "self_hash": hash_answer(message),
+            "system_hash": found.system_hash,
+        }
+        return message
 
 
-def thread(turns: int = 3) -> list[BaseMessage]:
-    messages: list[BaseMessage] = []
-    for number in range(turns):
-        question = HumanMessage(f"question {number}")
-        messages += [question, answer(number, [question], number - 1 if number else None)]
-    return [*messages, HumanMessage("next")]
+def parent(found: Plan) -> str | None:
+    return found.conversation.parent_response_id if found.conversation else None
 
 
-def outcome(messages: list[BaseMessage], **kwargs: Any) -> tuple[str, str | None, list[str]]:
-    found = plan(messages, ACCOUNT, **kwargs)
-    parent = found.conversation.parent_response_id if found.conversation else None
-    return found.reason, parent, [message.text for message in found.messages]
-
-
-def everything_but_the_last(messages: list[BaseMessage]) -> list[str]:
+def texts(messages: Sequence[BaseMessage]) -> list[str]:
     return [message.text for message in messages]
 
 
-def test_nothing_linked():
-    assert outcome([HumanMessage("Hi")]) == ("new", None, ["Hi"])
-
-
-def test_proven_to_the_root():
-    assert outcome(thread()) == ("continued", "r2", ["next"])
-
-
-def test_ids_names_metadata_and_the_shape_of_content_do_not_count():
-    messages = thread()
-    messages[0] = HumanMessage(
-        [{"type": "text", "text": "question 0"}], id="other", name="Ada", additional_kwargs={"a": 1}
-    )
-    messages[3].additional_kwargs["reasoning_content"] = "hm"
-    messages[3].content = [{"type": "reasoning", "reasoning": "hm"}, {"type": "text", "text": "answer 1"}]
-    assert outcome(messages)[:2] == ("continued", "r2")
-
-
-def test_an_edited_message_leads_to_the_answer_before_it():
-    messages = thread()
-    messages[4] = HumanMessage("edited")
-    assert outcome(messages) == ("branched", "r1", ["edited", "answer 2", "next"])
-    messages = thread()
-    messages[3].content = "edited"
-    assert outcome(messages) == ("branched", "r0", ["question 1", "edited", "question 2", "answer 2", "next"])
-
-
-def test_an_edited_beginning_is_told_anew():
-    messages = [HumanMessage("edited"), *thread()[1:]]
-    assert outcome(messages) == ("replayed", None, everything_but_the_last(messages))
-
-
-def test_an_inserted_message_counts_as_an_edit():
-    messages = thread()
-    messages.insert(4, HumanMessage("inserted"))
-    assert outcome(messages)[:2] == ("branched", "r1")
-
-
-def test_the_head_is_gone():
-    assert outcome(thread()[2:]) == ("truncated", "r2", ["next"])
-    assert outcome(thread()[2:], on_truncated="replay")[:2] == ("replayed", None)
-    assert outcome(thread()[3:])[0] == "replayed"  # an answer without its question proves nothing
-
-
-def test_regenerating_leads_to_the_same_place():
-    messages = thread()
-    assert outcome(messages[:5])[:2] == outcome(messages[:5])[:2] == ("continued", "r1")
-
-
-def test_a_history_that_ends_with_an_answer_goes_on_from_before_it():
-    assert outcome(thread()[:-1]) == ("continued", "r1", ["question 2", "answer 2"])
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_history_and_its_plan(case: Case):
+    paper = Paper(**case.settings)
+    found = paper.plan(case.build(paper))
+    assert (found.reason, parent(found)) == (case.reason, None if case.parent is None else f"r{case.parent}")
+    assert texts(found.messages) == case.sent
+    assert texts(found.system) == case.system
 
 
 @pytest.mark.parametrize(
@@ -109,46 +78,125 @@ def test_a_history_that_ends_with_an_answer_goes_on_from_before_it():
         {"conversation_id": None},
         {"self_hash": "0" * 16},
         {"turn_hash": "x"},
+        {"turn_hash": ""},
+        {"interrupted": True},
     ],
 )
 def test_a_link_that_is_not_ours_or_not_whole_is_not_used(change):
-    messages = thread(1)
+    messages = thread(Paper(), 1)
     messages[1].response_metadata["grokweb"].update(change)
-    assert outcome(messages)[1] is None
-
-
-def test_a_forged_loop_of_parents_ends():
-    messages = thread()
-    messages[1].response_metadata["grokweb"]["parent_response_id"] = "r2"
-    assert outcome(messages)[1] in {None, "r2"}
+    found = plan([*messages, NEXT], ACCOUNT)
+    assert (found.conversation, found.reason) == (None, "replayed")
 
 
 def test_answers_that_name_each_other_as_parents_end():
-    first, second = answer(0, [], 1), answer(1, [], 0)
-    messages = [first, second, HumanMessage("next")]
-    assert outcome(messages)[1] in {None, "r0", "r1"}
+    messages = thread(Paper())
+    for number, message in enumerate(messages[1::2]):
+        message.response_metadata["grokweb"]["parent_response_id"] = f"r{(number + 1) % 3}"
+    assert plan([*messages, NEXT], ACCOUNT).conversation is None
 
 
-def test_the_role_of_a_chat_message_counts():
-    question = ChatMessage(role="critic", content="Hm.")
-    messages = [question, answer(0, [question], None), HumanMessage("next")]
-    assert outcome(messages)[0] == "continued"
-    messages[0] = ChatMessage(role="author", content="Hm.")
-    assert outcome(messages)[0] == "replayed"
+def test_half_a_character_does_not_break_a_proof():
+    messages = say(Paper(), [], HumanMessage("half \ud83e"))
+    assert plan([*messages, NEXT], ACCOUNT).reason == "continued"
 
 
-def test_instructions_that_are_gone_are_told_to_be():
-    question = HumanMessage("question 0")
-    messages = [question, answer(0, [question], None, system="Be brief."), HumanMessage("next")]
-    found = plan(messages, ACCOUNT)
-    assert found.reason == "continued"
-    assert [message.text for message in found.system] == ["The instructions given before no longer apply."]
+def test_a_long_turn_is_known_by_its_last_messages():
+    messages = say(paper := Paper(), [], *map(q, range(100)))
+    messages = say(paper, messages, NEXT)
+    assert paper.plan([*messages[40:], NEXT]).reason == "truncated"
+    assert paper.plan([*messages[20:], NEXT]).reason == "replayed"  # more than the link remembers one by one
 
 
-def test_instructions_are_hashed_apart():
-    question = HumanMessage("question 0")
-    messages = [question, answer(0, [question], None, system="Be brief."), HumanMessage("next")]
-    same = plan([SystemMessage("Be brief."), *messages], ACCOUNT)
-    assert (same.reason, same.system) == ("continued", [])
-    changed = plan([SystemMessage("Be long."), *messages], ACCOUNT)
-    assert (changed.reason, [message.text for message in changed.system]) == ("continued", ["Be long."])
+@pytest.mark.parametrize(("settings", "reason"), [({}, "truncated"), ({"whole": True}, "replayed")])
+def test_a_very_long_history_is_checked_as_far_as_the_limit(monkeypatch, settings, reason):
+    monkeypatch.setattr(conversation, "CHECKED_CHARACTERS", 400)
+    messages = thread(Paper(), 20)
+    assert plan([*messages, NEXT], ACCOUNT).reason == "truncated"
+    assert plan([*messages, NEXT], ACCOUNT, whole=True).reason == "continued"
+    messages[0] = HumanMessage("edited")
+    assert plan([*messages, NEXT], ACCOUNT, **settings).reason == reason
+    messages[-3] = edited(messages[-3], "edited")
+    assert plan([*messages, NEXT], ACCOUNT, **settings).reason == reason
+
+
+@pytest.mark.parametrize("size", [100, 200])
+def test_what_is_hashed_grows_with_the_history_alone(monkeypatch, size):
+    """Even where no link holds, and every answer began a conversation of its own."""
+    messages: Messages = []
+    paper = Paper(on_truncated="replay")
+    for number in range(size):
+        messages = say(paper, messages, q(number))
+        messages[0] = edited(messages[0], f"edited {number}")
+    hashed = []
+    monkeypatch.setattr("langchain_grokweb.messages.hashes.digest", lambda text: hashed.append(text) or text[:16])
+    assert plan([*messages, NEXT], ACCOUNT).reason == "replayed"
+    assert len(hashed) <= 4 * len(messages)
+
+
+# --- a place that the caller names
+
+
+def started(paper: Paper, turns: int = 2, start: Start | None = None) -> Messages:
+    """A thread that began at the browser's place; `start` is named in every turn."""
+    messages: Messages = []
+    for number in range(turns):
+        messages = [*messages, q(number)]
+        messages.append(paper(messages, start=start or (None if number else Start("browser", "seen"))))
+    return messages
+
+
+NAMED = [None, Start("browser"), Start("browser", "seen")]
+
+
+@pytest.mark.parametrize("start", NAMED)
+@pytest.mark.parametrize("settings", [{}, {"on_truncated": "replay"}, {"conversation": "strict"}])
+def test_a_thread_that_started_at_a_named_place_goes_on_from_its_own_answers(start, settings):
+    paper = Paper(**settings)
+    messages = started(paper, 3, start)
+    found = paper.plan([*messages, NEXT], start)
+    assert (found.reason, found.conversation) == ("continued", ConversationRef("browser", "r2"))
+    assert texts(found.messages) == ["next question"]
+
+
+@pytest.mark.parametrize("start", NAMED)
+def test_its_first_question_edited_branches_from_the_named_place(start):
+    messages = started(paper := Paper())
+    found = paper.plan([HumanMessage("edited"), *messages[1:], NEXT], start)
+    assert (found.reason, found.conversation, found.started) == ("branched", BROWSER, True)
+    assert texts(found.messages) == ["edited", "answer 0", "question 1", "answer 1", "next question"]
+
+
+@pytest.mark.parametrize("start", NAMED)
+def test_its_head_gone_is_a_head_gone(start):
+    messages = started(paper := Paper())
+    assert paper.plan([*messages[2:], NEXT], start).reason == "truncated"
+
+
+def test_answers_of_other_conversations_are_told_at_a_named_place():
+    messages = thread(paper := Paper(), 1)
+    found = paper.plan([*messages, NEXT], Start("browser", "seen"))
+    assert (found.reason, found.conversation) == ("started", BROWSER)
+    assert texts(found.messages) == ["question 0", "answer 0", "next question"]
+    messages = [*messages, NEXT]
+    messages.append(paper(messages, start=Start("browser", "seen")))
+    found = paper.plan([*messages, q(9)], Start("browser", "seen"))
+    assert (found.reason, texts(found.messages)) == ("continued", ["question 9"])
+
+
+def test_answers_on_another_branch_than_the_named_one_are_told():
+    messages = thread(paper := Paper(), 2)
+    found = paper.plan([*messages, NEXT], Start("c0", "elsewhere"))
+    assert found.reason == "started"
+    assert paper.plan([*messages, NEXT], Start("c0", "r0")).conversation == ConversationRef("c0", "r1")
+
+
+def test_a_place_is_an_id_or_an_address():
+    assert Start.named("c1") == Start("c1")
+    assert Start.named("c1", "r1") == Start("c1", "r1")
+    assert Start.named("https://grok.com/c/c1?rid=r1") == Start("c1", "r1")
+    assert Start.named("https://grok.com/c/c1?rid=r1", "r2") == Start("c1", "r2")
+    assert Start.named(None, "") is None
+    for wrong in [("c1/../x", None), ("https://example.com/c/c1", None), (None, "r1"), (7, None), ("c1", "a/b")]:
+        with pytest.raises(GrokWebInvalidRequestError):
+            Start.named(*wrong)
