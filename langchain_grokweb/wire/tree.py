@@ -32,7 +32,7 @@ def newest_answer(told: Any) -> str | None:
 
 
 def _by_id(told: Any, member: str) -> dict[str, Mapping[str, Any]]:
-    found = told.get(member, []) if isinstance(told, dict) else told
+    found = told.get(member, []) if isinstance(told, dict) else None
     if not isinstance(found, list):
         raise GrokWebProtocolError(where=f"response-node: {member}", expected="list", got=type(found).__name__)
     named = (entry for entry in found if isinstance(entry, dict))

@@ -14,6 +14,13 @@ from langchain_core.messages import (
 from paths import PATHS
 
 from langchain_grokweb import GrokWebConversationNotFoundError, GrokWebInvalidRequestError
+from langchain_grokweb.testing import GrokEmulator
+
+
+@pytest.fixture
+def grok(shared_grok: GrokEmulator) -> GrokEmulator:
+    shared_grok.reset()
+    return shared_grok
 
 
 def link(message: Any) -> dict[str, Any]:
@@ -54,20 +61,55 @@ def test_asking_again_gives_a_sibling_not_a_duplicate(grok, model):
     assert len({turn.response_id for turn in siblings}) == 3
 
 
-async def test_siblings_at_the_same_time_do_not_cancel_each_other(grok, model):
+async def test_siblings_at_the_same_time_are_branches_and_none_is_lost(grok, model):
     messages = [*talk(model, "one"), HumanMessage("two")]
     answers = await model.abatch([messages] * 8)
-    assert all(answer.text for answer in answers)
+    (tree,) = grok.conversations.values()
+    questions = tree.children(link(messages[1])["response_id"])
+    stored = {node.response_id: node.message for question in questions for node in tree.children(question.response_id)}
     assert {turn.status for turn in grok.turns} == {"finished"}
+    assert len(questions) == 8
+    assert {link(answer)["response_id"]: answer.text for answer in answers} == stored
+    await model.ainvoke([*messages, answers[3], HumanMessage("three")])
+    assert grok.turns[-1].parent_response_id == link(answers[3])["response_id"]
 
 
-def test_a_conversation_that_is_gone_is_told_anew_once(grok, make_model):
-    messages = talk(make_model(), "My name is Ada.")
+def all_is_forgotten(grok: GrokEmulator, messages: list[Any]) -> None:
     grok.reset()
-    answer = make_model().invoke([*messages, HumanMessage("What is my name?")])
+
+
+def the_conversation_is_deleted(grok: GrokEmulator, messages: list[Any]) -> None:
+    grok.conversations[link(messages[1])["conversation_id"]].deleted = True
+
+
+def the_answer_is_gone(grok: GrokEmulator, messages: list[Any]) -> None:
+    del grok.conversations[link(messages[1])["conversation_id"]].nodes[link(messages[1])["response_id"]]
+
+
+@pytest.mark.parametrize("gone", [all_is_forgotten, the_conversation_is_deleted, the_answer_is_gone])
+def test_a_conversation_that_is_gone_is_told_anew_once(grok, make_model, gone):
+    messages = talk(make_model(), "My name is Ada.")
+    gone(grok, messages)
+    told, messages = len(grok.turns), [*messages, HumanMessage("What is my name?")]
+    with pytest.raises(GrokWebConversationNotFoundError):
+        make_model(conversation="strict").invoke(messages)
+    answer = make_model().invoke(messages)
+    assert len(grok.turns) == told + 1
     assert grok.turns[-1].parent_response_id is None
     assert "My name is Ada." in grok.turns[-1].prompt
     assert link(answer)["conversation_id"] != link(messages[1])["conversation_id"]
+    make_model(conversation="strict").invoke([*messages, answer, HumanMessage("And now?")])
+    assert grok.turns[-1].prompt == "And now?"
+
+
+@pytest.mark.parametrize("name", ["rate_limited", "heavy_load"])
+def test_a_refusal_that_is_tried_again_leaves_one_turn(grok, model, name):
+    messages = [*talk(model, "one"), HumanMessage("two")]
+    grok.fault(name, times=2, **({"retry_after": 0} if name == "rate_limited" else {}))
+    answer = model.invoke(messages)
+    (tree,) = grok.conversations.values()
+    (question,) = tree.children(link(messages[1])["response_id"])
+    assert [node.response_id for node in tree.children(question.response_id)] == [link(answer)["response_id"]]
 
 
 def test_strict_raises_where_auto_would_tell_anew(grok, make_model):
@@ -75,9 +117,7 @@ def test_strict_raises_where_auto_would_tell_anew(grok, make_model):
     messages = talk(model, "one", "two")
     with pytest.raises(GrokWebConversationNotFoundError, match="do not prove"):
         model.invoke([HumanMessage("edited"), *messages[1:], HumanMessage("three")])
-    grok.reset()
-    with pytest.raises(GrokWebConversationNotFoundError):
-        model.invoke([*messages, HumanMessage("three")])
+    assert len(grok.turns) == 2
 
 
 def test_stateless_asks_in_fresh_temporary_chats(grok, make_model):
