@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -184,3 +186,22 @@ def test_nothing_to_say_is_refused(grok, model, messages):
     with pytest.raises(GrokWebInvalidRequestError, match="nothing to send"):
         model.invoke(messages)
     assert grok.turns == []
+
+
+def test_every_turn_of_a_long_thread_uploads_as_much_as_the_one_before(grok, model):
+    messages: list[Any] = []
+    uploaded = []
+    for number in range(25):
+        grok.reply(f"Answer {number:3}: {'word ' * 200}")
+        messages.append(HumanMessage(f"Question {number:3}: {'why ' * 20}"))
+        messages.append(model.invoke(messages))
+        uploaded.append(sent_so_far(grok))
+    of_each = [after - before for before, after in pairwise(uploaded)]
+    assert max(of_each) / min(of_each) < 1.2
+    assert len(grok.conversations) == 1
+
+
+def sent_so_far(grok: GrokEmulator) -> int:
+    """Bytes of requests and of the gateway's events, as they came."""
+    requests = [[one.path, one.query, dict(one.headers), one.body] for one in grok.requests]
+    return len(json.dumps(requests)) + len(json.dumps([one.body for one in grok.events]))
