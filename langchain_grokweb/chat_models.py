@@ -301,6 +301,7 @@ class ChatGrokWeb(BaseChatModel):
             account=credentials.account,
             plan=plan,
             transport=opened.transport,
+            temporary=turn.temporary,
         )
         answer = Answer(asked, wanted=wanted, stop=sequences, image_markdown=self.image_markdown)
         return Exchange(opened, answer, partial(self._mend, client, turn), self.tool_repair_attempts)
@@ -334,14 +335,22 @@ class ChatGrokWeb(BaseChatModel):
         if self.conversation == "stateless":
             return fresh(messages)
         strict = self.conversation == "strict"
-        plan = find_plan(messages, account, on_truncated=self.on_truncated, whole=strict, start=start)
+        plan = find_plan(
+            messages,
+            account,
+            on_truncated=self.on_truncated,
+            temporary=self.temporary,
+            whole=strict,
+            start=start,
+        )
         if start and plan.conversation is None:
             response_id = start.response_id or await client.latest_response(start.conversation_id)
             plan = plan.starting_at(ConversationRef(start.conversation_id, response_id))
         logger.debug("The turn's place: %s.", plan.reason)
         if strict and plan.reason == "replayed":
             raise GrokWebConversationNotFoundError(
-                "These messages do not prove a conversation to go on from: they were edited, or are another account's.",
+                "These messages do not prove a conversation to go on from: they were edited, are another account's, or "
+                "were said with another `temporary=`.",
                 next_step='Send them as they were, or use `conversation="auto"`.',
             )
         return plan

@@ -126,6 +126,7 @@ def plan(
     account: str,
     *,
     on_truncated: OnTruncated = "continue",
+    temporary: bool = False,
     whole: bool = False,
     start: Start | None = None,
 ) -> Plan:
@@ -135,13 +136,15 @@ def plan(
         messages: The history, and what is to be answered.
         account: Whose conversations count.
         on_truncated: What to do where the head of the history is gone.
+        temporary: Whether a private chat is asked for: then only such are gone on from, and else only others.
         whole: Check even a very long history up to its beginning. It is by itself where a head that is gone is not
             gone on from; else all but the newest four million characters count as gone.
         start: The place that the caller names: only answers behind it count. A plan without a conversation then
             means that nothing of the messages is there yet.
     """
     system, said = _apart(messages)
-    history = History(said, account, inf if whole or on_truncated == "replay" else CHECKED_CHARACTERS)
+    limit = inf if whole or on_truncated == "replay" else CHECKED_CHARACTERS
+    history = History(said, account, temporary=temporary, limit=limit)
     newest = True
     for index in history.candidates():
         link = history.links[index]

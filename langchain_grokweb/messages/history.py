@@ -39,6 +39,7 @@ class Link:
         tools_hash: The hash of the tool definitions that the service had; empty where it had none.
         started: Whether its turn was the first of these messages, though it follows an answer: one that the caller
             named, as for a conversation begun in the browser. What is before that was never among the messages.
+        temporary: Whether it was asked in a private chat.
     """
 
     conversation_id: str
@@ -49,6 +50,7 @@ class Link:
     system_hash: str
     tools_hash: str
     started: bool
+    temporary: bool
 
     @classmethod
     def of(cls, message: BaseMessage, account: str) -> Self | None:
@@ -66,6 +68,7 @@ class Link:
             system_hash=str(found.get("system_hash") or ""),
             tools_hash=str(found.get("tools_hash") or ""),
             started=found.get("started") is True,
+            temporary=found.get("temporary") is True,
         )
 
     @property
@@ -87,17 +90,19 @@ class History:
     Args:
         said: The messages.
         account: Whose links count.
+        temporary: Whether those of private chats count, or the others: neither is gone on from as if it were the other.
         limit: The length, in characters, behind which a proof looks no further up, and takes the head as gone.
     """
 
-    def __init__(self, said: list[BaseMessage], account: str, limit: float = inf) -> None:
+    def __init__(self, said: list[BaseMessage], account: str, *, temporary: bool = False, limit: float = inf) -> None:
         self._said = said
         self._left = limit
         self._hashes: list[str | None] = [None] * len(said)
         self._chains = [hashes.BEGINNING]  # of the first messages, for as many as were needed
         self._proofs: dict[int, Proof] = {}
         self._before: dict[int, int] = {}
-        self.links = {index: link for index, message in enumerate(said) if (link := Link.of(message, account))}
+        linked = {index: link for index, message in enumerate(said) if (link := Link.of(message, account))}
+        self.links = {index: link for index, link in linked.items() if link.temporary is temporary}
         self._indices: dict[str, list[int]] = {}
         for index, link in self.links.items():
             self._indices.setdefault(link.response_id, []).append(index)

@@ -131,6 +131,19 @@ def test_stateless_asks_in_fresh_temporary_chats(grok, make_model):
     assert "one" in grok.turns[1].prompt
 
 
+@pytest.mark.parametrize("first", [{"temporary": True}, {}, {"conversation": "stateless"}])
+def test_what_is_private_does_not_get_into_a_chat_that_is_kept_nor_the_other_way(grok, make_model, first):
+    messages = talk(make_model(**first), "one")
+    other = {"temporary": not first}
+    messages += [HumanMessage("two"), make_model(**other).invoke([*messages, HumanMessage("two")])]
+    make_model(**other).invoke([*messages, HumanMessage("three")])
+    assert [turn.parent_response_id for turn in grok.turns] == [None, None, grok.turns[1].response_id]
+    assert [turn.prompt for turn in grok.turns[::2]] == ["one", "three"]
+    assert "one" in grok.turns[1].prompt
+    kept = {turn.conversation_id: grok.conversations[turn.conversation_id].temporary for turn in grok.turns}
+    assert list(kept.values()) == [bool(first), not first]
+
+
 def test_a_foreign_history_is_told(grok, model):
     model.invoke(
         [
