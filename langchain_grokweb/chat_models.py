@@ -292,6 +292,7 @@ class ChatGrokWeb(BaseChatModel):
         except GrokWebConversationNotFoundError:
             if plan.conversation is None or start or self.conversation == "strict":
                 raise
+            logger.info("The conversation of these messages is gone at grok.com: it is told anew.")
             plan = fresh(messages, "replayed")
             turn = self._turn(plan, wanted, kwargs)
             opened = await client.open(turn)

@@ -16,7 +16,9 @@ from typing import Literal, Self
 
 from langchain_core.messages import AIMessage, BaseMessage
 
+from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages import hashes
+from langchain_grokweb.wire.address import check_id
 from langchain_grokweb.wire.turn import ConversationRef
 
 LINK_KEY = "grokweb"
@@ -61,6 +63,8 @@ class Link:
             return None
         if found.get("interrupted") or not all(isinstance(found.get(name), str) for name in needed):
             return None
+        if not (_is_id(found["conversation_id"]) and _is_id(found["response_id"])):
+            return None
         parent = found.get("parent_response_id")
         return cls(
             **{name: found[name] for name in needed},
@@ -82,6 +86,15 @@ class Link:
         if not self.started or self.parent_response_id is None:
             return None
         return ConversationRef(self.conversation_id, self.parent_response_id)
+
+
+def _is_id(text: str) -> bool:
+    """Messages may come from anywhere, and an id becomes part of a path."""
+    try:
+        check_id(text)
+    except GrokWebInvalidRequestError:
+        return False
+    return True
 
 
 class History:

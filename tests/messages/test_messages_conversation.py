@@ -76,6 +76,8 @@ def test_a_history_and_its_plan(case: Case):
         {"v": 2},
         {"self_hash": None},
         {"conversation_id": None},
+        {"conversation_id": "../../rest/modes?"},
+        {"response_id": "r0/../x"},
         {"self_hash": "0" * 16},
         {"turn_hash": "x"},
         {"turn_hash": ""},
