@@ -166,15 +166,14 @@ class History:
         link = self.links[index]
         if not hashes.is_of(link.self_hash, self._chain(index, index + 1)):
             return "unproven"
-        parents = self._indices.get(link.parent_response_id or "", ())
-        for before in reversed(parents):  # more than one where the same answer was copied
+        # An answer that was copied stands in more than one place.
+        for before in reversed(self._indices.get(link.parent_response_id or "", ())):
             if before < index and hashes.is_of(link.turn_hash, self._chain(before + 1, index)):
                 self._before[index] = before
                 return before
-        if (not parents or link.started) and hashes.is_of(link.turn_hash, self._chain(0, index)):
+        if hashes.is_of(link.turn_hash, self._chain(0, index)):
             return "proven" if link.parent_response_id is None or link.started else "truncated"
-        cut = not parents and hashes.ends_with(link.turn_hash, index, self._hash)
-        return "truncated" if cut else "unproven"
+        return "truncated" if hashes.ends_with(link.turn_hash, index, self._hash) else "unproven"
 
     def _chain(self, start: int, end: int) -> str:
         if start:
