@@ -97,10 +97,10 @@ def test_a_link_that_is_not_ours_or_not_whole_is_not_used(change):
 
 
 def test_answers_that_name_each_other_as_parents_end():
-    messages = thread(Paper())[1::2]
+    messages = thread(Paper(), 2)[1::2]
     for number, message in enumerate(messages):
         message.response_metadata["grokweb"] |= {
-            "parent_response_id": f"r{(number + 1) % 3}",
+            "parent_response_id": f"r{1 - number}",
             "turn_hash": hash_messages([]),
         }
     assert plan([*messages, NEXT], ACCOUNT).reason in {"truncated", "replayed"}
