@@ -135,7 +135,7 @@ def plan(
     Args:
         messages: The history, and what is to be answered.
         account: Whose conversations count.
-        on_truncated: What to do where the head of the history is gone.
+        on_truncated: What to do where the head of the history is gone; in a conversation that is named it goes on.
         temporary: Whether a private chat is asked for: then only such are gone on from, and else only others.
         whole: Check even a very long history up to its beginning. It is by itself where a head that is gone is not
             gone on from; else all but the newest four million characters count as gone.
@@ -143,6 +143,7 @@ def plan(
             means that nothing of the messages is there yet.
     """
     system, said = _apart(messages)
+    usable = {"proven", "truncated"} if start or on_truncated == "continue" else {"proven"}
     limit = inf if whole or on_truncated == "replay" else CHECKED_CHARACTERS
     history = History(said, account, temporary=temporary, limit=limit)
     newest = True
@@ -151,15 +152,11 @@ def plan(
         if start and not start.takes(link.conversation_id):
             continue
         proof = history.prove(index)
-        if _goes_on(proof, on_truncated) and (start is None or _is_behind(history, index, start)):
+        if proof in usable and (start is None or _is_behind(history, index, start)):
             reason: Reason = "truncated" if proof == "truncated" else "continued" if newest else "branched"
             return _behind(link, said[index + 1 :], system, reason)
         newest = False
     return _from_the_first(history, said, system, start)
-
-
-def _goes_on(proof: str, on_truncated: OnTruncated) -> bool:
-    return proof == "proven" or (proof == "truncated" and on_truncated == "continue")
 
 
 def _is_behind(history: History, index: int, start: Start) -> bool:

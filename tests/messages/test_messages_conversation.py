@@ -204,7 +204,7 @@ def test_what_the_service_was_told_is_what_stands_before_that_which_is_sent(chan
     before = texts(messages[: len(messages) - len(found.messages)])
     told = ledger.told[parent(found)]
     if found.reason == "truncated":
-        assert on_truncated == "continue"
+        assert start or on_truncated == "continue"
         assert told[len(told) - len(before) :] == before
     else:
         assert told in (before, ["the browser's part", *before])
@@ -241,10 +241,12 @@ def test_its_first_question_edited_branches_from_the_named_place(start):
     assert texts(found.messages) == ["edited", "answer 0", "question 1", "answer 1", "next question"]
 
 
+@pytest.mark.parametrize("on_truncated", ["continue", "replay"])
 @pytest.mark.parametrize("start", NAMED)
-def test_its_head_gone_is_a_head_gone(start):
-    messages = started(paper := Paper())
-    assert paper.plan([*messages[2:], NEXT], start).reason == "truncated"
+def test_its_head_gone_is_a_head_gone_unless_it_is_named(start, on_truncated):
+    messages = started(paper := Paper(on_truncated=on_truncated))
+    reason = "truncated" if start or on_truncated == "continue" else "replayed"
+    assert paper.plan([*messages[2:], NEXT], start).reason == reason
 
 
 def test_answers_of_other_conversations_are_told_at_a_named_place():
