@@ -17,6 +17,7 @@ from langchain_grokweb.client.service import Service
 from langchain_grokweb.client.tree import newest_answer
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import GrokWebError, GrokWebPermissionError, GrokWebRateLimitError, GrokWebServerError
+from langchain_grokweb.wire.address import parse_conversation
 from langchain_grokweb.wire.events import Event
 from langchain_grokweb.wire.turn import Turn
 
@@ -91,15 +92,18 @@ class GrokWebClient:
         )
         return await retrying(wire, self._http, turn)
 
-    async def latest_response(self, conversation_id: str) -> str:
-        """The newest answer of a conversation, which its next turn follows.
+    async def latest_response(self, conversation: str) -> str:
+        """The id of the newest answer of a conversation, which its next turn follows.
+
+        Args:
+            conversation: Its id or its address.
 
         Raises:
             GrokWebConversationNotFoundError: There is no such conversation.
-            GrokWebInvalidRequestError: It has no answer yet.
+            GrokWebInvalidRequestError: This names none, or it has no answer yet.
             GrokWebError: It could not be asked.
         """
-        return await newest_answer(self._http, conversation_id)
+        return await newest_answer(self._http, parse_conversation(conversation)[0])
 
     async def modes(self) -> list[AvailableMode]:
         """What the site offers to this account."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import ConfigurableField
 from langgraph.checkpoint.memory import InMemorySaver
@@ -54,12 +55,16 @@ def by_field(model: Any, place: dict[str, str]) -> Any:
     return model.model_copy(update=place).invoke("Hi")
 
 
+def by_agent(model: Any, place: dict[str, str]) -> Any:
+    return create_agent(model.model_copy(update=place)).invoke({"messages": [HumanMessage("Hi")]})
+
+
 def by_configuration(model: Any, place: dict[str, str]) -> Any:
     fields = {name: ConfigurableField(id=name) for name in ("conversation_id", "parent_response_id")}
     return model.configurable_fields(**fields).invoke("Hi", {"configurable": place})
 
 
-@pytest.mark.parametrize("name", [by_call, by_bind, by_field, by_configuration])
+@pytest.mark.parametrize("name", [by_call, by_bind, by_field, by_agent, by_configuration])
 def test_every_way_to_name_a_place(grok, browser, model, name):
     grok.reply("Second.")
     model.invoke("More.", conversation_id=browser.conversation_id)
