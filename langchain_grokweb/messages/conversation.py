@@ -76,10 +76,6 @@ class Start:
         conversation_id, response_id = parse_conversation(conversation)
         return cls(conversation_id, check_id(response) if response else response_id)
 
-    def takes(self, conversation_id: str) -> bool:
-        """Whether this is the conversation."""
-        return conversation_id == self.conversation_id
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -149,7 +145,7 @@ def plan(
     newest = True
     for index in history.candidates():
         link = history.links[index]
-        if start and not start.takes(link.conversation_id):
+        if start and start.conversation_id != link.conversation_id:
             continue
         proof = history.prove(index)
         if proof in usable and (start is None or _is_behind(history, index, start)):
@@ -175,10 +171,8 @@ def _from_the_first(
 ) -> Plan:
     """All of the messages: where the caller had them start, or in a new conversation."""
     told = Plan(None, system, said, hash_system(system), "replayed" if history.was_answered else "new")
-    place = history.start()
-    if place is None or (start and not start.takes(place.conversation_id)):
-        return told
-    if start and start.response_id not in {None, place.parent_response_id}:
+    place = history.start(start.conversation_id if start else None)
+    if place is None or (start and start.response_id not in {None, place.parent_response_id}):
         return told
     return replace(told.starting_at(place), reason="branched")
 

@@ -131,9 +131,9 @@ class History:
         """Where the linked answers stand that something follows, the newest first."""
         return [index for index in reversed(self.links) if index < len(self._said) - 1]
 
-    def start(self) -> ConversationRef | None:
-        """The place that the caller had named for the first of these turns, where he did."""
-        first = next(iter(self.links.values()), None)
+    def start(self, conversation_id: str | None) -> ConversationRef | None:
+        """The place that the caller had named for the first turn, or for the first in this conversation."""
+        first = next((link for link in self.links.values() if conversation_id in {None, link.conversation_id}), None)
         return first.start if first else None
 
     def prove(self, index: int) -> Proof:
@@ -141,10 +141,10 @@ class History:
         chain: list[int] = []
         step: Proof | int = index
         while isinstance(step, int):
-            if chain and self._left <= 0:
-                step = "truncated"
-            elif step in self._proofs:
+            if step in self._proofs:
                 step = self._proofs[step]
+            elif chain and self._left <= 0:
+                step = "truncated"
             else:
                 chain.append(step)
                 step = self._step(step)

@@ -260,6 +260,15 @@ def test_answers_of_other_conversations_are_told_at_a_named_place():
     assert (found.reason, texts(found.messages)) == ("continued", ["question 9"])
 
 
+def test_an_edit_in_a_thread_that_moved_to_a_named_conversation_branches_from_the_named_place():
+    messages = [*thread(paper := Paper(), 1), q(1)]
+    messages.append(paper(messages, start=Start("browser", "seen")))
+    messages[2] = HumanMessage("edited")
+    found = paper.plan([*messages, NEXT], Start("browser"))
+    assert (found.reason, found.conversation) == ("branched", BROWSER)
+    assert texts(found.messages) == ["question 0", "answer 0", "edited", "answer 1", "next question"]
+
+
 def test_answers_on_another_branch_than_the_named_one_are_told():
     messages = thread(paper := Paper(), 2)
     found = paper.plan([*messages, NEXT], Start("c0", "elsewhere"))
