@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from langchain_core.messages import (
     AIMessage,
+    AIMessageChunk,
     BaseMessage,
     ChatMessage,
     HumanMessage,
@@ -131,6 +132,17 @@ def content_is_blocks(ask):
 @case("continued", 2, "next question")
 def through_a_store(ask):
     return messages_from_dict(messages_to_dict([*thread(ask), NEXT]))
+
+
+@case("continued", 2, "next question")
+def answers_are_chunks_that_were_added_up(ask):
+    messages = [
+        AIMessageChunk(message.content, response_metadata=message.response_metadata)
+        if message.type == "ai"
+        else message
+        for message in thread(ask)
+    ]
+    return [*messages, NEXT]
 
 
 @case("continued", 0, "question 1")

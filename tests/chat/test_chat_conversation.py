@@ -131,6 +131,15 @@ def test_stateless_asks_in_fresh_temporary_chats(grok, make_model):
     assert "one" in grok.turns[1].prompt
 
 
+def test_models_may_change_within_a_conversation(grok, make_model):
+    messages: list[Any] = []
+    for name in ("grok-3", "expert", "grok-3-thinking", "fast"):
+        messages.append(HumanMessage(f"with {name}"))
+        messages.append(make_model(model=name).invoke(messages))
+    assert [turn.prompt for turn in grok.turns] == [message.text for message in messages[::2]]
+    assert [turn.parent_response_id for turn in grok.turns[1:]] == [turn.response_id for turn in grok.turns[:-1]]
+
+
 @pytest.mark.parametrize("first", [{"temporary": True}, {}, {"conversation": "stateless"}])
 def test_what_is_private_does_not_get_into_a_chat_that_is_kept_nor_the_other_way(grok, make_model, first):
     messages = talk(make_model(**first), "one")

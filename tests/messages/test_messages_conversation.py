@@ -111,6 +111,15 @@ def test_half_a_character_does_not_break_a_proof():
     assert plan([*messages, NEXT], ACCOUNT).reason == "continued"
 
 
+def test_another_picture_is_an_edit():
+    def shown(address: str) -> HumanMessage:
+        return HumanMessage([{"type": "text", "text": "What?"}, {"type": "image_url", "image_url": {"url": address}}])
+
+    _, answer = say(Paper(), [], shown("https://example.com/fox.png"))
+    assert plan([shown("https://example.com/fox.png"), answer, NEXT], ACCOUNT).reason == "continued"
+    assert plan([shown("https://example.com/cat.png"), answer, NEXT], ACCOUNT).reason == "replayed"
+
+
 def test_a_long_turn_is_known_by_its_last_messages():
     messages = say(paper := Paper(), [], *map(q, range(100)))
     messages = say(paper, messages, NEXT)
