@@ -85,6 +85,7 @@ class Plan:
         conversation: The place to go on from; `None` begins a conversation.
         system: System messages to send: none where the service has them already.
         messages: The other messages to send.
+        turn_hash: Their hash.
         system_hash: The hash of the instructions in force, sent or not.
         reason: `"new"` nothing was answered here; `"continued"`; `"branched"` from an older answer than the newest
             linked one; `"truncated"` continued although the head of the history is gone; `"replayed"` nothing was
@@ -96,15 +97,11 @@ class Plan:
     conversation: ConversationRef | None
     system: list[SystemMessage]
     messages: list[BaseMessage]
+    turn_hash: str
     system_hash: str
     reason: Reason
     tools_hash: str = ""
     started: bool = False
-
-    @property
-    def turn_hash(self) -> str:
-        """The hash of the messages sent."""
-        return hash_messages(self.messages)
 
     def starting_at(self, place: ConversationRef) -> Plan:
         """The same messages, at a place that the caller named."""
@@ -114,7 +111,7 @@ class Plan:
 def fresh(messages: Sequence[BaseMessage], reason: Reason = "new") -> Plan:
     """A new conversation that begins with all of these messages."""
     system, said = _apart(messages)
-    return Plan(None, system, said, hash_system(system), reason)
+    return Plan(None, system, said, hash_messages(said), hash_system(system), reason)
 
 
 def plan(
@@ -150,7 +147,9 @@ def plan(
         proof = history.prove(index)
         if proof in usable and (start is None or _is_behind(history, index, start)):
             reason: Reason = "truncated" if proof == "truncated" else "continued" if newest else "branched"
-            return _behind(link, said[index + 1 :], system, reason)
+            to_say, instructions = _instructions(system, link)
+            turn_hash = history.hash_from(index + 1)
+            return Plan(link.place, to_say, said[index + 1 :], turn_hash, instructions, reason, link.tools_hash)
         newest = False
     return _from_the_first(history, said, system, start)
 
@@ -159,18 +158,18 @@ def _is_behind(history: History, index: int, start: Start) -> bool:
     return start.response_id is None or history.follows(index, start.response_id)
 
 
-def _behind(link: Link, since: list[BaseMessage], system: list[SystemMessage], reason: Reason) -> Plan:
-    instructions = hash_system(system)
-    known = instructions == link.system_hash
-    to_say = [] if known else system or [SystemMessage(_NO_LONGER)]
-    return Plan(link.place, to_say, since, instructions, reason, link.tools_hash)
+def _instructions(system: list[SystemMessage], link: Link) -> tuple[list[SystemMessage], str]:
+    """What of them is to be said behind this answer, and their hash."""
+    found = hash_system(system)
+    return [] if found == link.system_hash else system or [SystemMessage(_NO_LONGER)], found
 
 
 def _from_the_first(
     history: History, said: list[BaseMessage], system: list[SystemMessage], start: Start | None
 ) -> Plan:
     """All of the messages: where the caller had them start, or in a new conversation."""
-    told = Plan(None, system, said, hash_system(system), "replayed" if history.was_answered else "new")
+    reason: Reason = "replayed" if history.was_answered else "new"
+    told = Plan(None, system, said, history.hash_from(0), hash_system(system), reason)
     place = history.start(start.conversation_id if start else None)
     if place is None or (start and start.response_id not in {None, place.parent_response_id}):
         return told

@@ -27,9 +27,7 @@ _ENCODER = json.JSONEncoder(sort_keys=True, default=str)
 
 def hash_messages(messages: Sequence[BaseMessage]) -> str:
     """The hash of what these messages say: of one, or of a turn."""
-    hashes = [digest(said(message)) for message in messages]
-    chained = chain(BEGINNING, hashes)
-    return chained if len(hashes) == 1 else f"{chained}:{_few(hashes)[-_FEW * _NEWEST :]}"
+    return turn([digest(said(message)) for message in messages])
 
 
 def hash_answer(message: BaseMessage) -> str:
@@ -39,7 +37,14 @@ def hash_answer(message: BaseMessage) -> str:
 
 def hash_system(messages: Sequence[SystemMessage]) -> str:
     """The hash of the instructions."""
-    return digest(_ENCODER.encode([text_of(message) for message in messages]))
+    attached = [found.key for message in messages for found in attachments(message)]
+    return digest(_ENCODER.encode([[text_of(message) for message in messages], attached]))
+
+
+def turn(hashes: Sequence[str]) -> str:
+    """The hash of messages that have these hashes."""
+    chained = chain(BEGINNING, hashes)
+    return chained if len(hashes) == 1 else f"{chained}:{_few(hashes[-_NEWEST:])}"
 
 
 def chain(before: str, hashes: Iterable[str]) -> str:

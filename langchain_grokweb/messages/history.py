@@ -151,6 +151,10 @@ class History:
         self._proofs.update(dict.fromkeys(chain, step))
         return step
 
+    def hash_from(self, index: int) -> str:
+        """The hash of a turn that says all messages from this one on."""
+        return hashes.turn([self._hash(place) for place in range(index, len(self._said))])
+
     def follows(self, index: int, response_id: str) -> bool:
         """Whether a proven answer stands behind this one at the service, as far as can be seen."""
         while True:
