@@ -8,6 +8,7 @@ settings alone: no client, no lock, no conversation. So it can be copied, pickle
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
@@ -55,7 +56,7 @@ from langchain_grokweb.errors import (
 )
 from langchain_grokweb.exchange import Exchange
 from langchain_grokweb.messages import blocks, prompt
-from langchain_grokweb.messages.conversation import Plan, fresh
+from langchain_grokweb.messages.conversation import Plan, Start, fresh
 from langchain_grokweb.messages.conversation import plan as find_plan
 from langchain_grokweb.messages.output import PROVIDER, Answer, Asked
 from langchain_grokweb.messages.tools import chosen, definitions
@@ -66,6 +67,8 @@ from langchain_grokweb.wire.turn import ConversationRef, DeepSearch, Turn
 
 if TYPE_CHECKING:
     from langchain_grokweb.messages.structured import Method
+
+logger = logging.getLogger("langchain_grokweb")
 
 blocks.register()
 
@@ -121,6 +124,12 @@ class ChatGrokWeb(BaseChatModel):
 
     on_truncated: Literal["continue", "replay"] = "continue"
     """What to do with a history whose head is gone."""
+
+    conversation_id: str | None = None
+    """A conversation to go on from, as one begun in the browser: its id or its address. Also a call's argument."""
+
+    parent_response_id: str | None = None
+    """The answer in it to go on from; by itself the newest. Also a call's argument."""
 
     temporary: bool = False
     """Private chat: not in the user's history."""
@@ -280,13 +289,15 @@ class ChatGrokWeb(BaseChatModel):
         client = GrokWebClient.over(self._service, credentials)
         sequences = _sequences(stop or self.stop)
         wanted = Wanted.of(kwargs, credentials.account)
-        plan = self._plan(messages, credentials.account, kwargs)
+        start = self._start(kwargs)
+        plan = await self._plan(messages, client, credentials.account, start)
         turn = self._turn(plan, wanted, kwargs)
         try:
             opened = await client.open(turn)
         except GrokWebConversationNotFoundError:
-            if plan.conversation is None or self.conversation == "strict":
+            if plan.conversation is None or start or self.conversation == "strict":
                 raise
+            logger.info("The conversation of these messages is gone at grok.com: it is told anew.")
             plan = fresh(messages, "replayed")
             turn = self._turn(plan, wanted, kwargs)
             opened = await client.open(turn)
@@ -296,6 +307,7 @@ class ChatGrokWeb(BaseChatModel):
             account=credentials.account,
             plan=plan,
             transport=opened.transport,
+            temporary=turn.temporary,
         )
         answer = Answer(asked, wanted=wanted, stop=sequences, image_markdown=self.image_markdown)
         return Exchange(opened, answer, partial(self._mend, client, turn), self.tool_repair_attempts)
@@ -306,16 +318,45 @@ class ChatGrokWeb(BaseChatModel):
 
     # --- from settings and messages to a turn
 
-    def _plan(self, messages: list[BaseMessage], account: str, kwargs: dict[str, Any]) -> Plan:
+    def _start(self, kwargs: dict[str, Any]) -> Start | None:
+        """The place that the caller names, in the call or before: an answer belongs to the conversation beside it."""
         for name, instead in _NOT_SERVED.items():
             if kwargs.get(name):
                 raise GrokWebInvalidRequestError(f"This version has no `{name}=` in a call.", next_step=instead)
+        conversation, response = kwargs.get("conversation_id"), kwargs.get("parent_response_id")
+        start = Start.named(
+            conversation or self.conversation_id,
+            response or (None if conversation else self.parent_response_id),
+        )
+        if start and self.conversation == "stateless":
+            raise GrokWebInvalidRequestError(
+                'With `conversation="stateless"` no conversation is gone on from, and one is named.',
+                next_step='Leave `conversation_id=` out, or use `conversation="auto"`.',
+            )
+        return start
+
+    async def _plan(
+        self, messages: list[BaseMessage], client: GrokWebClient, account: str, start: Start | None
+    ) -> Plan:
         if self.conversation == "stateless":
             return fresh(messages)
-        plan = find_plan(messages, account, on_truncated=self.on_truncated)
-        if self.conversation == "strict" and plan.reason == "replayed":
+        strict = self.conversation == "strict"
+        plan = find_plan(
+            messages,
+            account,
+            on_truncated=self.on_truncated,
+            temporary=self.temporary,
+            whole=strict,
+            start=start,
+        )
+        if start and plan.conversation is None:
+            response_id = start.response_id or await client.latest_response(start.conversation_id)
+            plan = plan.starting_at(ConversationRef(start.conversation_id, response_id))
+        logger.debug("The turn's place: %s.", plan.reason)
+        if strict and plan.reason == "replayed":
             raise GrokWebConversationNotFoundError(
-                "These messages do not prove a conversation to go on from: they were edited, or are another account's.",
+                "These messages do not prove a conversation to go on from: they were edited, are another account's, or "
+                "were said with another `temporary=`.",
                 next_step='Send them as they were, or use `conversation="auto"`.',
             )
         return plan
@@ -455,7 +496,9 @@ class ChatGrokWeb(BaseChatModel):
         credentials = self._credentials()
         stored = await GrokWebClient.over(self._service, credentials).conversation(conversation)
         path = stored.path(response_id or named)
-        return to_messages(stored.id, path, credentials.account, image_markdown=self.image_markdown)
+        return to_messages(
+            stored.id, path, credentials.account, temporary=stored.temporary, image_markdown=self.image_markdown
+        )
 
     def load_conversation(self, conversation: str, response_id: str | None = None) -> list[BaseMessage]:
         """See `aload_conversation`."""
@@ -560,9 +603,7 @@ class ChatGrokWeb(BaseChatModel):
 
 # What a call may ask for elsewhere, and is not ignored here.
 _NOT_SERVED = {
-    "conversation_id": "Send the earlier answers among the messages: they hold their conversation.",
-    "parent_response_id": "Send the earlier answers among the messages: they hold their place.",
-    "previous_response_id": "Send the earlier answers among the messages: they hold their place.",
+    "previous_response_id": "Use `parent_response_id=`, with its `conversation_id=`.",
     "functions": "Bind them with `bind_tools`.",
 }
 

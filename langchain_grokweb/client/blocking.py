@@ -34,6 +34,10 @@ class BlockingClient:
         """See `GrokWebClient.conversation`."""
         return portal.call(lambda: self._client.conversation(conversation))
 
+    def latest_response(self, conversation: str) -> str:
+        """See `GrokWebClient.latest_response`."""
+        return portal.call(lambda: self._client.latest_response(conversation))
+
     def rename(self, conversation: str, title: str) -> Conversation:
         """See `GrokWebClient.rename`."""
         return portal.call(lambda: self._client.rename(conversation, title))

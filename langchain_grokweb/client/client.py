@@ -31,8 +31,10 @@ from langchain_grokweb.client.service import (
     check_proxy,
     check_url,
 )
+from langchain_grokweb.client.tree import newest_answer
 from langchain_grokweb.credentials import CookieSource, GrokCredentials
 from langchain_grokweb.errors import GrokWebError, GrokWebPermissionError, GrokWebRateLimitError, GrokWebServerError
+from langchain_grokweb.wire.address import parse_conversation
 from langchain_grokweb.wire.events import Event
 from langchain_grokweb.wire.turn import Turn
 
@@ -211,6 +213,19 @@ class GrokWebClient:
         from langchain_grokweb.client.conversations import restore  # noqa: PLC0415
 
         await restore(self._http, conversation)
+
+    async def latest_response(self, conversation: str) -> str:
+        """The id of the newest answer of a conversation, which its next turn follows.
+
+        Args:
+            conversation: Its id or its address.
+
+        Raises:
+            GrokWebConversationNotFoundError: There is no such conversation.
+            GrokWebInvalidRequestError: This names none, or it has no answer yet.
+            GrokWebError: It could not be asked.
+        """
+        return await newest_answer(self._http, parse_conversation(conversation)[0])
 
     async def modes(self) -> list[AvailableMode]:
         """What the site offers to this account."""

@@ -1,35 +1,80 @@
 """Which conversation do these messages continue?
 
 The service keeps conversations; their ids travel in the messages, as a link in `response_metadata["grokweb"]`. A link
-is believed only as far as it is proven: `self_hash` must be the hash of the message that carries it, `turn_hash` the
-hash of the messages that were sent in its turn, and the answer that its turn followed must stand further up and be
-proven itself, up to the first turn. So an edited history is never answered from the unedited one: the newest proven
-answer is where the turn goes on from, and what stands behind it is said anew.
+is believed only as far as it is proven (`messages.history`). So an edited history is never answered from the unedited
+one: the newest proven answer is where the turn goes on from, and what stands behind it is said anew.
 
-Hashes are over what was said (role, text, tool calls, attachments), never over ids, names, metadata, reasoning, or
-whether content is a string or blocks. System messages stand outside of the chain and are hashed apart.
+A caller may name a place of his own, as of a conversation begun in the browser. The messages are then what is new
+there, unless answers among them were given in that very conversation: the newest proven of these is gone on from, so
+that a chain which names the same place in every turn does not start there again and again.
+
+System messages stand outside of the chain and are hashed apart.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Any, Literal, Self
 
-from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, SystemMessage, ToolMessage
+from langchain_core.messages import BaseMessage, SystemMessage
 
-from langchain_grokweb.messages.content import attachments, text_of
+from langchain_grokweb.errors import GrokWebInvalidRequestError
+from langchain_grokweb.messages.hashes import hash_answer, hash_messages, hash_system
+from langchain_grokweb.messages.history import LINK_KEY, LINK_VERSION, History, Link
+from langchain_grokweb.wire.address import check_id, parse_conversation
 from langchain_grokweb.wire.turn import ConversationRef
 
-LINK_KEY = "grokweb"
+__all__ = [
+    "LINK_KEY",
+    "LINK_VERSION",
+    "OnTruncated",
+    "Plan",
+    "Reason",
+    "Start",
+    "fresh",
+    "hash_answer",
+    "hash_messages",
+    "hash_system",
+    "plan",
+]
+
+CHECKED_CHARACTERS = 4_000_000
 _NO_LONGER = "The instructions given before no longer apply."
-LINK_VERSION = 1
 
 OnTruncated = Literal["continue", "replay"]
-Proof = Literal["proven", "truncated", "unproven"]
-Reason = Literal["new", "continued", "branched", "truncated", "replayed"]
+Reason = Literal["new", "continued", "branched", "truncated", "replayed", "started"]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A place that the caller names.
+
+    Attributes:
+        conversation_id: The conversation.
+        response_id: The answer to go on from; `None` for the newest one.
+    """
+
+    conversation_id: str
+    response_id: str | None = None
+
+    @classmethod
+    def named(cls, conversation: Any, response: Any = None) -> Self | None:
+        """The place of this id or address, and of this answer in it.
+
+        Raises:
+            GrokWebInvalidRequestError: It is none, or an answer of no conversation.
+        """
+        if not conversation and not response:
+            return None
+        if not conversation:
+            raise GrokWebInvalidRequestError(
+                "`parent_response_id=` names an answer, but not its conversation.",
+                next_step="Pass `conversation_id=` too.",
+            )
+        conversation_id, response_id = parse_conversation(conversation)
+        return cls(conversation_id, check_id(response) if response else response_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,139 +85,97 @@ class Plan:
         conversation: The place to go on from; `None` begins a conversation.
         system: System messages to send: none where the service has them already.
         messages: The other messages to send.
+        turn_hash: Their hash.
         system_hash: The hash of the instructions in force, sent or not.
+        reason: `"new"` nothing was answered here; `"continued"`; `"branched"` from an older answer than the newest
+            linked one; `"truncated"` continued although the head of the history is gone; `"replayed"` nothing was
+            proven; `"started"` at the place that the caller named.
         tools_hash: The hash of the tool definitions that the service has; empty where it has none.
-        reason: `"new"` nothing was linked; `"continued"`; `"branched"` from an older answer than the newest linked one;
-            `"truncated"` continued although the head of the history is gone; `"replayed"` nothing was proven.
+        started: Whether the place is the caller's, and these are the first messages there.
     """
 
     conversation: ConversationRef | None
     system: list[SystemMessage]
     messages: list[BaseMessage]
+    turn_hash: str
     system_hash: str
     reason: Reason
     tools_hash: str = ""
+    started: bool = False
 
-    @property
-    def turn_hash(self) -> str:
-        """The hash of the messages sent."""
-        return hash_messages(self.messages)
+    def starting_at(self, place: ConversationRef) -> Plan:
+        """The same messages, at a place that the caller named."""
+        return replace(self, conversation=place, reason="started", started=True)
 
 
 def fresh(messages: Sequence[BaseMessage], reason: Reason = "new") -> Plan:
     """A new conversation that begins with all of these messages."""
     system, said = _apart(messages)
-    return Plan(None, system, said, hash_system(system), reason)
+    return Plan(None, system, said, hash_messages(said), hash_system(system), reason)
 
 
-def plan(messages: Sequence[BaseMessage], account: str, *, on_truncated: OnTruncated = "continue") -> Plan:
-    """Find the newest proven answer of this account, and what has been said since."""
+def plan(
+    messages: Sequence[BaseMessage],
+    account: str,
+    *,
+    on_truncated: OnTruncated = "continue",
+    temporary: bool = False,
+    whole: bool = False,
+    start: Start | None = None,
+) -> Plan:
+    """Find the newest proven answer of this account, and what has been said since.
+
+    Args:
+        messages: The history, and what is to be answered.
+        account: Whose conversations count.
+        on_truncated: What to do where the head of the history is gone; in a conversation that is named it goes on.
+        temporary: Whether a private chat is asked for: then only such are gone on from, and else only others.
+        whole: Check even a very long history up to its beginning. It is by itself where a head that is gone is not
+            gone on from; else all but the newest four million characters count as gone.
+        start: The place that the caller names: only answers behind it count. A plan without a conversation then
+            means that nothing of the messages is there yet.
+    """
     system, said = _apart(messages)
-    instructions = hash_system(system)
-    history = _History(said, account)
+    usable = {"proven", "truncated"} if start or on_truncated == "continue" else {"proven"}
+    limit = inf if whole or on_truncated == "replay" else CHECKED_CHARACTERS
+    history = History(said, account, temporary=temporary, limit=limit)
     newest = True
-    for index in history.linked():
+    for index in history.candidates():
+        link = history.links[index]
+        if start and start.conversation_id != link.conversation_id:
+            continue
         proof = history.prove(index)
-        if proof == "proven" or (proof == "truncated" and on_truncated == "continue"):
-            link = history.links[index] or {}
-            return Plan(
-                conversation=ConversationRef(link["conversation_id"], link["response_id"]),
-                system=[] if instructions == link.get("system_hash") else system or [SystemMessage(_NO_LONGER)],
-                messages=said[index + 1 :],
-                system_hash=instructions,
-                reason="truncated" if proof == "truncated" else "continued" if newest else "branched",
-                tools_hash=str(link.get("tools_hash") or ""),
-            )
+        if proof in usable and (start is None or _is_behind(history, index, start)):
+            reason: Reason = "truncated" if proof == "truncated" else "continued" if newest else "branched"
+            to_say, instructions = _instructions(system, link)
+            turn_hash = history.hash_from(index + 1)
+            return Plan(link.place, to_say, said[index + 1 :], turn_hash, instructions, reason, link.tools_hash)
         newest = False
-    return fresh(messages, "new" if newest else "replayed")
+    return _from_the_first(history, said, system, start)
+
+
+def _is_behind(history: History, index: int, start: Start) -> bool:
+    return start.response_id is None or history.follows(index, start.response_id)
+
+
+def _instructions(system: list[SystemMessage], link: Link) -> tuple[list[SystemMessage], str]:
+    """What of them is to be said behind this answer, and their hash."""
+    found = hash_system(system)
+    return [] if found == link.system_hash else system or [SystemMessage(_NO_LONGER)], found
+
+
+def _from_the_first(
+    history: History, said: list[BaseMessage], system: list[SystemMessage], start: Start | None
+) -> Plan:
+    """All of the messages: where the caller had them start, or in a new conversation."""
+    reason: Reason = "replayed" if history.was_answered else "new"
+    told = Plan(None, system, said, history.hash_from(0), hash_system(system), reason)
+    place = history.start(start.conversation_id if start else None)
+    if place is None or (start and start.response_id not in {None, place.parent_response_id}):
+        return told
+    return replace(told.starting_at(place), reason="branched")
 
 
 def _apart(messages: Sequence[BaseMessage]) -> tuple[list[SystemMessage], list[BaseMessage]]:
     system = [message for message in messages if isinstance(message, SystemMessage)]
     return system, [message for message in messages if not isinstance(message, SystemMessage)]
-
-
-class _History:
-    """Messages without the system's, and the links among them."""
-
-    def __init__(self, said: list[BaseMessage], account: str) -> None:
-        self._said = said
-        self._hashes = [_hash(_canonical(message)) for message in said]
-        self._proofs: dict[int, Proof] = {}
-        self.links = [_link(message, account) for message in said]
-        self._place = {link["response_id"]: index for index, link in enumerate(self.links) if link}
-
-    def linked(self) -> list[int]:
-        """Where the linked answers stand that something follows, the newest first."""
-        return [index for index in range(len(self._said) - 2, -1, -1) if self.links[index]]
-
-    def prove(self, index: int) -> Proof:
-        """Whether what the service has up to this answer is what stands here."""
-        chain: list[int] = []
-        proof: Proof | None = None
-        while proof is None:
-            if index in self._proofs:
-                proof = self._proofs[index]
-                break
-            chain.append(index)
-            proof, index = self._step(index)
-        self._proofs.update(dict.fromkeys(chain, proof))
-        return proof
-
-    def _step(self, index: int) -> tuple[Proof | None, int]:
-        """Prove one turn: a verdict, or the answer before it that is to be proven next."""
-        link = self.links[index]
-        if link is None or self._hash(index, index + 1) != link["self_hash"]:
-            return "unproven", index
-        parent = link.get("parent_response_id")
-        before = self._place.get(parent) if isinstance(parent, str) else None
-        if before is not None and before >= index:
-            return "unproven", index
-        if self._hash(0 if before is None else before + 1, index) != link["turn_hash"]:
-            return "unproven", index
-        if before is not None:
-            return None, before
-        return ("proven" if parent is None else "truncated"), index
-
-    def _hash(self, start: int, end: int) -> str:
-        return _hash(self._hashes[start:end])
-
-
-def _link(message: BaseMessage, account: str) -> dict[str, Any] | None:
-    """The link of an answer that can be gone on from."""
-    link = message.response_metadata.get(LINK_KEY) if isinstance(message, AIMessage) else None
-    needed = ("conversation_id", "response_id", "self_hash", "turn_hash")
-    if not isinstance(link, dict) or link.get("v") != LINK_VERSION or link.get("account") != account:
-        return None
-    return link if all(isinstance(link.get(name), str) for name in needed) else None
-
-
-# --- hashes
-
-
-def hash_messages(messages: Sequence[BaseMessage]) -> str:
-    """The hash of what these messages say."""
-    return _hash([_hash(_canonical(message)) for message in messages])
-
-
-def hash_answer(message: BaseMessage) -> str:
-    """The hash of an answer: its text and tool calls."""
-    return hash_messages([message])
-
-
-def hash_system(messages: Sequence[SystemMessage]) -> str:
-    """The hash of the instructions."""
-    keys = [found.key for message in messages for found in attachments(message)]
-    return _hash([*(text_of(message) for message in messages), *keys])
-
-
-def _canonical(message: BaseMessage) -> list[Any]:
-    kind = "ai" if isinstance(message, AIMessage) else message.type
-    kind = f"{kind} {message.role}" if isinstance(message, ChatMessage) else kind
-    calls = [[call["name"], call["args"]] for call in message.tool_calls] if isinstance(message, AIMessage) else []
-    answered = [message.tool_call_id, message.status] if isinstance(message, ToolMessage) else []
-    return [kind, text_of(message), calls, answered, [found.key for found in attachments(message)]]
-
-
-def _hash(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -54,6 +54,7 @@ class Asked:
         account: Whose account it is (`GrokCredentials.account`).
         plan: What was sent, and what it follows.
         transport: The wire that was used.
+        temporary: Whether a private chat was asked for.
     """
 
     model: str
@@ -61,6 +62,7 @@ class Asked:
     account: str
     plan: Plan
     transport: str
+    temporary: bool = False
 
 
 class Answer:
@@ -255,6 +257,8 @@ class Answer:
         plan = self._asked.plan
         link = {
             **self._known_link(),
+            **({"started": True} if plan.started else {}),
+            **({"temporary": True} if self._asked.temporary else {}),
             "turn_hash": plan.turn_hash,
             "self_hash": hash_answer(AIMessage("".join(self._texts), tool_calls=self._tool_calls())),
             "system_hash": plan.system_hash,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from langchain_grokweb.messages.conversation import LINK_KEY, Plan, hash_system
+from langchain_grokweb.messages.conversation import LINK_KEY, Plan, hash_messages, hash_system
 from langchain_grokweb.messages.output import Answer, Asked
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.stored import StoredResponse
@@ -20,7 +20,12 @@ from langchain_grokweb.wire.turn import ConversationRef
 
 
 def to_messages(
-    conversation_id: str, path: Sequence[StoredResponse], account: str, *, image_markdown: bool = False
+    conversation_id: str,
+    path: Sequence[StoredResponse],
+    account: str,
+    *,
+    temporary: bool = False,
+    image_markdown: bool = False,
 ) -> list[BaseMessage]:
     """The responses of a path as messages.
 
@@ -28,6 +33,7 @@ def to_messages(
         conversation_id: Where they stand.
         path: From the root down; where it begins with a response that follows another, the head of it is missing.
         account: Whose conversation it is (`GrokCredentials.account`).
+        temporary: Whether it is a private chat.
         image_markdown: Append pictures' addresses to the texts.
     """
     messages: list[BaseMessage] = []
@@ -38,8 +44,8 @@ def to_messages(
             turn.append(HumanMessage(response.text))
         elif response.says_something:
             before = None if place is None else ConversationRef(conversation_id, place)
-            plan = Plan(conversation=before, system=[], messages=turn, system_hash=hash_system([]), reason="continued")
-            asked = Asked(model=response.model, mode="", account=account, plan=plan, transport="")
+            plan = Plan(before, [], turn, hash_messages(turn), hash_system([]), "continued")
+            asked = Asked(model=response.model, mode="", account=account, plan=plan, transport="", temporary=temporary)
             answer = Answer(asked, image_markdown=image_markdown)
             turn = [*turn, _message(answer, conversation_id, response)]
             if response.is_whole:

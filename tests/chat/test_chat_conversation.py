@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,12 +12,17 @@ from langchain_core.messages import (
     HumanMessage,
     SystemMessage,
     ToolMessage,
-    messages_from_dict,
-    messages_to_dict,
 )
 from paths import PATHS
 
 from langchain_grokweb import GrokWebConversationNotFoundError, GrokWebInvalidRequestError
+from langchain_grokweb.testing import GrokEmulator
+
+
+@pytest.fixture
+def grok(shared_grok: GrokEmulator) -> GrokEmulator:
+    shared_grok.reset()
+    return shared_grok
 
 
 def link(message: Any) -> dict[str, Any]:
@@ -47,13 +54,6 @@ def test_only_what_is_new_is_sent_under_the_answer_before(grok, make_model, way,
     assert "Ada" in answer.text
 
 
-def test_a_link_survives_what_checkpointers_do(grok, model):
-    messages = messages_from_dict(messages_to_dict(talk(model, "one", "two")))
-    model.invoke([*messages, HumanMessage("three")])
-    assert grok.turns[2].prompt == "three"
-    assert grok.turns[2].parent_response_id == grok.turns[1].response_id
-
-
 def test_asking_again_gives_a_sibling_not_a_duplicate(grok, model):
     messages = [*talk(model, "one"), HumanMessage("two")]
     for _ in range(3):
@@ -63,80 +63,55 @@ def test_asking_again_gives_a_sibling_not_a_duplicate(grok, model):
     assert len({turn.response_id for turn in siblings}) == 3
 
 
-async def test_siblings_at_the_same_time_do_not_cancel_each_other(grok, model):
+async def test_siblings_at_the_same_time_are_branches_and_none_is_lost(grok, model):
     messages = [*talk(model, "one"), HumanMessage("two")]
     answers = await model.abatch([messages] * 8)
-    assert all(answer.text for answer in answers)
+    (tree,) = grok.conversations.values()
+    questions = tree.children(link(messages[1])["response_id"])
+    stored = {node.response_id: node.message for question in questions for node in tree.children(question.response_id)}
     assert {turn.status for turn in grok.turns} == {"finished"}
+    assert len(questions) == 8
+    assert {link(answer)["response_id"]: answer.text for answer in answers} == stored
+    await model.ainvoke([*messages, answers[3], HumanMessage("three")])
+    assert grok.turns[-1].parent_response_id == link(answers[3])["response_id"]
 
 
-def test_an_edited_question_is_never_answered_from_the_old_one(grok, model):
-    messages = talk(model, "My name is Ada.", "Hello")
-    messages[0] = HumanMessage("My name is Bob.")
-    answer = model.invoke([*messages, HumanMessage("What is my name?")])
-    assert grok.turns[-1].parent_response_id is None
-    assert "My name is Bob." in grok.turns[-1].prompt
-    assert link(answer)["conversation_id"] != link(messages[1])["conversation_id"]
-
-
-def test_an_edited_answer_branches_from_the_one_before(grok, model):
-    messages = talk(model, "First question", "two")
-    messages[3] = AIMessage("edited", response_metadata=messages[3].response_metadata)
-    model.invoke([*messages, HumanMessage("three")])
-    assert grok.turns[-1].parent_response_id == grok.turns[0].response_id
-    assert "edited" in grok.turns[-1].prompt
-    assert "First question" not in grok.turns[-1].prompt
-
-
-@pytest.mark.parametrize("on_truncated", ["continue", "replay"])
-def test_a_history_whose_head_is_gone(grok, make_model, on_truncated):
-    model = make_model(on_truncated=on_truncated)
-    messages = talk(model, "one", "two")[2:]
-    model.invoke([*messages, HumanMessage("three")])
-    expected = grok.turns[1].response_id if on_truncated == "continue" else None
-    assert grok.turns[-1].parent_response_id == expected
-
-
-def test_another_models_answer_in_between_is_told(grok, model):
-    messages = [*talk(model, "First question"), HumanMessage("two"), AIMessage("from elsewhere"), HumanMessage("three")]
-    model.invoke(messages)
-    turn = grok.turns[-1]
-    assert turn.parent_response_id == grok.turns[0].response_id
-    assert all(said in turn.prompt for said in ("two", "from elsewhere", "three"))
-    assert "First question" not in turn.prompt
-
-
-def test_another_accounts_conversation_is_not_touched(grok, make_model):
-    messages = talk(make_model(), "one")
-    messages[1].response_metadata["grokweb"]["account"] = "somebody"
-    make_model().invoke([*messages, HumanMessage("two")])
-    assert grok.turns[-1].parent_response_id is None
-    assert "one" in grok.turns[-1].prompt
-
-
-def test_instructions_go_up_once_and_again_when_they_change(grok, model):
-    messages: list[Any] = [SystemMessage("Be brief."), HumanMessage("one")]
-    messages.append(model.invoke(messages))
-    messages.append(HumanMessage("two"))
-    messages.append(model.invoke(messages))
-    messages[0] = SystemMessage("Be long.")
-    messages.append(HumanMessage("three"))
-    model.invoke(messages)
-    first, second, third = (turn.prompt for turn in grok.turns)
-    assert "Be brief." in first
-    assert second == "two"
-    assert "Be long." in third
-    assert third.index("Be long.") < third.index("three")
-    assert len({turn.conversation_id for turn in grok.turns}) == 1
-
-
-def test_a_conversation_that_is_gone_is_told_anew_once(grok, make_model):
-    messages = talk(make_model(), "My name is Ada.")
+def all_is_forgotten(grok: GrokEmulator, messages: list[Any]) -> None:
     grok.reset()
-    answer = make_model().invoke([*messages, HumanMessage("What is my name?")])
+
+
+def the_conversation_is_deleted(grok: GrokEmulator, messages: list[Any]) -> None:
+    grok.conversations[link(messages[1])["conversation_id"]].deleted = True
+
+
+def the_answer_is_gone(grok: GrokEmulator, messages: list[Any]) -> None:
+    del grok.conversations[link(messages[1])["conversation_id"]].nodes[link(messages[1])["response_id"]]
+
+
+@pytest.mark.parametrize("gone", [all_is_forgotten, the_conversation_is_deleted, the_answer_is_gone])
+def test_a_conversation_that_is_gone_is_told_anew_once(grok, make_model, gone):
+    messages = talk(make_model(), "My name is Ada.")
+    gone(grok, messages)
+    told, messages = len(grok.turns), [*messages, HumanMessage("What is my name?")]
+    with pytest.raises(GrokWebConversationNotFoundError):
+        make_model(conversation="strict").invoke(messages)
+    answer = make_model().invoke(messages)
+    assert len(grok.turns) == told + 1
     assert grok.turns[-1].parent_response_id is None
     assert "My name is Ada." in grok.turns[-1].prompt
     assert link(answer)["conversation_id"] != link(messages[1])["conversation_id"]
+    make_model(conversation="strict").invoke([*messages, answer, HumanMessage("And now?")])
+    assert grok.turns[-1].prompt == "And now?"
+
+
+@pytest.mark.parametrize("name", ["rate_limited", "heavy_load"])
+def test_a_refusal_that_is_tried_again_leaves_one_turn(grok, model, name):
+    messages = [*talk(model, "one"), HumanMessage("two")]
+    grok.fault(name, times=2, **({"retry_after": 0} if name == "rate_limited" else {}))
+    answer = model.invoke(messages)
+    (tree,) = grok.conversations.values()
+    (question,) = tree.children(link(messages[1])["response_id"])
+    assert [node.response_id for node in tree.children(question.response_id)] == [link(answer)["response_id"]]
 
 
 def test_strict_raises_where_auto_would_tell_anew(grok, make_model):
@@ -144,9 +119,7 @@ def test_strict_raises_where_auto_would_tell_anew(grok, make_model):
     messages = talk(model, "one", "two")
     with pytest.raises(GrokWebConversationNotFoundError, match="do not prove"):
         model.invoke([HumanMessage("edited"), *messages[1:], HumanMessage("three")])
-    grok.reset()
-    with pytest.raises(GrokWebConversationNotFoundError):
-        model.invoke([*messages, HumanMessage("three")])
+    assert len(grok.turns) == 2
 
 
 def test_stateless_asks_in_fresh_temporary_chats(grok, make_model):
@@ -156,6 +129,28 @@ def test_stateless_asks_in_fresh_temporary_chats(grok, make_model):
     assert all(turn.temporary for turn in grok.turns)
     assert grok.turns[0].conversation_id != grok.turns[1].conversation_id
     assert "one" in grok.turns[1].prompt
+
+
+def test_models_may_change_within_a_conversation(grok, make_model):
+    messages: list[Any] = []
+    for name in ("grok-3", "expert", "grok-3-thinking", "fast"):
+        messages.append(HumanMessage(f"with {name}"))
+        messages.append(make_model(model=name).invoke(messages))
+    assert [turn.prompt for turn in grok.turns] == [message.text for message in messages[::2]]
+    assert [turn.parent_response_id for turn in grok.turns[1:]] == [turn.response_id for turn in grok.turns[:-1]]
+
+
+@pytest.mark.parametrize("first", [{"temporary": True}, {}, {"conversation": "stateless"}])
+def test_what_is_private_does_not_get_into_a_chat_that_is_kept_nor_the_other_way(grok, make_model, first):
+    messages = talk(make_model(**first), "one")
+    other = {"temporary": not first}
+    messages += [HumanMessage("two"), make_model(**other).invoke([*messages, HumanMessage("two")])]
+    make_model(**other).invoke([*messages, HumanMessage("three")])
+    assert [turn.parent_response_id for turn in grok.turns] == [None, None, grok.turns[1].response_id]
+    assert [turn.prompt for turn in grok.turns[::2]] == ["one", "three"]
+    assert "one" in grok.turns[1].prompt
+    kept = {turn.conversation_id: grok.conversations[turn.conversation_id].temporary for turn in grok.turns}
+    assert list(kept.values()) == [bool(first), not first]
 
 
 def test_a_foreign_history_is_told(grok, model):
@@ -204,7 +199,20 @@ def test_nothing_to_say_is_refused(grok, model, messages):
     assert grok.turns == []
 
 
-@pytest.mark.parametrize("name", ["conversation_id", "parent_response_id"])
-def test_ids_in_a_call_are_refused_rather_than_ignored(model, name):
-    with pytest.raises(GrokWebInvalidRequestError, match=r"has no `"):
-        model.invoke("Hi", **{name: "x"})
+def test_every_turn_of_a_long_thread_uploads_as_much_as_the_one_before(grok, model):
+    messages: list[Any] = []
+    uploaded = []
+    for number in range(25):
+        grok.reply(f"Answer {number:3}: {'word ' * 200}")
+        messages.append(HumanMessage(f"Question {number:3}: {'why ' * 20}"))
+        messages.append(model.invoke(messages))
+        uploaded.append(sent_so_far(grok))
+    of_each = [after - before for before, after in pairwise(uploaded)]
+    assert max(of_each) / min(of_each) < 1.2
+    assert len(grok.conversations) == 1
+
+
+def sent_so_far(grok: GrokEmulator) -> int:
+    """Bytes of requests and of the gateway's events, as they came."""
+    requests = [[one.path, one.query, dict(one.headers), one.body] for one in grok.requests]
+    return len(json.dumps(requests)) + len(json.dumps([one.body for one in grok.events]))

@@ -394,7 +394,7 @@ def test_an_interrupt_arrives_as_one_and_stops_the_turn(grok, make_model, way):
     grok.wait_for_stop()
 
 
-@pytest.mark.parametrize("kwargs", [{"functions": [{}]}, {"conversation_id": "c"}, {"previous_response_id": "r"}])
+@pytest.mark.parametrize("kwargs", [{"functions": [{}]}, {"previous_response_id": "r"}])
 def test_what_this_version_does_not_serve_is_refused_rather_than_ignored(grok, model, kwargs):
     with pytest.raises(GrokWebInvalidRequestError, match="This version"):
         model.invoke("Hi", **kwargs)

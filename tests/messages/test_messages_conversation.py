@@ -2,112 +2,76 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
-from langchain_core.messages import (
-    AIMessage,
-    BaseMessage,
-    ChatMessage,
-    HumanMessage,
-    SystemMessage,
-    ToolMessage,
-    messages_from_dict,
-    messages_to_dict,
-)
+from histories import CASES, NEXT, Case, Messages, edited, q, say, thread
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from langchain_grokweb.messages.conversation import hash_answer, hash_messages, hash_system, plan
+from langchain_grokweb import GrokWebInvalidRequestError
+from langchain_grokweb.messages import conversation
+from langchain_grokweb.messages.conversation import Plan, Start, hash_answer, hash_messages, plan
+from langchain_grokweb.wire.turn import ConversationRef
 
 ACCOUNT = "acc"
+BROWSER = ConversationRef("browser", "seen")
 
 
-def answer(number: int, since: list[BaseMessage], parent: int | None, system: str | None = None) -> AIMessage:
-    """The answer to what was said since the parent's."""
-    message = AIMessage(f"answer {number}")
-    link = {
-        "v": 1,
-        "account": ACCOUNT,
-        "conversation_id": "c",
-        "response_id": f"r{number}",
-        "turn_hash": hash_messages(since),
-        "self_hash": hash_answer(message),
-        "system_hash": hash_system([SystemMessage(system)] if system else []),
-    }
-    link |= {} if parent is None else {"parent_response_id": f"r{parent}"}
-    message.response_metadata["grokweb"] = link
-    return message
+NAMED = [None, Start("browser"), Start("browser", "seen")]
 
 
-def thread(turns: int = 3) -> list[BaseMessage]:
-    messages: list[BaseMessage] = []
-    for number in range(turns):
-        question = HumanMessage(f"question {number}")
-        messages += [question, answer(number, [question], number - 1 if number else None)]
-    return [*messages, HumanMessage("next")]
+class Paper:
+    """A service on paper: it answers what was planned, and links the answer."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+        self.answered = 0
+
+    def plan(self, messages: Sequence[BaseMessage], start: Start | None = None) -> Plan:
+        strict = self.settings.get("conversation") == "strict"
+        on_truncated = self.settings.get("on_truncated", "continue")
+        found = plan(messages, ACCOUNT, on_truncated=on_truncated, whole=strict, start=start)
+        return found.starting_at(BROWSER) if start and found.conversation is None else found
+
+    def __call__(
+        self, messages: Sequence[BaseMessage], call: Mapping[str, Any] | None = None, start: Start | None = None
+    ) -> AIMessage:
+        found, number = self.plan(messages, start), self.answered
+        self.answered += 1
+        message = AIMessage(f"answer {number}", tool_calls=[{**call, "id": "call_1"}] if call else [])
+        place = found.conversation
+        message.response_metadata["grokweb"] = {
+            "v": 1,
+            "account": ACCOUNT,
+            "conversation_id": place.conversation_id if place else f"c{number}",
+            "response_id": f"r{number}",
+            **({"parent_response_id": place.parent_response_id} if place else {}),
+            **({"started": True} if found.started else {}),
+            "turn_hash": found.turn_hash,
+            "self_hash": hash_answer(message),
+            "system_hash": found.system_hash,
+        }
+        return message
 
 
-def outcome(messages: list[BaseMessage], **kwargs: Any) -> tuple[str, str | None, list[str]]:
-    found = plan(messages, ACCOUNT, **kwargs)
-    parent = found.conversation.parent_response_id if found.conversation else None
-    return found.reason, parent, [message.text for message in found.messages]
+def parent(found: Plan) -> str | None:
+    return found.conversation.parent_response_id if found.conversation else None
 
 
-def everything_but_the_last(messages: list[BaseMessage]) -> list[str]:
+def texts(messages: Sequence[BaseMessage]) -> list[str]:
     return [message.text for message in messages]
 
 
-def test_nothing_linked():
-    assert outcome([HumanMessage("Hi")]) == ("new", None, ["Hi"])
-
-
-def test_proven_to_the_root():
-    assert outcome(thread()) == ("continued", "r2", ["next"])
-
-
-def test_ids_names_metadata_and_the_shape_of_content_do_not_count():
-    messages = thread()
-    messages[0] = HumanMessage(
-        [{"type": "text", "text": "question 0"}], id="other", name="Ada", additional_kwargs={"a": 1}
-    )
-    messages[3].additional_kwargs["reasoning_content"] = "hm"
-    messages[3].content = [{"type": "reasoning", "reasoning": "hm"}, {"type": "text", "text": "answer 1"}]
-    assert outcome(messages)[:2] == ("continued", "r2")
-
-
-def test_an_edited_message_leads_to_the_answer_before_it():
-    messages = thread()
-    messages[4] = HumanMessage("edited")
-    assert outcome(messages) == ("branched", "r1", ["edited", "answer 2", "next"])
-    messages = thread()
-    messages[3].content = "edited"
-    assert outcome(messages) == ("branched", "r0", ["question 1", "edited", "question 2", "answer 2", "next"])
-
-
-def test_an_edited_beginning_is_told_anew():
-    messages = [HumanMessage("edited"), *thread()[1:]]
-    assert outcome(messages) == ("replayed", None, everything_but_the_last(messages))
-
-
-def test_an_inserted_message_counts_as_an_edit():
-    messages = thread()
-    messages.insert(4, HumanMessage("inserted"))
-    assert outcome(messages)[:2] == ("branched", "r1")
-
-
-def test_the_head_is_gone():
-    assert outcome(thread()[2:]) == ("truncated", "r2", ["next"])
-    assert outcome(thread()[2:], on_truncated="replay")[:2] == ("replayed", None)
-    assert outcome(thread()[3:])[0] == "replayed"  # an answer without its question proves nothing
-
-
-def test_regenerating_leads_to_the_same_place():
-    messages = thread()
-    assert outcome(messages[:5])[:2] == outcome(messages[:5])[:2] == ("continued", "r1")
-
-
-def test_a_history_that_ends_with_an_answer_goes_on_from_before_it():
-    assert outcome(thread()[:-1]) == ("continued", "r1", ["question 2", "answer 2"])
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_history_and_its_plan(case: Case):
+    paper = Paper(**case.settings)
+    found = paper.plan(case.build(paper))
+    assert (found.reason, parent(found)) == (case.reason, None if case.parent is None else f"r{case.parent}")
+    assert texts(found.messages) == case.sent
+    assert texts(found.system) == case.system
 
 
 @pytest.mark.parametrize(
@@ -117,106 +81,216 @@ def test_a_history_that_ends_with_an_answer_goes_on_from_before_it():
         {"v": 2},
         {"self_hash": None},
         {"conversation_id": None},
+        {"conversation_id": "../../rest/modes?"},
+        {"response_id": "r0/../x"},
         {"self_hash": "0" * 16},
         {"turn_hash": "x"},
+        {"turn_hash": ""},
+        {"interrupted": True},
     ],
 )
 def test_a_link_that_is_not_ours_or_not_whole_is_not_used(change):
-    messages = thread(1)
+    messages = thread(Paper(), 1)
     messages[1].response_metadata["grokweb"].update(change)
-    assert outcome(messages)[1] is None
-
-
-def test_a_forged_loop_of_parents_ends():
-    messages = thread()
-    messages[1].response_metadata["grokweb"]["parent_response_id"] = "r2"
-    assert outcome(messages)[1] in {None, "r2"}
+    found = plan([*messages, NEXT], ACCOUNT)
+    assert (found.conversation, found.reason) == (None, "replayed")
 
 
 def test_answers_that_name_each_other_as_parents_end():
-    first, second = answer(0, [], 1), answer(1, [], 0)
-    messages = [first, second, HumanMessage("next")]
-    assert outcome(messages)[1] in {None, "r0", "r1"}
+    messages = thread(Paper(), 2)[1::2]
+    for number, message in enumerate(messages):
+        message.response_metadata["grokweb"] |= {
+            "parent_response_id": f"r{1 - number}",
+            "turn_hash": hash_messages([]),
+        }
+    assert plan([*messages, NEXT], ACCOUNT).reason in {"truncated", "replayed"}
 
 
-def test_the_role_of_a_chat_message_counts():
-    question = ChatMessage(role="critic", content="Hm.")
-    messages = [question, answer(0, [question], None), HumanMessage("next")]
-    assert outcome(messages)[0] == "continued"
-    messages[0] = ChatMessage(role="author", content="Hm.")
-    assert outcome(messages)[0] == "replayed"
+def test_half_a_character_does_not_break_a_proof():
+    messages = say(Paper(), [], HumanMessage("half \ud83e"))
+    assert plan([*messages, NEXT], ACCOUNT).reason == "continued"
 
 
-def test_instructions_that_are_gone_are_told_to_be():
-    question = HumanMessage("question 0")
-    messages = [question, answer(0, [question], None, system="Be brief."), HumanMessage("next")]
-    found = plan(messages, ACCOUNT)
-    assert found.reason == "continued"
-    assert [message.text for message in found.system] == ["The instructions given before no longer apply."]
+def test_another_picture_is_an_edit():
+    def shown(address: str) -> HumanMessage:
+        return HumanMessage([{"type": "text", "text": "What?"}, {"type": "image_url", "image_url": {"url": address}}])
+
+    _, answer = say(Paper(), [], shown("https://example.com/fox.png"))
+    assert plan([shown("https://example.com/fox.png"), answer, NEXT], ACCOUNT).reason == "continued"
+    assert plan([shown("https://example.com/cat.png"), answer, NEXT], ACCOUNT).reason == "replayed"
 
 
-def test_instructions_are_hashed_apart():
-    question = HumanMessage("question 0")
-    messages = [question, answer(0, [question], None, system="Be brief."), HumanMessage("next")]
-    same = plan([SystemMessage("Be brief."), *messages], ACCOUNT)
-    assert (same.reason, same.system) == ("continued", [])
-    changed = plan([SystemMessage("Be long."), *messages], ACCOUNT)
-    assert (changed.reason, [message.text for message in changed.system]) == ("continued", ["Be long."])
+def test_a_long_turn_is_known_by_its_last_messages():
+    messages = say(paper := Paper(), [], *map(q, range(100)))
+    messages = say(paper, messages, NEXT)
+    assert paper.plan([*messages[40:], NEXT]).reason == "truncated"
+    assert paper.plan([*messages[20:], NEXT]).reason == "replayed"  # more than the link remembers one by one
 
 
-# --- attachments
-
-DATA = "iVBORw0KGgo="
-SAME = [
-    {"type": "image", "base64": DATA, "mime_type": "image/png"},
-    {"type": "image", "base64": DATA, "mime_type": "image/png", "id": "lc_1", "extras": {"filename": "a.png"}},
-    {"type": "image", "url": f"data:image/png;base64,{DATA}"},
-    {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{DATA}", "detail": "low"}},
-    {"type": "image_url", "image_url": f"data:image/png;base64,{DATA}"},
-    {"type": "file", "file": {"filename": "a.png", "file_data": f"data:image/png;base64,{DATA}"}},
-    {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": DATA}},
-    {"type": "image", "source_type": "base64", "data": DATA, "mime_type": "image/png"},
-    {"type": "media", "mime_type": "image/png", "data": f"{DATA[:4]}\n{DATA[4:]}"},
-]
+@pytest.mark.parametrize(("how", "reason"), [({}, "truncated"), ({"whole": True}, "replayed")])
+def test_a_very_long_history_is_checked_as_far_as_the_limit(monkeypatch, how, reason):
+    monkeypatch.setattr(conversation, "CHECKED_CHARACTERS", 400)
+    messages = thread(Paper(), 20)
+    assert plan([*messages, NEXT], ACCOUNT).reason == "truncated"
+    assert plan([*messages, NEXT], ACCOUNT, whole=True).reason == "continued"
+    messages[0] = HumanMessage("edited")
+    assert plan([*messages, NEXT], ACCOUNT, **how).reason == reason
+    messages[-3] = edited(messages[-3], "edited")
+    assert plan([*messages, NEXT], ACCOUNT, **how).reason == reason
 
 
-def with_block(block: Any) -> HumanMessage:
-    return HumanMessage([{"type": "text", "text": "What?"}, block])
+@pytest.mark.parametrize("size", [40, 80])
+def test_what_is_hashed_grows_with_the_history_alone(monkeypatch, size):
+    """Even where no link holds, and every answer began a conversation of its own."""
+    messages: Messages = []
+    paper = Paper(on_truncated="replay")
+    for number in range(size):
+        messages = say(paper, messages, q(number))
+        messages[0] = edited(messages[0], f"edited {number}")
+    hashed = []
+    monkeypatch.setattr("langchain_grokweb.messages.hashes.digest", lambda text: hashed.append(text) or text[:16])
+    assert plan([*messages, NEXT], ACCOUNT).reason == "replayed"
+    assert len(hashed) <= 4 * len(messages)
 
 
-def test_the_same_bytes_have_the_same_hash_whatever_form_they_have():
-    said = [with_block(block) for block in SAME]
-    said += messages_from_dict(json.loads(json.dumps(messages_to_dict(said))))
-    assert len({hash_messages([message]) for message in said}) == 1
+# --- whatever is done to a history
 
 
-def test_what_cannot_be_read_has_a_hash_of_its_own_that_lasts():
-    others = [
-        {"type": "image", "base64": "AAAA", "mime_type": "image/png"},
-        {"type": "image", "url": "https://example.com/a.png"},
-        {"type": "image", "url": "https://example.com/b.png"},
-        {"type": "file", "file_id": "f1"},
-        {"type": "hologram", "of": "a fox"},
-    ]
-    hashes = [hash_messages([with_block(block)]) for block in [SAME[0], *others]]
-    assert len({hash_messages([HumanMessage("What?")]), *hashes}) == 7
-    assert hashes[1:] == [hash_messages([with_block(block | {"id": "lc_2", "index": 3})]) for block in others]
+class Ledger(Paper):
+    """A service on paper that remembers what it was told on the way to each answer."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.told: dict[str | None, list[str]] = {None: [], "seen": ["the browser's part"]}
+
+    def ask(self, messages: Messages, start: Start | None = None) -> Messages:
+        found = self.plan(messages, start)
+        answer = self(messages, start=start)
+        answer.content = "AB"[self.answered % 2]  # few different texts, so that many are alike
+        link = answer.response_metadata["grokweb"]
+        link["self_hash"] = hash_answer(answer)
+        said = [message.text for message in [*found.messages, answer]]
+        self.told[link["response_id"]] = [*self.told[parent(found)], *said]
+        return [*messages, answer]
 
 
-def test_a_picture_among_the_instructions_counts():
-    said = [SystemMessage([{"type": "text", "text": "Be brief."}, block]) for block in (SAME[0], SAME[3], OTHER)]
-    hashes = [hash_system([message]) for message in [SystemMessage("Be brief."), *said]]
-    assert (hashes[1] == hashes[2], len(set(hashes))) == (True, 3)
+PLACE = st.integers(0, 7)
+CHANGES = st.one_of(
+    st.tuples(st.just("ask"), st.sampled_from("ab")),
+    st.tuples(st.just("ask"), st.sampled_from("ab")),
+    st.tuples(st.just("ask at the browser's place"), st.sampled_from("ab")),
+    st.tuples(st.sampled_from(["say", "answer elsewhere", "edit"]), PLACE, st.sampled_from("ab")),
+    st.tuples(st.sampled_from(["remove", "trim", "rewind", "copy"]), PLACE),
+)
 
 
-OTHER = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
+def changed(ledger: Ledger, messages: Messages, change: tuple[Any, ...]) -> Messages:
+    kind, *place, text = (*change, "") if isinstance(change[-1], int) else change
+    before, after = (messages[: place[0]], messages[place[0] :]) if place else (messages, [])
+    asked = [*messages, HumanMessage(text)]
+    done: dict[str, Callable[[], Messages]] = {
+        "ask": lambda: ledger.ask(asked),
+        "ask at the browser's place": lambda: ledger.ask(asked, Start("browser", "seen")),
+        "say": lambda: [*before, HumanMessage(text), *after],
+        "answer elsewhere": lambda: [*before, AIMessage(text.upper()), *after],
+        "edit": lambda: [*before, *(edited(message, text) for message in after[:1]), *after[1:]],
+        "remove": lambda: [*before, *after[1:]],
+        "trim": lambda: after,
+        "rewind": lambda: before,
+        "copy": lambda: [*messages, *after[:2]],
+    }
+    return done[kind]()
 
 
-def test_links_of_messages_without_attachments_stay_what_they_were():
-    said = [HumanMessage("What?"), AIMessage("Hm."), ToolMessage("x", tool_call_id="c")]
-    blocks = [HumanMessage([{"type": "text", "text": "What?"}]), AIMessage([{"type": "text", "text": "Hm."}, SAME[0]])]
-    assert hash_messages(said) == HASH_BEFORE
-    assert hash_messages([*blocks, said[2]]) == HASH_BEFORE
+@given(st.lists(CHANGES, max_size=14), st.sampled_from(["continue", "replay"]), st.sampled_from(NAMED))
+@settings(max_examples=150, deadline=None)
+def test_what_the_service_was_told_is_what_stands_before_that_which_is_sent(changes, on_truncated, start):
+    ledger, messages = Ledger(on_truncated=on_truncated), Messages()
+    for change in changes:
+        messages = changed(ledger, messages, change)
+    messages = [*messages, NEXT]
+    found = ledger.plan(messages, start)
+    before = texts(messages[: len(messages) - len(found.messages)])
+    told = ledger.told[parent(found)]
+    if found.reason == "truncated":
+        assert start or on_truncated == "continue"
+        assert told[len(told) - len(before) :] == before
+    else:
+        assert told in (before, ["the browser's part", *before])
+    assert texts(found.messages)[-1] == "next question"
 
 
-HASH_BEFORE = "3c27b499dac15fe8"
+# --- a place that the caller names
+
+
+def started(paper: Paper, turns: int = 2, start: Start | None = None) -> Messages:
+    """A thread that began at the browser's place; `start` is named in every turn."""
+    messages: Messages = []
+    for number in range(turns):
+        messages = [*messages, q(number)]
+        messages.append(paper(messages, start=start or (None if number else Start("browser", "seen"))))
+    return messages
+
+
+@pytest.mark.parametrize("start", NAMED)
+@pytest.mark.parametrize("fields", [{}, {"on_truncated": "replay"}, {"conversation": "strict"}])
+def test_a_thread_that_started_at_a_named_place_goes_on_from_its_own_answers(start, fields):
+    paper = Paper(**fields)
+    messages = started(paper, 3, start)
+    found = paper.plan([*messages, NEXT], start)
+    assert (found.reason, found.conversation) == ("continued", ConversationRef("browser", "r2"))
+    assert texts(found.messages) == ["next question"]
+
+
+@pytest.mark.parametrize("start", NAMED)
+def test_its_first_question_edited_branches_from_the_named_place(start):
+    messages = started(paper := Paper())
+    found = paper.plan([HumanMessage("edited"), *messages[1:], NEXT], start)
+    assert (found.reason, found.conversation, found.started) == ("branched", BROWSER, True)
+    assert texts(found.messages) == ["edited", "answer 0", "question 1", "answer 1", "next question"]
+
+
+@pytest.mark.parametrize("on_truncated", ["continue", "replay"])
+@pytest.mark.parametrize("start", NAMED)
+def test_its_head_gone_is_a_head_gone_unless_it_is_named(start, on_truncated):
+    messages = started(paper := Paper(on_truncated=on_truncated))
+    reason = "truncated" if start or on_truncated == "continue" else "replayed"
+    assert paper.plan([*messages[2:], NEXT], start).reason == reason
+
+
+def test_answers_of_other_conversations_are_told_at_a_named_place():
+    messages = thread(paper := Paper(), 1)
+    found = paper.plan([*messages, NEXT], Start("browser", "seen"))
+    assert (found.reason, found.conversation) == ("started", BROWSER)
+    assert texts(found.messages) == ["question 0", "answer 0", "next question"]
+    messages = [*messages, NEXT]
+    messages.append(paper(messages, start=Start("browser", "seen")))
+    found = paper.plan([*messages, q(9)], Start("browser", "seen"))
+    assert (found.reason, texts(found.messages)) == ("continued", ["question 9"])
+
+
+def test_an_edit_in_a_thread_that_moved_to_a_named_conversation_branches_from_the_named_place():
+    messages = [*thread(paper := Paper(), 1), q(1)]
+    messages.append(paper(messages, start=Start("browser", "seen")))
+    messages[2] = HumanMessage("edited")
+    found = paper.plan([*messages, NEXT], Start("browser"))
+    assert (found.reason, found.conversation) == ("branched", BROWSER)
+    assert texts(found.messages) == ["question 0", "answer 0", "edited", "answer 1", "next question"]
+
+
+def test_answers_on_another_branch_than_the_named_one_are_told():
+    messages = thread(paper := Paper(), 2)
+    found = paper.plan([*messages, NEXT], Start("c0", "elsewhere"))
+    assert found.reason == "started"
+    assert paper.plan([*messages, NEXT], Start("c0", "r0")).conversation == ConversationRef("c0", "r1")
+
+
+def test_a_place_is_an_id_or_an_address():
+    assert Start.named("c1") == Start("c1")
+    assert Start.named("c1", "r1") == Start("c1", "r1")
+    assert Start.named("https://grok.com/c/c1?rid=r1") == Start("c1", "r1")
+    assert Start.named("https://grok.com/c/c1?rid=r1", "r2") == Start("c1", "r2")
+    assert Start.named(None, "") is None
+    for wrong in [("c1/../x", None), ("https://example.com/c/c1", None), (None, "r1"), (7, None), ("c1", "a/b")]:
+        with pytest.raises(GrokWebInvalidRequestError):
+            Start.named(*wrong)

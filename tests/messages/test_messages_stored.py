@@ -44,7 +44,7 @@ NEW = HumanMessage("And now?")
         (["a Hello", "q one", "a 1"], "aha", "continued", "r2", ["And now?"]),
         (["q one", "a 1", "q two"], "hah", "continued", "r1", ["two", "And now?"]),
         (["q one", "a 1", "q two", "b 2"], "hahb", "continued", "r1", ["two", "2", "And now?"]),
-        (["q one", "b 1"], "hb", "new", None, ["one", "1", "And now?"]),
+        (["q one", "b 1"], "hb", "replayed", None, ["one", "1", "And now?"]),
         (["q one"], "h", "new", None, ["one", "And now?"]),
         ([], "", "new", None, ["And now?"]),
     ],
@@ -90,11 +90,17 @@ def test_a_head_that_is_missing_is_told_from_a_beginning():
     assert plan(messages, ME, on_truncated="replay").reason == "replayed"
 
 
+def test_a_private_chat_is_gone_on_from_in_private():
+    messages = [*load("q one", "a 1", temporary=True), NEW]
+    assert plan(messages, ME, temporary=True).reason == "continued"
+    assert plan(messages, ME).reason == "replayed"
+
+
 def test_instructions_are_sent_and_other_accounts_begin_anew():
     messages = [SystemMessage("Be brief."), *load("q one", "a 1"), NEW]
     found = plan(messages, ME)
     assert (found.reason, [message.text for message in found.system]) == ("continued", ["Be brief."])
-    assert plan(messages, "somebody").reason == "new"
+    assert plan(messages, "somebody").reason == "replayed"
 
 
 @settings(max_examples=60, deadline=None)
