@@ -47,7 +47,7 @@ def test_the_two_commands():
     commands = [param.values[0].strip() for param in blocks("bash")]
     assert len(commands) == 2
     assert commands[0].startswith('pip install -e ".[cli,emulator]" && grokweb chat --emulator ')
-    assert commands[1] == 'pip install -e ".[test]" && pytest'
+    assert commands[1] == 'pip install -e ".[test]" && pytest -n auto'
 
 
 def test_the_shown_error_is_the_real_one(grok: GrokEmulator):
