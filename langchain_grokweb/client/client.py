@@ -1,31 +1,27 @@
-"""The client: opens a turn, tries again where that is safe, passes events on, stops what is left early."""
+"""The client: opens a turn over the wire that takes it, and tries again where that is safe."""
 
 from __future__ import annotations
 
 import logging
-import random
-from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from langchain_grokweb.client.account import AvailableMode, list_modes
+from langchain_grokweb.client.arrival import Unknowable, look_up, not_to_be_told, now
 from langchain_grokweb.client.gateway import GatewayTurn
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.rest import RestTurn
+from langchain_grokweb.client.resume import UnbrokenTurn, WireTurn
+from langchain_grokweb.client.retry import may_try_again, seconds_to_wait
+from langchain_grokweb.client.running import InDoubt
 from langchain_grokweb.client.service import Service
 from langchain_grokweb.credentials import GrokCredentials
-from langchain_grokweb.errors import GrokWebError, GrokWebPermissionError, GrokWebRateLimitError, GrokWebServerError
+from langchain_grokweb.errors import GrokWebPermissionError, GrokWebTimeoutError
 from langchain_grokweb.wire.events import Event
 from langchain_grokweb.wire.turn import Turn
 
 logger = logging.getLogger("langchain_grokweb")
-
-LONGEST_WAIT_SECONDS = 60.0
-_FIRST_BACKOFF_SECONDS = 0.5
-_ORIGIN_NOT_REACHED = {521, 522, 523}  # Cloudflare's own: the request went no further than to it
-_LONGEST_BACKOFF_SECONDS = 8.0
-
 
 # Which accounts of which hosts the conversations endpoint turned away, as long as the process lives.
 _over_gateway: set[tuple[str, str]] = set()
@@ -61,26 +57,26 @@ class GrokWebClient:
             GrokWebError: The turn was refused, or could not be opened.
         """
         if self._service.transport == "rest":
-            return await self._open(RestTurn.open, turn)
+            return await self._open(RestTurn, turn)
         account = (self._service.base_url, self._http.credentials.account)
         may_change = self._may_change_wires(turn)
         if self._service.transport == "gateway" or (account in _over_gateway and may_change):
-            return await self._open(GatewayTurn.open, turn)
+            return await self._open(GatewayTurn, turn)
         try:
-            return await self._open(RestTurn.open, turn)
+            return await self._open(RestTurn, turn)
         except GrokWebPermissionError as error:
             if error.reason != "anti_bot" or not may_change:
                 raise
         if account not in _over_gateway:
             logger.info("The conversations endpoint's anti-bot rule refused: this account goes over the gateway now.")
             _over_gateway.add(account)
-        return await self._open(GatewayTurn.open, turn)
+        return await self._open(GatewayTurn, turn)
 
     def _may_change_wires(self, turn: Turn) -> bool:
         """Whether the gateway has what this turn asks for, and goes the way that the caller chose."""
         return not turn.deep_search and (self._service.http_client is None or self._service.proxy is not None)
 
-    async def _open(self, wire: Callable[[Http, Turn], Awaitable[OpenTurn]], turn: Turn) -> OpenTurn:
+    async def _open(self, wire: type[RestTurn | GatewayTurn], turn: Turn) -> OpenTurn:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._service.max_retries + 1),
             retry=retry_if_exception(may_try_again),
@@ -88,32 +84,28 @@ class GrokWebClient:
             before_sleep=_log_retry,
             reraise=True,
         )
-        return await retrying(wire, self._http, turn)
+        return UnbrokenTurn(self._http, await retrying(self._once, wire, turn))
+
+    async def _once(self, wire: type[RestTurn | GatewayTurn], turn: Turn) -> WireTurn:
+        """One try. Where nothing comes back, the service is asked whether it took the turn."""
+        sent = now()
+        try:
+            return await wire.open(self._http, turn)
+        except InDoubt as in_doubt:
+            doubt = in_doubt
+        try:
+            found = await look_up(self._http, turn, doubt, sent, wire.transport)
+        except Unknowable:
+            raise not_to_be_told(doubt) from None
+        if found is not None:
+            return found
+        # After a timeout it may still be on its way, so that it is not provably not taken.
+        doubt.error.never_sent = not isinstance(doubt.error, GrokWebTimeoutError)
+        raise doubt.error
 
     async def modes(self) -> list[AvailableMode]:
         """What the site offers to this account."""
         return await list_modes(self._http)
-
-
-def may_try_again(error: BaseException) -> bool:
-    """Whether the turn was provably not taken, or the site said to come again soon."""
-    match error:
-        case GrokWebRateLimitError(retry_after=wait, exhausted=exhausted):
-            return not exhausted if wait is None else wait <= LONGEST_WAIT_SECONDS
-        case GrokWebServerError(overloaded=overloaded, status_code=status):
-            return overloaded or status in _ORIGIN_NOT_REACHED
-        case GrokWebError():
-            return bool(getattr(error, "never_sent", False))
-    return False
-
-
-def seconds_to_wait(state: RetryCallState) -> float:
-    """What the site asks for, or a growing, jittered pause."""
-    error = state.outcome.exception() if state.outcome else None
-    pause = min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** (state.attempt_number - 1))
-    jittered = pause * random.uniform(0.5, 1.0)  # noqa: S311 - not for secrets
-    asked: float | None = error.retry_after if isinstance(error, GrokWebRateLimitError) else None
-    return float(max(jittered, asked or 0.0))
 
 
 def _log_retry(state: RetryCallState) -> None:

@@ -145,7 +145,7 @@ class GatewaySession:
         # What may still come after the answer is done.
         self._titled = turn.temporary or turn.conversation is not None
         self._suggested = self._persisted = False
-        self.commands_known = False
+        self.commands_known = self.ended = False
 
     # --- the face
 
@@ -419,8 +419,10 @@ class GatewaySession:
         self._fail(rejection.from_error({"error": error} if isinstance(error, dict) else event))
 
     def _session_ended(self, _: Any, __: _Event) -> None:
-        if not self.finished:
+        """No more comes; an answer that has begun may be whole elsewhere, so that it is no failure."""
+        if self._answer_id is None:
             self._fail(_not_whole("ended", "session.ended"))
+        self.ended = True
 
     # --- one method a member of a chunk
 

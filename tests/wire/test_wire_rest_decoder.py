@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from langchain_grokweb import errors
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire.rest import RestDecoder, running_answer
+from langchain_grokweb.wire.rest import RestDecoder
 
 ANSWER = "aaaaaaaa-0000-4000-8000-000000000001"
 PROMPT = "aaaaaaaa-0000-4000-8000-000000000002"
