@@ -86,6 +86,8 @@ def now() -> datetime:
 
 
 async def _places(http: Http, turn: Turn, doubt: InDoubt, since: datetime) -> list[_Place]:
+    if doubt.conversation_id is not None and doubt.prompt_id is not None:
+        return [(doubt.conversation_id, doubt.prompt_id)]
     if turn.conversation is not None:
         return await _prompts(http, turn, turn.conversation.conversation_id, since)
     if doubt.conversation_id is not None:  # ours alone: whatever was said there

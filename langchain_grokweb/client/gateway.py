@@ -96,7 +96,7 @@ class GatewayTurn:
             await opened.leave()
             if not was_said:
                 raise
-            raise InDoubt(error, opened.answer.conversation_id) from None
+            raise InDoubt(error, opened.answer.conversation_id, opened.answer.prompt_id) from None
         except BaseException:  # a cancellation too must not leave the turn running
             await opened.leave()
             raise

@@ -73,7 +73,7 @@ class UnbrokenTurn:
         self._stream: EventStream | None = None
         self._joint: Joint | None = None
         self._failure: GrokWebError | None = None
-        self._is_whole = False
+        self._is_settled = False
         self._tries = self._in_vain = 0
         self._finding = "its place is not known"  # what the last try came to
 
@@ -88,21 +88,20 @@ class UnbrokenTurn:
         while True:
             if self._failure is not None:
                 raise self._http.clean(self._failure)
-            if self._is_whole:
+            if self._is_settled and self._stream is None:
                 return None
             try:
                 batch = await self._read()
             except BrokenOff:
                 batch = await self._pick_up()
-            if batch is None:
-                return None
-            if batch:
-                self._seam.follow(batch)
+            if batch is None or batch:
                 return batch
 
     async def _read(self) -> list[ev.Event] | None:
         if self._stream is None or self._joint is None:
-            return await self._turn.next_batch()
+            batch = await self._turn.next_batch()
+            self._seam.follow(batch or ())
+            return batch
         batch = await self._stream.next_batch()
         return None if batch is None else self._joined(self._stream, self._joint, batch)
 
@@ -111,17 +110,16 @@ class UnbrokenTurn:
         new = joint.feed(batch, from_start=stream.decoder.saw_beginning)
         if new or joint.holds:
             self._in_vain = 0
-        if joint.holds and stream.decoder.finished:
+        if stream.decoder.finished and not self._is_settled:
             new += self._settled(stream.decoder.definitive or {}, joint)
         return new
 
     def _settled(self, response: Any, joint: Joint) -> list[ev.Event]:
-        """What is new by the answer as the service stores it; then nothing more comes."""
-        definitive, failure = split_failure(
-            inflight.read_definitive(response, assets_url=self._http.service.assets_url)
-        )
+        """What is new by the answer as the service stores it; it has the last word."""
+        assets_url = self._http.service.assets_url
+        definitive, failure = split_failure(inflight.read_definitive(response, assets_url=assets_url))
         self._answer.may_run = False
-        self._is_whole = True
+        self._is_settled = True
         self._failure = failure
         try:
             return joint.settle(definitive)
@@ -186,7 +184,7 @@ class UnbrokenTurn:
         if (stored := inflight.stored_answer(await self._fetch_stored(answer_id), answer_id)) is None:
             self._finding = "grok.com does not tell its text"
             return []
-        if not (stored.get("message") or self._seam.is_empty):
+        if not stored.get("message") and self._seam.texts:
             self._finding = "grok.com has it without its text"
             return []
         return self._settled(stored, Joint(self._seam))

@@ -48,12 +48,19 @@ class InDoubt(Exception):  # noqa: N818 - not for users either
     Attributes:
         error: What happened.
         conversation_id: Where it was said, if that is known.
+        prompt_id: The stored prompt, if the service told it.
     """
 
-    def __init__(self, error: GrokWebConnectionError | GrokWebTimeoutError, conversation_id: str | None = None) -> None:
+    def __init__(
+        self,
+        error: GrokWebConnectionError | GrokWebTimeoutError,
+        conversation_id: str | None = None,
+        prompt_id: str | None = None,
+    ) -> None:
         super().__init__(str(error))
         self.error = error
         self.conversation_id = conversation_id
+        self.prompt_id = prompt_id
 
 
 class RunningAnswer:

@@ -234,6 +234,13 @@ class Service:
         if generation is not None:
             generation.lose()
 
+    async def settle(self, generation: Generation, fault: Fault) -> None:
+        """See to what a fault promised of the answer, before the client can ask."""
+        if fault.options["then"] == "finished":
+            await generation.ended.wait()
+        elif fault.options["then"] == "lost":
+            self.lose(generation.turn.response_id)
+
     def supersede(self, conversation_id: str) -> None:
         """A new question cancels what is running in its conversation (rest.md 5)."""
         for generation in self.active(conversation_id):

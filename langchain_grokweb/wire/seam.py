@@ -4,11 +4,11 @@ Strategy: `Seam` remembers what was given out. The service may tell an answer ag
 the cut, and does not say which (rest.md 2.2); a further stream comes from a decoder of its own, whose texts and places
 begin at nought in either case. A `Joint` is one such stream. It compares its text with the given one and holds
 everything back until it is sure to hear a replay: the decoder has seen an answer's beginning, a known tool is used
-again, or so many characters are the same that it is no coincidence. From there on it lets pass what lies behind the
-given text, as it comes. A stream that goes on from the cut proves nothing, since what was on its way when the
+again, or so many characters are the same that it is hardly a coincidence. From there on it lets pass what lies behind
+the given text, as it comes. A stream that goes on from the cut proves nothing, since what was on its way when the
 connection broke is lost: it is held back to its end, and the definitive answer, which is a replay in one piece,
-settles what is new. So a short text that is the same by chance loses no character, and two different texts are never
-mixed: that is a `Divergence`.
+settles what is new. It has the last word in any case: a tail that is missing is given out, so a text that is the same
+by chance loses no character, and where two texts differ that is a `Divergence`, never a mixture.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from langchain_grokweb.wire import events as ev
 
 SURE_CHARS = 32  # of the same text at the same place: no coincidence any more
 _OVERLAP_CHARS = 8  # of reasoning, which no definitive answer settles
+_LATE = (ev.TitleGiven, ev.FollowUpsSuggested)
 _SETTLED = (ev.TextDelta, ev.CitationFound, ev.AnswerFinished)  # by the definitive answer
 
 
@@ -52,11 +53,6 @@ class Seam:
                 case _:
                     self.told.add(_name(event))
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing of the answer itself was given out."""
-        return not (self.texts or self.thoughts or self.tools)
-
 
 class Joint:
     """One further stream of the answer."""
@@ -67,7 +63,8 @@ class Joint:
         self._thoughts = _Strand("".join(seam.thoughts))
         self._known_results = Counter(seam.results)
         self._results: Counter[str] = Counter()
-        self._is_replay = is_replay or seam.is_empty
+        self._is_replay = is_replay
+        self._is_settled = False
         self._waiting: list[ev.Event] = []  # what would be new in a replay
         self._raw: list[ev.Event] = []  # all that a stream said which may go on from the cut
 
@@ -77,7 +74,12 @@ class Joint:
         return not (self._is_replay and self._text.same)
 
     def feed(self, batch: Iterable[ev.Event], *, from_start: bool = False) -> list[ev.Event]:
-        """Take what the stream says, give what is new of it; `from_start` once its decoder saw the beginning."""
+        """Take what the stream says, give what is new of it; `from_start` once its decoder saw the beginning.
+
+        That the answer is finished is told by `settle` alone.
+        """
+        if self._is_settled:
+            return self._passed([event for event in batch if isinstance(event, _LATE) and self._is_new(event)])
         self._is_replay = self._is_replay or from_start
         for event in batch:
             self._raw.append(event)
@@ -88,36 +90,37 @@ class Joint:
             return []
         self._raw.clear()
         passed, self._waiting = self._waiting, []
-        return passed
+        return self._passed(passed)
+
+    def _passed(self, events: list[ev.Event]) -> list[ev.Event]:
+        self._seam.follow(events)
+        return events
 
     def settle(self, definitive: Iterable[ev.Event]) -> list[ev.Event]:
-        """What is new by the definitive answer, behind what this stream held back.
+        """What is new by the definitive answer, behind what this stream held back; little may come after it.
 
         Raises:
             Divergence: The definitive text does not begin with what was given out.
         """
         definitive = list(definitive)
-        if self._text.given and not any(isinstance(event, ev.TextDelta) for event in definitive):
-            return self._without_definitive_text()
-        new = self.leave(to_its_end=True)
-        self._seam.follow(new)
+        self._is_settled = True
+        has_text = any(isinstance(event, ev.TextDelta) for event in definitive)
+        if has_text:
+            new = self.leave(to_its_end=True)
+        elif self.told_all:  # a team of agents leaves the definitive text empty (rest.md 4.6): a replay is believed
+            new = self._passed(self._waiting)
+        else:
+            raise Divergence
         whole = Joint(self._seam, is_replay=True)
         passed = whole.feed(definitive)
-        if not whole.told_all:
+        if has_text and not whole.told_all:
             raise Divergence
-        return [*new, *passed]
+        return [*new, *passed, *_end(definitive)]
 
     @property
     def told_all(self) -> bool:
         """Whether the stream told all of the given text again, and nothing else in its place."""
         return self._text.told_all
-
-    def _without_definitive_text(self) -> list[ev.Event]:
-        """A team of agents leaves the definitive text empty (rest.md 4.6): a replay is believed then, nothing else."""
-        if not self.told_all:
-            raise Divergence
-        passed, self._waiting = self._waiting, []
-        return passed
 
     def leave(self, *, to_its_end: bool = False) -> list[ev.Event]:
         """The stream is over and was held back: what of it is new in any case; `to_its_end` where it was not cut.
@@ -127,10 +130,10 @@ class Joint:
         raw, self._raw = self._raw, []
         if self._is_replay:
             waiting, self._waiting = self._waiting, []
-            return [event for event in waiting if not isinstance(event, _SETTLED)]
+            return self._passed([event for event in waiting if not isinstance(event, _SETTLED)])
         thoughts = self._new_thoughts(raw, to_its_end=to_its_end)
         passed: list[ev.Event] = [ev.ReasoningDelta(thoughts)] if thoughts else []
-        return [*passed, *(event for event in raw if self._is_new(event))]
+        return self._passed([*passed, *(event for event in raw if self._is_new(event))])
 
     def _is_new(self, event: ev.Event) -> bool:
         """Whether an event is new, wherever its stream began."""
@@ -157,19 +160,20 @@ class Joint:
         """What of an event is new if the stream is a replay."""
         match event:
             case ev.TextDelta(text):
-                return ev.TextDelta(new) if (new := self._text.tell(text)) else None
+                new = self._text.tell(text)
+                return ev.TextDelta(new) if new else None
             case ev.ReasoningDelta(text):
                 new = self._thoughts.tell(text)
                 return ev.ReasoningDelta(new) if new and self._thoughts.same else None
-            case ev.ToolStarted(tool_id):
-                if tool_id not in self._seam.tools:
-                    return event
-                self._is_replay = True
-                return None
             case ev.ToolFinished(tool_id):
                 self._results[tool_id] += 1
-                return event if self._results[tool_id] > self._known_results[tool_id] else None
-        return None if _name(event) in self._seam.told else event
+                is_new = self._results[tool_id] > self._known_results[tool_id]
+            case ev.ToolStarted(tool_id):
+                is_new = tool_id not in self._seam.tools
+                self._is_replay = self._is_replay or not is_new
+            case _:
+                is_new = not isinstance(event, ev.AnswerFinished) and _name(event) not in self._seam.told
+        return event if is_new else None
 
 
 class _Strand:
@@ -196,6 +200,10 @@ class _Strand:
     def is_proof(self) -> bool:
         """Whether so much is the same that it is a replay."""
         return self.same and min(self._told, len(self.given)) >= SURE_CHARS
+
+
+def _end(definitive: list[ev.Event]) -> list[ev.Event]:
+    return [event for event in definitive if isinstance(event, ev.AnswerFinished)]
 
 
 def _name(event: ev.Event) -> Hashable:

@@ -453,5 +453,5 @@ def test_every_fault_can_be_played(grok, browser):
         try:
             assert "Emulator:" not in post(browser, timeout=0.1).text, name
         except httpx.TransportError:
-            assert name in {"reset", "silence", "slow_open"}
+            assert name in {"reset", "no_reply", "silence", "slow_open"}
     assert browser.new().text
