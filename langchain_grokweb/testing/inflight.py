@@ -87,9 +87,11 @@ class Generation:
         if self._task is not None:
             self._task.cancel()
 
-    def release(self) -> None:
-        """Go on, where a fault holds the answer."""
+    def release(self, hold_after: int | None = None) -> None:
+        """Go on, where a fault holds the answer; to where another one holds it."""
+        self.hold_after = hold_after
         self._released.set()
+        self._released = asyncio.Event()
 
     async def follow(self, start: int = 0) -> AsyncIterator[list[Frame]]:
         """The log from this place on, in batches of what is there, until the generation ends."""

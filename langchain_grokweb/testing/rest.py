@@ -25,7 +25,7 @@ from langchain_grokweb.testing.responses import conversation_object, response_ob
 from langchain_grokweb.testing.retelling import Retelling
 from langchain_grokweb.testing.script import Reply
 from langchain_grokweb.testing.server import reset
-from langchain_grokweb.testing.service import Ask, Service, title_of
+from langchain_grokweb.testing.service import Ask, Service, held_again, title_of
 
 _PREFIX = "/rest/app-chat/conversations"
 _SEARCH_TOOLS = ("webSearch", "xSearch")
@@ -187,7 +187,7 @@ async def reconnect(request: HttpRequest) -> Response:
     generation = service.running(request.path_params["response_id"])
     fault: Fault | None = request.scope["grok.fault"]
     response = _stream(request, generation, _cutter(service, None), [fault] if fault else [], flat=False, again=True)
-    generation.release()
+    generation.release(held_again(fault))
     return response
 
 

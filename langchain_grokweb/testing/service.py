@@ -43,6 +43,7 @@ from langchain_grokweb.testing.spelling import written
 
 _TITLE_WORDS = 6
 _TITLE_LENGTH = 60
+_NOT_TOLD_AGAIN = 8  # frames at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,11 +363,20 @@ def title_of(prompt: str) -> str:
 
 
 def _hold(faults: Sequence[Fault]) -> int | None:
-    """After how many response frames an answer waits for somebody to reconnect; the question's always comes."""
+    """After how many response frames an answer waits: for somebody to reconnect, or until it is lost.
+
+    The question's frame always comes.
+    """
     for fault in faults:
-        if fault.stage == "delivery" and fault.options.get("then", "active") == "active":
+        if fault.stage == "delivery" and fault.options.get("then", "active") != "finished":
             return max(1, int(fault.options.get("after", 1)))
     return None
+
+
+def held_again(fault: Fault | None) -> int | None:
+    """The same for an answer that somebody reconnects to; not all of its frames are told again."""
+    held = None if fault is None else _hold([fault])
+    return None if held is None else held + _NOT_TOLD_AGAIN
 
 
 def _error_alone(faults: Sequence[Fault]) -> Reply | None:

@@ -85,7 +85,7 @@ class Joint:
             self._raw.append(event)
             if (new := self._behind_the_given(event)) is not None:
                 self._waiting.append(new)
-        self._is_replay = self._is_replay or self._text.is_proof or self._thoughts.is_proof
+        self._is_replay = self._is_replay or self._text.is_proof
         if self.holds:
             return []
         self._raw.clear()
@@ -164,6 +164,8 @@ class Joint:
                 return ev.TextDelta(new) if new else None
             case ev.ReasoningDelta(text):
                 new = self._thoughts.tell(text)
+                # Behind the text it may be the definitive answer's, which is whole even where the stream went on.
+                self._is_replay = self._is_replay or (self._thoughts.is_proof and not self._text.told)
                 return ev.ReasoningDelta(new) if new and self._thoughts.same else None
             case ev.ToolFinished(tool_id):
                 self._results[tool_id] += 1
@@ -182,24 +184,24 @@ class _Strand:
     def __init__(self, given: str) -> None:
         self.given = given
         self.same = True
-        self._told = 0
+        self.told = 0
 
     def tell(self, piece: str) -> str:
         """Take a piece of the stream; give what of it lies behind the given text."""
-        again = self.given[self._told : self._told + len(piece)]
+        again = self.given[self.told : self.told + len(piece)]
         self.same = self.same and piece.startswith(again)
-        self._told += len(piece)
+        self.told += len(piece)
         return piece[len(again) :]
 
     @property
     def told_all(self) -> bool:
         """Whether the stream told all of it again; blanks at its end may be left out."""
-        return self.same and not self.given[self._told :].strip()
+        return self.same and not self.given[self.told :].strip()
 
     @property
     def is_proof(self) -> bool:
         """Whether so much is the same that it is a replay."""
-        return self.same and min(self._told, len(self.given)) >= SURE_CHARS
+        return self.same and min(self.told, len(self.given)) >= SURE_CHARS
 
 
 def _end(definitive: list[ev.Event]) -> list[ev.Event]:
