@@ -33,6 +33,8 @@ class Retelling:
         body = frame.body if isinstance(frame.body, dict) else {}
         if body.get("type") == "conversation.title.updated":
             return [Frame("result", {"title": {"newTitle": body["title"]}})]
+        if body.get("response_id") == "":  # a late header, which is of no response
+            return []
         told = list(self._told(frame, body.get("chunk") or {}))
         return [*told, self.writer.soft_stop(), self.writer.model_response()] if frame.completes else told
 
