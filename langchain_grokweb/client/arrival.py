@@ -22,6 +22,7 @@ from langchain_grokweb.wire.rest import CONVERSATIONS
 from langchain_grokweb.wire.turn import Turn
 
 _LOOKS = 2
+_LOOK_SECONDS = 10.0
 _CLOCKS_DIFFER = timedelta(minutes=2)  # by no more than this from the service's
 _NEWEST = 5  # conversations to look into
 
@@ -67,17 +68,18 @@ async def look_up(http: Http, turn: Turn, doubt: InDoubt, sent: datetime, transp
     Raises:
         Unknowable: It cannot be told.
     """
+    places: list[_Place] = []
     try:
-        for number in range(_LOOKS):
-            await anyio.sleep(pause_before(number))
-            places = await _places(http, turn, doubt, sent - _CLOCKS_DIFFER)
-            if len(places) > 1:
-                raise Unknowable
-            if places:
-                return ArrivedTurn(http, turn, transport, *places[0])
-    except GrokWebError:
+        with anyio.fail_after(_LOOK_SECONDS):
+            for number in range(_LOOKS):
+                await anyio.sleep(pause_before(number))
+                if places := await _places(http, turn, doubt, sent - _CLOCKS_DIFFER):
+                    break
+    except (GrokWebError, TimeoutError):
         raise Unknowable from None
-    return None
+    if len(places) > 1:
+        raise Unknowable
+    return ArrivedTurn(http, turn, transport, *places[0]) if places else None
 
 
 def now() -> datetime:

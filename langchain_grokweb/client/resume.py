@@ -75,6 +75,7 @@ class UnbrokenTurn:
         self._failure: GrokWebError | None = None
         self._is_settled = False
         self._tries = self._in_vain = 0
+        self._furthest = 0  # characters that one further stream told, the given ones among them
         self._finding = "its place is not known"  # what the last try came to
 
     async def next_batch(self) -> list[ev.Event] | None:
@@ -108,8 +109,8 @@ class UnbrokenTurn:
     def _joined(self, stream: EventStream, joint: Joint, batch: list[ev.Event]) -> list[ev.Event]:
         """What is new of what a further stream says."""
         new = joint.feed(batch, from_start=stream.decoder.saw_beginning)
-        if new or joint.holds:
-            self._in_vain = 0
+        if new or joint.told > self._furthest:
+            self._furthest, self._in_vain = max(joint.told, self._furthest), 0
         if stream.decoder.finished and not self._is_settled:
             new += self._settled(stream.decoder.definitive or {}, joint)
         return new
@@ -122,7 +123,7 @@ class UnbrokenTurn:
         self._is_settled = True
         self._failure = failure
         try:
-            return joint.settle(definitive)
+            return [] if failure else joint.settle(definitive)
         except Divergence:
             self._failure = self._interrupted("what grok.com has is another text than what it told before")
             return []

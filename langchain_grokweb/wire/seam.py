@@ -73,6 +73,11 @@ class Joint:
         """Whether it is not known yet what of the stream is new."""
         return not (self._is_replay and self._text.same)
 
+    @property
+    def told(self) -> int:
+        """How many characters the stream told, new or not."""
+        return self._text.told + self._thoughts.told
+
     def feed(self, batch: Iterable[ev.Event], *, from_start: bool = False) -> list[ev.Event]:
         """Take what the stream says, give what is new of it; `from_start` once its decoder saw the beginning.
 

@@ -377,6 +377,22 @@ def test_where_it_cannot_be_told_nothing_is_sent_again(grok, make_model, why):
 
 
 @pytest.mark.wire("rest")
+def test_a_prompt_that_was_taken_and_whose_reply_is_silent(grok, make_model):
+    messages = history(make_model())
+    grok.reply(COUNT, fault="silence:0")  # headers alone
+    assert make_model(timeout=0.3).invoke(messages).text == COUNT
+    assert len(grok.turns) == 2
+
+
+def test_a_service_that_breaks_every_stream_off_is_not_asked_for_ever(grok, model):
+    grok.reply(COUNT, fault="cut:3")
+    grok.fault("cut", times=99, after=2, path=RECONNECT)
+    with pytest.raises(GrokWebInterruptedError, match="its stream broke off again"):
+        model.invoke("Count.")
+    assert asked(grok, "response-node") <= 8
+
+
+@pytest.mark.wire("rest")
 def test_a_prompt_that_is_slow_to_arrive_is_not_sent_again(grok, make_model):
     grok.fault("slow_open", seconds=0.6, path=f"{CHAT}/new")
     with pytest.raises(GrokWebTimeoutError, match="timeout="):
