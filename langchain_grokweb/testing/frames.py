@@ -34,7 +34,15 @@ from langchain_grokweb.testing.responses import (
     conversation_object,
     response_object,
 )
-from langchain_grokweb.testing.storage import STORED_LAYOUT, keep, keep_stopped, metadata, stream_error
+from langchain_grokweb.testing.storage import (
+    CARD_MEMBERS,
+    RESULT_MEMBERS,
+    STORED_LAYOUT,
+    keep,
+    keep_stopped,
+    metadata,
+    stream_error,
+)
 
 PLACEHOLDER = "Thinking about your request"
 FOLLOW_UPS = ("Tell me more", "Give me an example")
@@ -47,8 +55,6 @@ _LAYOUT: Mapping[str, Any] = {
     "rolloutIds": [],
 }
 _TOOL_NAMES = {"web": "web_search", "x": "x_keyword_search"}
-_CARD_MEMBERS = {"web": "webSearch", "x": "xSearch"}
-_RESULT_MEMBERS = {"web": "webSearchResults", "x": "xSearchResults"}
 
 
 def error_line(name: str) -> dict[str, Any]:
@@ -176,18 +182,18 @@ class FrameWriter:
     def _search(self, search: Search) -> list[Frame]:
         results = {"results": list(search.results)}
         if self.era == "2025":
-            return [self._frame({_RESULT_MEMBERS[search.kind]: results})]
+            return [self._frame({RESULT_MEMBERS[search.kind]: results})]
         self._steps += 1
         limit = {"num_results": "10"} if search.kind == "web" else {"limit": "5"}
         token = tool_card_token(search.card_id, _TOOL_NAMES[search.kind], {"query": search.query} | limit)
         card = {
             "toolUsageCardId": search.card_id,
-            _CARD_MEMBERS[search.kind]: {"args": {"query": search.query}},
+            CARD_MEMBERS[search.kind]: {"args": {"query": search.query}},
         }
         return [
             self._tool_frame({"token": token, "toolUsageCard": card}, "tool_usage_card", search.card_id),
             self._tool_frame(
-                {"token": "", _RESULT_MEMBERS[search.kind]: results}, "raw_function_result", search.card_id
+                {"token": "", RESULT_MEMBERS[search.kind]: results}, "raw_function_result", search.card_id
             ),
         ]
 

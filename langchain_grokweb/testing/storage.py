@@ -1,14 +1,33 @@
 """What the service keeps of an answer beside its text (rest.md 4.9), whichever wire it was asked on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from langchain_grokweb.testing.composition import Composition
+from langchain_grokweb.testing.composition import Composition, Search, Thought
 from langchain_grokweb.testing.conversations import Node
 from langchain_grokweb.testing.faults import STREAM_ERRORS
 from langchain_grokweb.testing.responses import MODEL_HASH, Era
 
 STORED_LAYOUT: Mapping[str, Any] = {"reasoningUiLayout": "UNIFIED"}
+
+
+CARD_MEMBERS: Mapping[str, str] = {"web": "webSearch", "x": "xSearch"}
+RESULT_MEMBERS: Mapping[str, str] = {"web": "webSearchResults", "x": "xSearchResults"}
+
+# In the order of rest.md 4.9.
+_STEP: Mapping[str, Any] = {
+    "text": [],
+    "tags": [],
+    "webSearchResults": [],
+    "xpostIds": [],
+    "xposts": [],
+    "toolUsageResults": [],
+    "rolloutId": "",
+    "ragResults": [],
+    "connectorSearchResults": [],
+    "collectionSearchResults": [],
+    "toolUsageCards": [],
+}
 
 
 def keep(answer: Node, composition: Composition, era: Era) -> None:
@@ -24,11 +43,24 @@ def keep(answer: Node, composition: Composition, era: Era) -> None:
         details["thinkingTrace"] = composition.trace
     if era == "2026":
         details["citedWebSearchResults"] = composition.cited
+        details["steps"] = list(_steps(composition))
     error = composition.reply.error
     if error is not None and error in STREAM_ERRORS:
         details["streamErrors"] = [stream_error(error)]
     answer.message = composition.message
     answer.details = details | _description(era)
+
+
+def _steps(composition: Composition) -> Iterator[dict[str, Any]]:
+    """Reasoning and searches, one step each. That text and tags go in pairs is a guess."""
+    for thought in composition.of(Thought):
+        told = [(thought.header, "header"), (thought.text, "summary")]
+        said = [(text, tag) for text, tag in told if text]
+        yield {**_STEP, "text": [text for text, _ in said], "tags": [tag for _, tag in said]}
+    for search in composition.of(Search):
+        card = {"toolUsageCardId": search.card_id, CARD_MEMBERS[search.kind]: {"args": {"query": search.query}}}
+        found = {"toolUsageCardId": search.card_id, RESULT_MEMBERS[search.kind]: {"results": list(search.results)}}
+        yield {**_STEP, "toolUsageCards": [card], "toolUsageResults": [found]}
 
 
 def keep_stopped(answer: Node, text: str, era: Era) -> None:

@@ -192,6 +192,21 @@ def test_an_answer_that_is_over_when_its_stream_is_to_be_taken_up(grok, model):
     assert asked(grok, "response-node") == 3
 
 
+@pytest.mark.parametrize("after", [1, 6, 12, 17, 24])
+def test_all_of_an_answer_that_is_over_is_in_what_is_stored(grok, make_model, after):
+    model = make_model(model="auto").bind_tools([get_weather])
+    grok.reply(**LONG)
+    whole = ask(model)
+    grok.reply(**LONG)
+    grok.fault("cut", after=after, then="finished")
+    got = ask(model)
+    assert asked(grok, "reconnect") == 0
+    for part in ("text", "calls", "reasoning_content", "citations", "images"):
+        assert got[part] == whole[part], part
+    search, *_ = got["server_tools"]
+    assert (search["name"], search["output"]) == ("web_search", whole["server_tools"][0]["output"])
+
+
 @pytest.mark.parametrize("way", PATHS)
 def test_an_answer_that_is_lost(grok, model, way):
     grok.reply(COUNT)
