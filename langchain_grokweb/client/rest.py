@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import httpx
+
 from langchain_grokweb.client.http import Http, in_time
 from langchain_grokweb.client.running import InDoubt, RunningAnswer
 from langchain_grokweb.client.stream import EventStream
@@ -16,6 +18,8 @@ from langchain_grokweb.errors import (
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire import rest as wire
 from langchain_grokweb.wire.turn import Turn
+
+_ON_ITS_WAY = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
 
 
 class RestTurn:
@@ -33,6 +37,7 @@ class RestTurn:
         self._turn = turn
         self._stream = EventStream(http, self.answer)
         self._first: list[ev.Event] = []
+        self._was_out = False  # and nothing came back
 
     @classmethod
     async def open(cls, http: Http, turn: Turn) -> RestTurn:
@@ -47,7 +52,7 @@ class RestTurn:
             await in_time(http.service, opened._send)
         except (GrokWebConnectionError, GrokWebTimeoutError) as error:
             await opened.leave()
-            if error.never_sent:
+            if error.never_sent or not (opened._was_out or isinstance(error, GrokWebTimeoutError)):
                 raise
             raise InDoubt(error) from None
         except BaseException:  # a cancellation too must not leave the turn running
@@ -60,6 +65,9 @@ class RestTurn:
         referer = f"/c/{place.conversation_id}" if place else "/"
         try:
             await self._stream.open("POST", wire.path(self._turn), wire.payload(self._turn), referer=referer)
+        except _ON_ITS_WAY:
+            self._was_out = True
+            raise
         except GrokWebConversationNotFoundError:
             if place is not None:
                 raise
@@ -69,6 +77,7 @@ class RestTurn:
         self.answer.may_run = True
         self._first = await self._stream.first_batch()
         if not self._first:
+            self._was_out = True
             raise GrokWebConnectionError(
                 "grok.com closed the connection before it began to answer.", next_step="Try again later."
             )

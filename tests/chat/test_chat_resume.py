@@ -135,8 +135,7 @@ def asked(grok: GrokEmulator, what: str) -> int:
 
 
 @pytest.mark.parametrize("way", PATHS)
-@pytest.mark.parametrize("fault", ["cut", "reset"])
-@pytest.mark.parametrize("then", ["active", "finished"])
+@pytest.mark.parametrize(("fault", "then"), [("cut", "active"), ("reset", "finished")])
 def test_by_every_path(grok, model, way, fault, then):
     grok.reply(COUNT, reasoning="Counting.")
     grok.fault(fault, after=9, then=then)
@@ -334,8 +333,7 @@ def history(model: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("place", ["new", "known"])
-@pytest.mark.parametrize("then", ["active", "finished"])
-@pytest.mark.parametrize("way", ["invoke", "astream"])
+@pytest.mark.parametrize(("then", "way"), [("active", "invoke"), ("finished", "astream")])
 def test_a_prompt_that_was_taken_is_not_sent_again(grok, make_model, place, then, way):
     model = make_model(max_retries=0)
     messages = history(model) if place == "known" else "Count."
@@ -389,6 +387,15 @@ def test_where_it_cannot_be_told_nothing_is_sent_again(grok, make_model, why):
     with pytest.raises(GrokWebConnectionError, match="could not be found out, so it was not sent again"):
         model.invoke("Count.")
     assert sum(request.path == f"{CHAT}/new" for request in grok.requests) == 1 + (why == "two")
+
+
+@pytest.mark.wire("rest")
+def test_what_never_left_is_not_looked_for(grok, make_model):
+    """The emulator is no proxy, and says so."""
+    with pytest.raises(GrokWebConnectionError, match="proxy refused") as raised:
+        make_model(base_url="https://127.0.0.1:1", proxy=grok.base_url, max_retries=0).invoke("Count.")
+    assert "found out" not in str(raised.value)
+    assert len(grok.requests) <= 1
 
 
 @pytest.mark.wire("rest")
