@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable
 
 import httpx
 
@@ -36,7 +37,6 @@ class RestTurn:
         self._http = http
         self._turn = turn
         self._stream = EventStream(http, self.answer)
-        self._first: list[ev.Event] = []
         self._was_out = False  # and nothing came back
 
     @classmethod
@@ -75,16 +75,16 @@ class RestTurn:
                 f"{self._http.service.base_url} has no conversations endpoint.", next_step="Check `base_url=`."
             ) from None
         self.answer.may_run = True
-        self._first = await self._stream.first_batch()
-        if not self._first:
+        first = await self._stream.begin()
+        if not first:
             self._was_out = True
             raise GrokWebConnectionError(
                 "grok.com closed the connection before it began to answer.", next_step="Try again later."
             )
-        if isinstance(failed := self._first[0], ev.TurnFailed):
+        if isinstance(failed := first[0], ev.TurnFailed):
             raise self._http.clean(failed.error)
 
-    async def next_batch(self) -> list[ev.Event] | None:
+    def next_batch(self) -> Awaitable[list[ev.Event] | None]:
         """What the next read brings, never empty; `None` when the answer is whole.
 
         Raises:
@@ -92,8 +92,7 @@ class RestTurn:
             GrokWebTimeoutError: No event came for `stream_event_timeout` seconds.
             GrokWebError: The service reported an error instead of (the rest of) an answer.
         """
-        batch, self._first = self._first, []
-        return self._stream.passed(batch) if batch else await self._stream.next_batch()
+        return self._stream.next_batch()
 
     def held_back(self) -> list[ev.Event]:
         """What was held back of a stream that broke off, and is taken for what it looks like."""

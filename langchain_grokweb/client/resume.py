@@ -14,6 +14,7 @@ is stopped, and the error names the field that allows more silence.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable
 from typing import Any, Protocol
 
 import anyio
@@ -27,6 +28,7 @@ from langchain_grokweb.errors import (
     GrokWebError,
     GrokWebInterruptedError,
     GrokWebPermissionError,
+    GrokWebTimeoutError,
 )
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire import inflight
@@ -42,7 +44,7 @@ class WireTurn(Protocol):
     answer: RunningAnswer
     transport: str
 
-    async def next_batch(self) -> list[ev.Event] | None:
+    def next_batch(self) -> Awaitable[list[ev.Event] | None]:
         """What the next read brings, never empty; `None` when the answer is whole.
 
         Raises:
@@ -73,6 +75,7 @@ class UnbrokenTurn:
         self._stream: EventStream | None = None
         self._joint: Joint | None = None
         self._failure: GrokWebError | None = None
+        self._is_first = True  # the turn's own stream is read
         self._is_settled = False
         self._tries = self._in_vain = 0
         self._furthest = 0  # characters that one further stream told, the given ones among them
@@ -87,23 +90,32 @@ class UnbrokenTurn:
             GrokWebError: The service reported an error instead of (the rest of) an answer.
         """
         while True:
-            if self._failure is not None:
-                raise self._http.clean(self._failure)
-            if self._is_settled and self._stream is None:
-                return None
             try:
-                batch = await self._read()
+                batch = await (self._turn.next_batch() if self._is_first else self._read())
             except BrokenOff:
+                self._is_first = False
                 batch = await self._pick_up()
+            else:
+                if self._is_first and batch:
+                    self._seam.follow(batch)
             if batch is None or batch:
                 return batch
 
     async def _read(self) -> list[ev.Event] | None:
+        """What is new on a further stream; where there is none, how the last one ended."""
+        if self._failure is not None:
+            raise self._http.clean(self._failure)
         if self._stream is None or self._joint is None:
-            batch = await self._turn.next_batch()
-            self._seam.follow(batch or ())
-            return batch
-        batch = await self._stream.next_batch()
+            if self._is_settled:
+                return None
+            raise BrokenOff
+        try:
+            batch = await self._stream.next_batch()
+        except GrokWebError as error:
+            if self._joint.told or isinstance(error, GrokWebTimeoutError):
+                raise
+            await self._let_stream_go()  # it was refused in its first line
+            return self._refused(error)
         return None if batch is None else self._joined(self._stream, self._joint, batch)
 
     def _joined(self, stream: EventStream, joint: Joint, batch: list[ev.Event]) -> list[ev.Event]:
@@ -132,22 +144,25 @@ class UnbrokenTurn:
 
     async def _pick_up(self) -> list[ev.Event]:
         """One try to find the answer again; what is new already. Where it comes to nothing, the next read says so."""
-        if not self._can_look or self._tries >= MOST_TRIES or self._in_vain >= TRIES_IN_VAIN:
-            return self._give_up()
         new = await self._let_stream_go()
+        if not self._can_look or self._tries >= MOST_TRIES or self._in_vain >= TRIES_IN_VAIN:
+            return [*new, *self._give_up()]
         self._answer.may_run = True
         await anyio.sleep(pause_before(self._in_vain))
         self._tries += 1
         self._in_vain += 1
         try:
             return [*new, *await self._find()]
-        except GrokWebConversationNotFoundError:
-            self._finding = "grok.com does not have it any more"
         except GrokWebError as error:
-            self._finding = f"grok.com did not tell where it stands ({type(error).__name__})"
-            if not is_passing(error):
-                return [*new, *self._give_up()]
-        return new
+            return [*new, *self._refused(error)]
+
+    def _refused(self, error: GrokWebError) -> list[ev.Event]:
+        """A try was refused: the next one may come to more, or there is none."""
+        if isinstance(error, GrokWebConversationNotFoundError):
+            self._finding = "grok.com does not have it any more"
+            return []
+        self._finding = f"grok.com did not tell where it stands ({type(error).__name__})"
+        return [] if is_passing(error) else self._give_up()
 
     @property
     def _can_look(self) -> bool:
@@ -185,10 +200,11 @@ class UnbrokenTurn:
         if (stored := inflight.stored_answer(await self._fetch_stored(answer_id), answer_id)) is None:
             self._finding = "grok.com does not tell its text"
             return []
-        if not stored.get("message") and self._seam.texts:
+        joint = Joint(self._seam)
+        if not (stored.get("message") or joint.told_all):
             self._finding = "grok.com has it without its text"
             return []
-        return self._settled(stored, Joint(self._seam))
+        return self._settled(stored, joint)
 
     async def _fetch_stored(self, answer_id: str) -> Any:
         """The reply that holds the stored answer; by a GET where the anti-bot rule refuses a POST, or would."""

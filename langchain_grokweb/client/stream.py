@@ -27,6 +27,7 @@ class EventStream:
         self._answer = answer
         self._reply: Reply | None = None
         self._pieces: AsyncIterator[bytes]
+        self._first: list[ev.Event] = []
         self._failure: GrokWebError | None = None
         self._late_until: float | None = None
 
@@ -41,12 +42,11 @@ class EventStream:
         response = self._reply.response
         self._pieces = response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
 
-    async def first_batch(self) -> list[ev.Event]:
-        """The first events; none where the body ends without any."""
-        batch: list[ev.Event] = []
-        while not batch and not self.ended:
-            batch = await self._read()
-        return batch
+    async def begin(self) -> list[ev.Event]:
+        """Wait for the first events, which `next_batch` gives too; none where the body ends without any."""
+        while not self._first and not self.ended:
+            self._first = await self._read()
+        return self._first
 
     async def next_batch(self) -> list[ev.Event] | None:
         """What the next read brings, never empty; `None` when the answer is whole.
@@ -56,18 +56,9 @@ class EventStream:
             GrokWebTimeoutError: No event came for `stream_event_timeout` seconds.
             GrokWebError: The service reported an error instead of (the rest of) an answer.
         """
-        batch: list[ev.Event] = []
-        if self._failure is None:
+        batch, self._first = self._first, []
+        if not batch and self._failure is None:
             batch = await (self._read_late() if self.decoder.finished else self._read_on())
-        return self.passed(batch)
-
-    def passed(self, batch: list[ev.Event]) -> list[ev.Event] | None:
-        """A batch as it is handed on; the failure that may stand last in it is raised behind it.
-
-        Raises:
-            BrokenOff: There is none, and the answer is not whole.
-            GrokWebError: The service reported an error.
-        """
         if batch:
             batch, self._failure = split_failure(batch)
             if batch:

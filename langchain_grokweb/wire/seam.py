@@ -13,6 +13,7 @@ by chance loses no character, and where two texts differ that is a `Divergence`,
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Hashable, Iterable
 
@@ -32,6 +33,7 @@ class Seam:
     """What was given out of an answer so far."""
 
     def __init__(self) -> None:
+        self._batches: list[Iterable[ev.Event]] = []
         self.texts: list[str] = []
         self.thoughts: list[str] = []
         self.tools: set[str] = set()
@@ -39,8 +41,13 @@ class Seam:
         self.told: set[Hashable] = set()  # citations, pictures and the like
 
     def follow(self, batch: Iterable[ev.Event]) -> None:
-        """Remember what is given out now."""
-        for event in batch:
+        """Remember what is given out now; most streams never break off, so it is looked at only where one does."""
+        self._batches.append(batch)
+
+    def digest(self) -> None:
+        """Look at what was given out since the last time."""
+        batches, self._batches = self._batches, []
+        for event in itertools.chain.from_iterable(batches):
             match event:
                 case ev.TextDelta(text):
                     self.texts.append(text)
@@ -58,6 +65,7 @@ class Joint:
     """One further stream of the answer."""
 
     def __init__(self, seam: Seam, *, is_replay: bool = False) -> None:
+        seam.digest()
         self._seam = seam
         self._text = _Strand("".join(seam.texts))
         self._thoughts = _Strand("".join(seam.thoughts))
@@ -99,6 +107,7 @@ class Joint:
 
     def _passed(self, events: list[ev.Event]) -> list[ev.Event]:
         self._seam.follow(events)
+        self._seam.digest()
         return events
 
     def settle(self, definitive: Iterable[ev.Event]) -> list[ev.Event]:

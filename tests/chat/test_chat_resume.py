@@ -232,6 +232,16 @@ def test_whereabouts_that_are_refused(grok, model, refusal, times):
     assert asked(grok, "response-node") == times
 
 
+def test_a_further_stream_that_is_refused_in_its_first_line(grok, model):
+    grok.reply(COUNT, fault="cut:9")
+    grok.fault("rate_limited", in_stream=True, path=RECONNECT)
+    assert model.invoke("Count.").text == COUNT
+    grok.reply(COUNT, fault="cut:9")
+    grok.fault("anti_bot", in_stream=True, path=RECONNECT)
+    with pytest.raises(GrokWebInterruptedError, match="GrokWebPermissionError"):
+        model.invoke("Count.")
+
+
 async def test_another_text_is_an_error_and_no_mixture(grok, model):
     grok.reply(COUNT)
     grok.fault("cut", after=12, then="finished")
