@@ -56,7 +56,7 @@ def whereabouts(nodes: Any, *, prompt_id: str | None, answer_id: str | None) -> 
             return entry.get("responseId") == answer_id
         return prompt_id is None or entry.get("parentResponseId") == prompt_id
 
-    running = (one for one in _entries(nodes, "inflightResponses") if one.get("status") not in _OVER and ours(one))
+    running = (one for one in _entries(nodes, "inflightResponses") if str(one.get("status")) not in _OVER and ours(one))
     stored = (one for one in _entries(nodes, "responseNodes") if not _is_prompt(one) and ours(one))
     if (found := _newest_id(running)) is not None:
         return Whereabouts(found, is_running=True)
@@ -115,7 +115,7 @@ def prompts_in(
         and isinstance(found := one.get("responseId"), str)
         and found not in known
         and (one.get("parentResponseId") or None) == parent
-        and prompt in {None, one.get("message")}
+        and (prompt is None or str(one.get("message")).strip() == prompt.strip())
         and not _is_older(one, since)
     ]
 

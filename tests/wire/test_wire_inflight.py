@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from langchain_grokweb.errors import GrokWebServerError
 from langchain_grokweb.wire import events as ev
@@ -48,6 +50,26 @@ def test_where_an_answer_is(known):
 
 def test_the_only_answer_of_a_conversation_needs_no_id():
     assert whereabouts({"responseNodes": NODES}, answer_id=None, prompt_id=None).answer_id == ANSWER
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3)
+)
+NAMES = ["responseId", "sender", "parentResponseId", "status", "message", "createTime", "steps", "conversationId"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(NAMES), JSON | st.sampled_from([ANSWER, PROMPT, "human"])))
+def test_members_of_any_type_never_crash_the_readers(entry):
+    reply = {name: [entry, 1] for name in ("responses", "responseNodes", "inflightResponses", "conversations")}
+    whereabouts(reply, answer_id=ANSWER, prompt_id=None)
+    whereabouts(reply, answer_id=None, prompt_id=PROMPT)
+    prompts_in(reply, "Hi", parent=None, since=datetime.now(UTC), known=())
+    conversations_since(reply, datetime.now(UTC))
+    read_definitive(
+        {**entry, "steps": [entry, {"text": [entry, "t"], "tags": ["header", "x"], "toolUsageCards": [entry]}]},
+        assets_url="https://a",
+    )
 
 
 @pytest.mark.parametrize("strange", [None, [], "x", {"responseNodes": 1, "inflightResponses": [3, {"responseId": 4}]}])
