@@ -210,9 +210,9 @@ class GatewayTurn:
         """
         self._take()
         while not reached():
-            if self._closed:
+            if self._closed or self._session.ended:
                 raise GrokWebConnectionError(
-                    "grok.com closed the socket before it began to answer.",
+                    "grok.com hung up before it began to answer.",
                     next_step="Try again later.",
                     never_sent=not self.answer.may_run,
                 )

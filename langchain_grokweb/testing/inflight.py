@@ -113,7 +113,8 @@ class Generation:
         self._end("finished")
 
     async def _wait_before(self, frame: Frame) -> None:
-        if self.hold_after is not None and self._responses >= self.hold_after:
+        is_held = self.hold_after is not None and self._responses >= self.hold_after
+        if is_held and not self._is_complete:  # who would let go of what comes late?
             await self._released.wait()
         seconds = frame.delay + (self.pace if frame.is_token else 0.0)
         if seconds or len(self.log) % _BREATHE_EVERY == 0:

@@ -159,9 +159,14 @@ def _stream(
         settle=lambda fault: service.settle(generation, fault),
         retell=_retell(service, generation),
     )
-    start = generation.delivered if again and service.settings.reconnect == "continue" else 0
+    start = _start(service, generation) if again else 0
     body = delivery.body(writer.stub() if again else None, start, again=again)
     return StreamingResponse(body, media_type="text/event-stream" if framing == "sse" else "application/json")
+
+
+def _start(service: Service, generation: Generation) -> int:
+    """From where on an answer is told to somebody who reconnects."""
+    return generation.delivered if service.settings.reconnect == "continue" else 0
 
 
 def _rest_writer(service: Service, generation: Generation) -> FrameWriter:
@@ -187,7 +192,7 @@ async def reconnect(request: HttpRequest) -> Response:
     generation = service.running(request.path_params["response_id"])
     fault: Fault | None = request.scope["grok.fault"]
     response = _stream(request, generation, _cutter(service, None), [fault] if fault else [], flat=False, again=True)
-    generation.release(held_again(fault))
+    generation.release(held_again(fault, _start(service, generation)))
     return response
 
 

@@ -373,10 +373,10 @@ def _hold(faults: Sequence[Fault]) -> int | None:
     return None
 
 
-def held_again(fault: Fault | None) -> int | None:
-    """The same for an answer that somebody reconnects to; not all of its frames are told again."""
+def held_again(fault: Fault | None, start: int) -> int | None:
+    """The same for an answer that somebody reconnects to, from there on; not all of its frames are told again."""
     held = None if fault is None else _hold([fault])
-    return None if held is None else held + _NOT_TOLD_AGAIN
+    return None if held is None else start + held + _NOT_TOLD_AGAIN
 
 
 def _error_alone(faults: Sequence[Fault]) -> Reply | None:

@@ -419,9 +419,7 @@ class GatewaySession:
         self._fail(rejection.from_error({"error": error} if isinstance(error, dict) else event))
 
     def _session_ended(self, _: Any, __: _Event) -> None:
-        """No more comes; an answer that has begun may be whole elsewhere, so that it is no failure."""
-        if self._answer_id is None:
-            self._fail(_not_whole("ended", "session.ended"))
+        """No more comes. That is no failure: an answer that has begun may become whole all the same."""
         self.ended = True
 
     # --- one method a member of a chunk
