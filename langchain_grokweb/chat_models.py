@@ -38,7 +38,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from langchain_grokweb._version import __version__
-from langchain_grokweb.client import AvailableMode, GrokWebClient, OpenTurn, Service, portal
+from langchain_grokweb.client import AvailableMode, GrokWebClient, Opener, OpenTurn, Service, portal
 from langchain_grokweb.client.service import (
     BASE_URL_VARIABLE,
     COOKIES_VARIABLE,
@@ -292,15 +292,16 @@ class ChatGrokWeb(BaseChatModel):
         start = self._start(kwargs)
         plan = await self._plan(messages, client, credentials.account, start)
         turn = self._turn(plan, wanted, kwargs)
+        opener = client.opener()
         try:
-            opened = await client.open(turn)
+            opened = await opener.open(turn)
         except GrokWebConversationNotFoundError:
             if plan.conversation is None or start or self.conversation == "strict":
                 raise
             logger.info("The conversation of these messages is gone at grok.com: it is told anew.")
             plan = fresh(messages, "replayed")
             turn = self._turn(plan, wanted, kwargs)
-            opened = await client.open(turn)
+            opened = await opener.open(turn)
         asked = Asked(
             model=turn.model,
             mode=modes.resolve(turn.model).id,
@@ -310,11 +311,11 @@ class ChatGrokWeb(BaseChatModel):
             temporary=turn.temporary,
         )
         answer = Answer(asked, wanted=wanted, stop=sequences, image_markdown=self.image_markdown)
-        return Exchange(opened, answer, partial(self._mend, client, turn), self.tool_repair_attempts)
+        return Exchange(opened, answer, partial(self._mend, opener, turn), self.tool_repair_attempts)
 
-    async def _mend(self, client: GrokWebClient, turn: Turn, place: ConversationRef, prompt_text: str) -> OpenTurn:
+    async def _mend(self, opener: Opener, turn: Turn, place: ConversationRef, prompt_text: str) -> OpenTurn:
         """Open a further turn in the same conversation, for an answer that could not be used as it was."""
-        return await client.open(replace(turn, conversation=place, prompt=prompt_text))
+        return await opener.open(replace(turn, conversation=place, prompt=prompt_text))
 
     # --- from settings and messages to a turn
 

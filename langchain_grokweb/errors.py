@@ -205,7 +205,7 @@ class GrokWebConnectionError(GrokWebError, core.ModelConnectionError):
     """grok.com could not be reached, or the connection broke before any answer.
 
     Attributes:
-        never_sent: Whether the request provably never left, so that it may be sent again.
+        never_sent: Whether the request provably never left or did not arrive, so that it may be sent again.
     """
 
     def __init__(self, message: str, *, never_sent: bool = False, **details: Any) -> None:

@@ -20,7 +20,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def retries_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_grokweb.client.client._FIRST_BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr("langchain_grokweb.client.retry.FIRST_PAUSE_SECONDS", 0.0)
 
 
 @pytest.fixture

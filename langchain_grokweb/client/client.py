@@ -1,4 +1,4 @@
-"""The client: opens a turn, tries again where that is safe, and looks after the account's conversations.
+"""`GrokWebClient`: the account's conversations, for users.
 
 What only users of the conversations need (`client.conversations`, `client.blocking`) is imported when it is used: to
 import a chat model does not cost it.
@@ -6,21 +6,16 @@ import a chat model does not cost it.
 
 from __future__ import annotations
 
-import logging
 import os
-import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from langchain_grokweb.client.account import AvailableMode, list_modes
-from langchain_grokweb.client.files import Uploads
-from langchain_grokweb.client.gateway import GatewayTurn
 from langchain_grokweb.client.http import Http
-from langchain_grokweb.client.rest import RestTurn
+from langchain_grokweb.client.opening import Opener
 from langchain_grokweb.client.service import (
     BASE_URL_VARIABLE,
     COOKIES_VARIABLE,
@@ -33,43 +28,11 @@ from langchain_grokweb.client.service import (
 )
 from langchain_grokweb.client.tree import newest_answer
 from langchain_grokweb.credentials import CookieSource, GrokCredentials
-from langchain_grokweb.errors import GrokWebError, GrokWebPermissionError, GrokWebRateLimitError, GrokWebServerError
 from langchain_grokweb.wire.address import parse_conversation
-from langchain_grokweb.wire.events import Event
-from langchain_grokweb.wire.turn import Turn
 
 if TYPE_CHECKING:
     from langchain_grokweb.client.blocking import BlockingClient
     from langchain_grokweb.wire.stored import Conversation, StoredConversation
-
-T = TypeVar("T")
-
-logger = logging.getLogger("langchain_grokweb")
-
-LONGEST_WAIT_SECONDS = 60.0
-_FIRST_BACKOFF_SECONDS = 0.5
-_ORIGIN_NOT_REACHED = {521, 522, 523}  # Cloudflare's own: the request went no further than to it
-_LONGEST_BACKOFF_SECONDS = 8.0
-
-
-# Which accounts of which hosts the conversations endpoint turned away, as long as the process lives.
-_over_gateway: set[tuple[str, str]] = set()
-
-
-class OpenTurn(Protocol):
-    """A turn that the service has taken, whichever wire it went over."""
-
-    transport: str
-
-    async def next_batch(self) -> list[Event] | None:
-        """What the next read brings, never empty; `None` when the answer is whole.
-
-        Raises:
-            GrokWebError: The answer failed, broke off, or fell silent. Every event before that was given out.
-        """
-
-    async def leave(self) -> None:
-        """Let go of it; stops it at the service if it may still be running there."""
 
 
 class GrokWebClient:
@@ -134,13 +97,12 @@ class GrokWebClient:
         finally:
             del cookies  # Whoever reports the error with the frame's variables must not find it here.
         self._credentials = credentials
-        self._uploads: Uploads | None = None
 
     @classmethod
     def over(cls, service: Service, credentials: GrokCredentials) -> Self:
         """One over a service that is described already."""
         client = cls.__new__(cls)
-        client._service, client._credentials, client._uploads = service, credentials, None  # noqa: SLF001 - its own
+        client._service, client._credentials = service, credentials  # noqa: SLF001 - its own
         return client
 
     @property
@@ -245,48 +207,9 @@ class GrokWebClient:
 
     # --- turns
 
-    async def open(self, turn: Turn) -> OpenTurn:
-        """Upload what is attached, then ask. The turn that is open must be left at the end, however it ends.
-
-        Raises:
-            GrokWebError: The turn was refused, or could not be opened, or a file could not be uploaded.
-        """
-        if turn.attachments:
-            self._uploads = self._uploads or Uploads(self._http, self._try)
-            turn = replace(turn, file_ids=await self._uploads.ids(turn.attachments))
-        if self._service.transport == "rest":
-            return await self._open(RestTurn.open, turn)
-        account = (self._service.base_url, self._http.credentials.account)
-        may_change = self._may_change_wires(turn)
-        if self._service.transport == "gateway" or (account in _over_gateway and may_change):
-            return await self._open(GatewayTurn.open, turn)
-        try:
-            return await self._open(RestTurn.open, turn)
-        except GrokWebPermissionError as error:
-            if error.reason != "anti_bot" or not may_change:
-                raise
-        if account not in _over_gateway:
-            logger.info("The conversations endpoint's anti-bot rule refused: this account goes over the gateway now.")
-            _over_gateway.add(account)
-        return await self._open(GatewayTurn.open, turn)
-
-    def _may_change_wires(self, turn: Turn) -> bool:
-        """Whether the gateway has what this turn asks for, and goes the way that the caller chose."""
-        return not turn.deep_search and (self._service.http_client is None or self._service.proxy is not None)
-
-    async def _open(self, wire: Callable[[Http, Turn], Awaitable[OpenTurn]], turn: Turn) -> OpenTurn:
-        return await self._try(wire, self._http, turn)
-
-    async def _try(self, work: Callable[..., Awaitable[T]], *args: Any) -> T:
-        """Do something, again where that is safe."""
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(self._service.max_retries + 1),
-            retry=retry_if_exception(may_try_again),
-            wait=seconds_to_wait,
-            before_sleep=_log_retry,
-            reraise=True,
-        )
-        return await retrying(work, *args)
+    def opener(self) -> Opener:
+        """What opens the turns of one model call."""
+        return Opener(self._http)
 
     # --- copying
 
@@ -304,32 +227,4 @@ class GrokWebClient:
         return {
             "_service": replace(self._service, proxy=None, headers=None, http_client=None),
             "_credentials": None,
-            "_uploads": None,
         }
-
-
-def may_try_again(error: BaseException) -> bool:
-    """Whether the turn was provably not taken, or the site said to come again soon."""
-    match error:
-        case GrokWebRateLimitError(retry_after=wait, exhausted=exhausted):
-            return not exhausted if wait is None else wait <= LONGEST_WAIT_SECONDS
-        case GrokWebServerError(overloaded=overloaded, status_code=status):
-            return overloaded or status in _ORIGIN_NOT_REACHED
-        case GrokWebError():
-            return bool(getattr(error, "never_sent", False))
-    return False
-
-
-def seconds_to_wait(state: RetryCallState) -> float:
-    """What the site asks for, or a growing, jittered pause."""
-    error = state.outcome.exception() if state.outcome else None
-    pause = min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** (state.attempt_number - 1))
-    jittered = pause * random.uniform(0.5, 1.0)  # noqa: S311 - not for secrets
-    asked: float | None = error.retry_after if isinstance(error, GrokWebRateLimitError) else None
-    return float(max(jittered, asked or 0.0))
-
-
-def _log_retry(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    wait = state.next_action.sleep if state.next_action else 0.0
-    logger.info("Try %d to open a turn: %s. Next in %.1f s.", state.attempt_number, type(error).__name__, wait)

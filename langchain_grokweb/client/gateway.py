@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import urlsplit
@@ -23,7 +24,14 @@ from websockets.typing import Origin
 from langchain_grokweb.client.account import user_id
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.pool import attend, shared_context
-from langchain_grokweb.client.running import LATE_SECONDS, RunningAnswer, broken_off, silence, split_failure
+from langchain_grokweb.client.running import (
+    LATE_SECONDS,
+    BrokenOff,
+    InDoubt,
+    RunningAnswer,
+    silence,
+    split_failure,
+)
 from langchain_grokweb.client.service import Service, environment_proxy
 from langchain_grokweb.errors import (
     GrokWebConnectionError,
@@ -61,7 +69,7 @@ class GatewayTurn:
     def __init__(self, http: Http, turn: Turn) -> None:
         self._http = http
         self._session = wire.GatewaySession(turn, assets_url=http.service.assets_url)
-        self._answer = RunningAnswer(http, turn)
+        self.answer = RunningAnswer(http, turn)
         self._socket: ClientConnection | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._woken = asyncio.Event()
@@ -78,10 +86,17 @@ class GatewayTurn:
 
         Raises:
             GrokWebError: It was refused, or did not begin within `timeout`.
+            InDoubt: The prompt was said, and the socket closed before anything came back.
         """
         opened = cls(http, turn)
         try:
             await opened._in_time()
+        except GrokWebConnectionError as error:
+            was_said, opened.answer.may_run = opened.answer.may_run, False
+            await opened.leave()
+            if not was_said:
+                raise
+            raise InDoubt(error, opened.answer.conversation_id, opened.answer.prompt_id) from None
         except BaseException:  # a cancellation too must not leave the turn running
             await opened.leave()
             raise
@@ -111,7 +126,7 @@ class GatewayTurn:
         with anyio.move_on_after(COMMANDS_SECONDS):
             await self._until(lambda: self._session.commands_known)
         self._session.say_prompt()
-        self._answer.may_run = True
+        self.answer.may_run = True
         await self._send()
         await self._until(lambda: self._session.answering)
         self._last_event = time.monotonic()
@@ -157,7 +172,6 @@ class GatewayTurn:
             _hang_up(socket)
             raise
         except ConnectionClosed as error:
-            self._session.close()
             if error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
                 self._broken = too_big()
         finally:
@@ -196,11 +210,11 @@ class GatewayTurn:
         """
         self._take()
         while not reached():
-            if self._closed:
+            if self._closed or self._session.ended:
                 raise GrokWebConnectionError(
-                    "grok.com closed the socket before it began to answer.",
+                    "grok.com hung up before it began to answer.",
                     next_step="Try again later.",
-                    never_sent=not self._answer.may_run,
+                    never_sent=not self.answer.may_run,
                 )
             await self._wait()
             self._take()
@@ -212,7 +226,7 @@ class GatewayTurn:
             GrokWebError: The service refused.
         """
         batch = self._session.take()
-        self._answer.note(batch)
+        self.answer.note(batch)
         self._first += batch
         events, failure = split_failure(self._first)
         # Once the prompt is in the conversation, the turn was taken: it must not be opened again.
@@ -225,7 +239,7 @@ class GatewayTurn:
         """What came since the last call, never empty; `None` when the answer is whole.
 
         Raises:
-            GrokWebInterruptedError: The socket was closed before the answer was done.
+            BrokenOff: The socket was closed, or the session ended, before the answer was done.
             GrokWebTimeoutError: No event came for `stream_event_timeout` seconds.
             GrokWebError: The service reported an error instead of (the rest of) an answer.
         """
@@ -237,9 +251,11 @@ class GatewayTurn:
             if self._session.finished:
                 if self._session.settled or self._closed or await self._late_is_over():
                     return None
-            elif self._closed:
-                self._answer.may_run = self._broken is not None
-                raise self._broken or broken_off()
+            elif self._broken is not None:
+                raise self._broken
+            elif self._closed or self._session.ended:
+                self.answer.may_run = False
+                raise BrokenOff
             elif self._silent:
                 raise silence(self._http.service)
             else:
@@ -250,7 +266,7 @@ class GatewayTurn:
             batch, self._first = self._first, []
         else:
             batch = self._session.take()
-            self._answer.note(batch)
+            self.answer.note(batch)
         if batch:
             batch, self._failure = split_failure(batch)
         return batch
@@ -263,11 +279,22 @@ class GatewayTurn:
             await self._wait()
         return scope.cancelled_caught
 
+    def held_back(self) -> list[ev.Event]:
+        """What was held back of an answer that broke off, and is taken for what it looks like."""
+        self._session.close()
+        return self._session.take()
+
+    @property
+    def unknown(self) -> Counter[str]:
+        """What came that nobody knows, counted by kind."""
+        return self._session.unknown
+
     async def leave(self) -> None:
         """Stop the turn at the service if it may still be running there, and close the socket."""
-        await self._answer.leave(self._let_go, self._session.unknown)
+        await self.answer.leave(self.let_go, self.unknown)
 
-    async def _let_go(self) -> None:
+    async def let_go(self) -> None:
+        """Close the socket."""
         for task in self._tasks:
             task.cancel()
         if self._socket is not None:

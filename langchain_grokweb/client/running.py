@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -16,13 +16,14 @@ from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.pool import finishing
 from langchain_grokweb.client.service import Service
 from langchain_grokweb.errors import (
+    GrokWebConnectionError,
     GrokWebConversationNotFoundError,
     GrokWebError,
-    GrokWebInterruptedError,
     GrokWebProtocolError,
     GrokWebTimeoutError,
 )
 from langchain_grokweb.wire import events as ev
+from langchain_grokweb.wire import inflight
 from langchain_grokweb.wire import rest as wire
 from langchain_grokweb.wire.turn import Turn
 
@@ -33,18 +34,52 @@ LATE_SECONDS = 0.5  # how long to wait for what comes behind a whole answer
 
 _told: set[str] = set()
 
+# The newest prompts that turns of this process were told to be theirs: whoever looks for his own leaves them alone.
+known_prompts: deque[str] = deque(maxlen=4096)
+
+
+class BrokenOff(Exception):  # noqa: N818 - not for users: the answer is picked up again, or becomes an error of ours
+    """The stream ended before its answer."""
+
+
+class InDoubt(Exception):  # noqa: N818 - not for users either
+    """The turn may have been taken, though nothing came back.
+
+    Attributes:
+        error: What happened.
+        conversation_id: Where it was said, if that is known.
+        prompt_id: The stored prompt, if the service told it.
+    """
+
+    def __init__(
+        self,
+        error: GrokWebConnectionError | GrokWebTimeoutError,
+        conversation_id: str | None = None,
+        prompt_id: str | None = None,
+    ) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.conversation_id = conversation_id
+        self.prompt_id = prompt_id
+
 
 class RunningAnswer:
-    """Follows the events of one turn; `leave` lets go of it, and stops it where it may still be running."""
+    """Follows the events of one turn; `leave` lets go of it, and stops it where it may still be running.
+
+    Attributes:
+        may_run: Whether the service may be making the answer.
+        is_new: Whether the conversation began with this turn.
+        conversation_id, prompt_id, answer_id: Where it stands, as far as the service has told.
+    """
 
     def __init__(self, http: Http, turn: Turn) -> None:
         self.may_run = False
         self._left = False
         self._http = http
-        self._is_new = turn.conversation is None
-        self._conversation_id = turn.conversation.conversation_id if turn.conversation else None
-        self._prompt_id: str | None = None
-        self._answer_id: str | None = None
+        self.is_new = turn.conversation is None
+        self.conversation_id = turn.conversation.conversation_id if turn.conversation else None
+        self.prompt_id: str | None = None
+        self.answer_id: str | None = None
 
     def note(self, batch: list[ev.Event]) -> None:
         """Remember what is needed to stop the turn."""
@@ -53,11 +88,12 @@ class RunningAnswer:
                 case ev.TextDelta():
                     pass
                 case ev.ConversationOpened(conversation_id):
-                    self._conversation_id = conversation_id
+                    self.conversation_id = conversation_id
                 case ev.PromptStored(response_id):
-                    self._prompt_id = response_id
+                    self.prompt_id = response_id
+                    known_prompts.append(response_id)
                 case ev.AnswerStarted(response_id):
-                    self._answer_id = response_id
+                    self.answer_id = response_id
                 case ev.AnswerFinished():
                     self.may_run = False
                 case ev.TurnFailed(error):
@@ -96,7 +132,7 @@ class RunningAnswer:
                 raise
 
     async def _stop_if_running(self) -> None:
-        if self.may_run and self._conversation_id:
+        if self.may_run and self.conversation_id:
             with suppress(GrokWebError):
                 await self._stop()
             self.may_run = False
@@ -104,23 +140,23 @@ class RunningAnswer:
     async def _stop(self) -> None:
         """Stop this answer; in a conversation that the turn began itself, whatever runs (rest.md 2.1, 7 and 8)."""
         try:
-            if answer_id := self._answer_id or await self._find():
+            if answer_id := self.answer_id or await self._find():
                 await self._http.fetch_json("DELETE", f"{wire.CONVERSATIONS}/inflight-response/{answer_id}")
                 return
         except GrokWebConversationNotFoundError:
             return  # it is over already
         except GrokWebError:
-            if not self._is_new:
+            if not self.is_new:
                 raise
-        if self._is_new:
-            await self._http.fetch_json("POST", f"{wire.CONVERSATIONS}/{self._conversation_id}/stop-inflight-responses")
+        if self.is_new:
+            await self._http.fetch_json("POST", f"{wire.CONVERSATIONS}/{self.conversation_id}/stop-inflight-responses")
 
     async def _find(self) -> str | None:
         """The running answer to our prompt, which has not told its id yet (rest.md 2.1, 3)."""
-        if self._prompt_id is None:
+        if self.prompt_id is None or self.conversation_id is None:
             return None
-        path = f"{wire.CONVERSATIONS}/{self._conversation_id}/response-node?includeThreads=true"
-        return wire.running_answer(await self._http.fetch_json("GET", path), self._prompt_id)
+        nodes = await self._http.fetch_json("GET", inflight.nodes_path(self.conversation_id))
+        return inflight.running_answer(nodes, self.prompt_id)
 
 
 def _tell(unknown: Counter[str]) -> None:
@@ -135,14 +171,6 @@ def split_failure(batch: list[ev.Event]) -> tuple[list[ev.Event], GrokWebError |
     if batch and isinstance(failed := batch[-1], ev.TurnFailed):
         return batch[:-1], failed.error
     return batch, None
-
-
-def broken_off() -> GrokWebInterruptedError:
-    """The error for a stream that ended before its answer."""
-    return GrokWebInterruptedError(
-        "The answer broke off before it was whole.",
-        next_step="Ask again; what came so far is in the error's `.partial`.",
-    )
 
 
 def silence(service: Service) -> GrokWebTimeoutError:

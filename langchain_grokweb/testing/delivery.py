@@ -6,7 +6,7 @@ Whether the answer goes on meanwhile is the generation's own matter.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from langchain_grokweb.testing.encoding import FRAMINGS, LAST_WORDS, Cutter, enveloped, line
@@ -14,6 +14,7 @@ from langchain_grokweb.testing.faults import Fault
 from langchain_grokweb.testing.inflight import Frame, Generation
 
 _KEEP_ALIVE_SECONDS = 0.02
+_MULTIBYTE = 0x80
 # a reset throws away what has not reached the other side yet
 _ARRIVAL_SECONDS = 0.02
 
@@ -30,7 +31,7 @@ class Delivery:
         flat: The envelope of `responses`.
         keep_alive: The frame that says nothing.
         abort: Resets the connection.
-        lose: Makes the service forget the answer.
+        settle: Sees to what a fault promised of the answer.
         retell: What this wire says instead of a frame of the log.
     """
 
@@ -41,7 +42,7 @@ class Delivery:
     flat: bool
     keep_alive: Callable[[], Frame]
     abort: Callable[[], None]
-    lose: Callable[[], None]
+    settle: Callable[[Fault], Awaitable[None]]
     retell: Callable[[Frame], list[Frame]]
     _responses: int = 0
 
@@ -91,6 +92,8 @@ class Delivery:
 
     def _pieces(self, frames: list[Frame]) -> list[bytes]:
         lines = [self._encoded(frame) for frame in frames]
+        if lines and self._struck and self.fault is not None and self.fault.options.get("torn"):
+            lines[-1] = torn(lines[-1])
         if self.cutter.size <= 0:
             return lines
         return list(self.cutter.cut(b"".join(lines)))
@@ -103,8 +106,8 @@ class Delivery:
 
     async def _after_fault(self) -> AsyncIterator[bytes]:
         name = self.fault.name if self.fault else ""
-        if name in ("cut", "reset"):
-            await self._settle()
+        if self.fault is not None and name in ("cut", "reset"):
+            await self.settle(self.fault)
             if name == "reset":
                 await asyncio.sleep(_ARRIVAL_SECONDS)
                 self.abort()
@@ -112,14 +115,6 @@ class Delivery:
             return
         async for piece in self._until_stopped(talking=name == "keepalive_only"):
             yield piece
-
-    async def _settle(self) -> None:
-        """See to what the fault promised of the answer, before the client can ask."""
-        then = self.fault.options["then"] if self.fault else ""
-        if then == "finished":
-            await self.generation.ended.wait()
-        elif then == "lost":
-            self.lose()
 
     async def _until_stopped(self, *, talking: bool) -> AsyncIterator[bytes]:
         """Silence, or keep-alives only, for as long as the answer is not over; nothing of it is delivered any more."""
@@ -132,3 +127,9 @@ class Delivery:
                 await asyncio.wait_for(self.generation.ended.wait(), seconds)
             except TimeoutError:
                 continue
+
+
+def torn(data: bytes) -> bytes:
+    """The beginning of a line: it ends within its first character of several bytes, or else in its middle."""
+    place = next((place for place, byte in enumerate(data) if byte >= _MULTIBYTE), len(data) // 2)
+    return data[: place + 1]

@@ -121,6 +121,7 @@ _REST: tuple[Wire, ...] = ("rest",)
 _GATEWAY: tuple[Wire, ...] = ("gateway",)
 _AFTER = {"after": 3}
 _CUT = {"after": 3, "then": "active"}
+_TORN = {**_CUT, "torn": False}
 
 _KINDS = (
     FaultKind("challenge", "refusal", "Cloudflare's HTML page, by default with 403", {"status": 403}, "status"),
@@ -230,12 +231,22 @@ _KINDS = (
         "cut",
         "delivery",
         "the stream ends after `after` response frames; `then` the answer is active (until somebody reconnects), "
-        "finished, or lost",
-        _CUT,
+        "finished, or lost; where `torn`, the last line ends in its middle (conversations endpoint)",
+        _TORN,
         "after",
     ),
     FaultKind(
-        "reset", "delivery", "the connection is reset after `after` response frames; `then` as for cut", _CUT, "after"
+        "reset",
+        "delivery",
+        "the connection is reset after `after` response frames; `then` and `torn` as for cut",
+        _TORN,
+        "after",
+    ),
+    FaultKind(
+        "no_reply",
+        "delivery",
+        "the connection is reset before a word of reply, the question `taken` on or not; `then` as for cut",
+        {"taken": True, "then": "active"},
     ),
     FaultKind(
         "silence", "delivery", "nothing more after `after` response frames; the socket stays open", _AFTER, "after"
@@ -277,6 +288,11 @@ class Fault:
     def replaces_answer(self) -> bool:
         """It is an error that ends a turn; the stream holds nothing else, and uses up no planned reply."""
         return self.name in STREAM_ERRORS and STREAM_ERRORS[self.name].fatal
+
+    @property
+    def keeps_question_out(self) -> bool:
+        """The connection breaks before the question arrives."""
+        return self.name == "no_reply" and not self.options["taken"]
 
     def strikes(self, occasion: Occasion) -> bool:
         """Whether it makes sense here. What neither asks nor is an upload's own fault strikes by path alone."""

@@ -104,7 +104,7 @@ class FrameWriter:
     def stopped(self, text: str) -> list[Frame]:
         """How a stopped answer ends: a soft stop, and a modelResponse with the text so far. A guess."""
         keep_stopped(self.answer, text, self.era)
-        return [self._soft_stop(), self._model_response()]
+        return [self.soft_stop(), self.model_response()]
 
     def stub(self) -> Frame:
         """The empty modelResponse that opens a reconnected stream (rest.md 2.2)."""
@@ -244,14 +244,15 @@ class FrameWriter:
         if composition.reply.error is not None:
             yield self._frame({"error": stream_error(composition.reply.error)})
         if self.era == "2026":
-            yield self._soft_stop()
+            yield self.soft_stop()
         if self.final_metadata:
             yield self._frame({"finalMetadata": self._final_metadata()})
-        yield self._model_response()
+        yield self.model_response()
         if title is not None:
             yield Frame("result", {"title": {"newTitle": title}})
 
-    def _soft_stop(self) -> Frame:
+    def soft_stop(self) -> Frame:
+        """The end of the text."""
         tag = None if self.era == "2025" else "final"
         return self._frame({"token": ""}, soft_stop=True, tag=tag)
 
@@ -268,10 +269,6 @@ class FrameWriter:
             "disclaimer": "",
         }
 
-    def _model_response(self) -> Frame:
+    def model_response(self) -> Frame:
+        """The definitive answer."""
         return self._frame({"modelResponse": response_object(self.answer, self.era)}, completes=True)
-
-    def retold(self, frame: Frame) -> list[Frame]:
-        """A frame of another wire's log, as far as this wire can say it: text as a token, the end as modelResponse."""
-        frames = [self._token(frame.text)] if frame.text else []
-        return [*frames, self._soft_stop(), self._model_response()] if frame.completes else frames

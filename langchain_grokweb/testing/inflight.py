@@ -87,9 +87,11 @@ class Generation:
         if self._task is not None:
             self._task.cancel()
 
-    def release(self) -> None:
-        """Go on, where a fault holds the answer."""
+    def release(self, hold_after: int | None = None) -> None:
+        """Go on, where a fault holds the answer; to where another one holds it."""
+        self.hold_after = hold_after
         self._released.set()
+        self._released = asyncio.Event()
 
     async def follow(self, start: int = 0) -> AsyncIterator[list[Frame]]:
         """The log from this place on, in batches of what is there, until the generation ends."""
@@ -111,7 +113,8 @@ class Generation:
         self._end("finished")
 
     async def _wait_before(self, frame: Frame) -> None:
-        if self.hold_after is not None and self._responses >= self.hold_after:
+        is_held = self.hold_after is not None and self._responses >= self.hold_after
+        if is_held and not self._is_complete:  # who would let go of what comes late?
             await self._released.wait()
         seconds = frame.delay + (self.pace if frame.is_token else 0.0)
         if seconds or len(self.log) % _BREATHE_EVERY == 0:

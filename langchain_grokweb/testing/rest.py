@@ -23,9 +23,10 @@ from langchain_grokweb.testing.refusals import only_line, refusal
 from langchain_grokweb.testing.refused import INVALID_ARGUMENT, Refused
 from langchain_grokweb.testing.replies import body_of, service_of, unary
 from langchain_grokweb.testing.responses import conversation_object, response_object
+from langchain_grokweb.testing.retelling import Retelling
 from langchain_grokweb.testing.script import Reply
 from langchain_grokweb.testing.server import reset
-from langchain_grokweb.testing.service import Ask, Service, title_of
+from langchain_grokweb.testing.service import Ask, Service, held_again, title_of
 
 _PREFIX = "/rest/app-chat/conversations"
 _SEARCH_TOOLS = ("webSearch", "xSearch")
@@ -33,19 +34,21 @@ _SEARCH_TOOLS = ("webSearch", "xSearch")
 
 async def new(request: HttpRequest) -> Response:
     """#1: a question that begins a conversation."""
-    return _ask(request, None)
+    return await _ask(request, None)
 
 
 async def responses(request: HttpRequest) -> Response:
     """#2: a question in a conversation."""
-    return _ask(request, request.path_params["conversation_id"])
+    return await _ask(request, request.path_params["conversation_id"])
 
 
-def _ask(request: HttpRequest, conversation_id: str | None) -> Response:
+async def _ask(request: HttpRequest, conversation_id: str | None) -> Response:
     service = service_of(request)
     ask = _parsed(body_of(request), conversation_id, service)
     service.check(ask)
     struck: Fault | None = request.scope["grok.fault"]
+    if struck is not None and struck.keeps_question_out:
+        return await _hung_up(request)
     planned = service.too_long(ask.prompt)
     if planned is None and not (struck is not None and struck.replaces_answer):
         planned = service.script.next_reply()
@@ -55,8 +58,19 @@ def _ask(request: HttpRequest, conversation_id: str | None) -> Response:
     own = planned.planned_fault if planned is not None else None
     faults = [fault for fault in (struck, own) if fault is not None and fault.strikes("chat")]
     generation = service.begin(ask, planned, faults, _writer)
+    if (unheard := next((fault for fault in faults if fault.name == "no_reply"), None)) is not None:
+        await service.settle(generation, unheard)
+        return await _hung_up(request)
     flat = conversation_id is not None
     return _stream(request, generation, _cutter(service, planned), faults, flat=flat)
+
+
+async def _hung_up(request: HttpRequest) -> Response:
+    """No reply at all: the connection is reset."""
+    reset(service_of(request).transport_of(request.scope["client"]))
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    return Response()
 
 
 def _refused(planned: Reply | None, service: Service) -> Response | None:
@@ -145,12 +159,17 @@ def _stream(
         flat,
         writer.keep_alive,
         abort=lambda: reset(service.transport_of(request.scope["client"])),
-        lose=lambda: service.lose(generation.turn.response_id),
+        settle=lambda fault: service.settle(generation, fault),
         retell=_retell(service, generation),
     )
-    start = generation.delivered if again and service.settings.reconnect == "continue" else 0
+    start = _start(service, generation) if again else 0
     body = delivery.body(writer.stub() if again else None, start, again=again)
     return StreamingResponse(body, media_type="text/event-stream" if framing == "sse" else "application/json")
+
+
+def _start(service: Service, generation: Generation) -> int:
+    """From where on an answer is told to somebody who reconnects."""
+    return generation.delivered if service.settings.reconnect == "continue" else 0
 
 
 def _rest_writer(service: Service, generation: Generation) -> FrameWriter:
@@ -164,7 +183,7 @@ def _rest_writer(service: Service, generation: Generation) -> FrameWriter:
 def _retell(service: Service, generation: Generation) -> Callable[[Frame], list[Frame]]:
     writer = _rest_writer(service, generation)
     is_own = writer is service.writers[generation.turn.response_id]
-    return (lambda frame: [frame]) if is_own else writer.retold
+    return (lambda frame: [frame]) if is_own else Retelling(writer).frames
 
 
 async def reconnect(request: HttpRequest) -> Response:
@@ -176,7 +195,7 @@ async def reconnect(request: HttpRequest) -> Response:
     generation = service.running(request.path_params["response_id"])
     fault: Fault | None = request.scope["grok.fault"]
     response = _stream(request, generation, _cutter(service, None), [fault] if fault else [], flat=False, again=True)
-    generation.release()
+    generation.release(held_again(fault, _start(service, generation)))
     return response
 
 

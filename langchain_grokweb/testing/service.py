@@ -43,6 +43,7 @@ from langchain_grokweb.testing.spelling import written
 
 _TITLE_WORDS = 6
 _TITLE_LENGTH = 60
+_NOT_TOLD_AGAIN = 8  # frames at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +241,13 @@ class Service:
         if generation is not None:
             generation.lose()
 
+    async def settle(self, generation: Generation, fault: Fault) -> None:
+        """See to what a fault promised of the answer, before the client can ask."""
+        if fault.options["then"] == "finished":
+            await generation.ended.wait()
+        elif fault.options["then"] == "lost":
+            self.lose(generation.turn.response_id)
+
     def supersede(self, conversation_id: str) -> None:
         """A new question cancels what is running in its conversation (rest.md 5)."""
         for generation in self.active(conversation_id):
@@ -361,11 +369,20 @@ def title_of(prompt: str) -> str:
 
 
 def _hold(faults: Sequence[Fault]) -> int | None:
-    """After how many response frames an answer waits for somebody to reconnect; the question's always comes."""
+    """After how many response frames an answer waits: for somebody to reconnect, or until it is lost.
+
+    The question's frame always comes.
+    """
     for fault in faults:
-        if fault.stage == "delivery" and fault.options.get("then", "active") == "active":
+        if fault.stage == "delivery" and fault.options.get("then", "active") != "finished":
             return max(1, int(fault.options.get("after", 1)))
     return None
+
+
+def held_again(fault: Fault | None, start: int) -> int | None:
+    """The same for an answer that somebody reconnects to, from there on; not all of its frames are told again."""
+    held = None if fault is None else _hold([fault])
+    return None if held is None else start + held + _NOT_TOLD_AGAIN
 
 
 def _error_alone(faults: Sequence[Fault]) -> Reply | None:

@@ -13,6 +13,25 @@ STORED_LAYOUT: Mapping[str, Any] = {"reasoningUiLayout": "UNIFIED"}
 IMAGE_SIDE = 1024  # of pictures of shape "a", in pixels
 
 
+CARD_MEMBERS: Mapping[str, str] = {"web": "webSearch", "x": "xSearch"}
+RESULT_MEMBERS: Mapping[str, str] = {"web": "webSearchResults", "x": "xSearchResults"}
+
+# In the order of rest.md 4.9.
+_STEP: Mapping[str, Any] = {
+    "text": [],
+    "tags": [],
+    "webSearchResults": [],
+    "xpostIds": [],
+    "xposts": [],
+    "toolUsageResults": [],
+    "rolloutId": "",
+    "ragResults": [],
+    "connectorSearchResults": [],
+    "collectionSearchResults": [],
+    "toolUsageCards": [],
+}
+
+
 def keep(answer: Node, composition: Composition, era: Era) -> None:
     """Fill in the node of an answer."""
     details: dict[str, Any] = {

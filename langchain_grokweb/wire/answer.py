@@ -8,7 +8,7 @@ cards are known, which tag waits for its card, which pictures are finished. It c
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -37,10 +37,16 @@ class AnswerReader:
         self._tools: set[str] = set()
         self._titles: dict[str, str] = {}  # of pages that a search brought, by address
         self._cards: dict[str, Mapping[str, Any]] = {}
+        self.pictures: tuple[str, ...] = ()  # that are finished
         self._waiting: list[tuple[str, int]] = []  # tags whose card has not come: card id, position
         self._cited: set[tuple[str, int | None]] = set()
         self._images = _Images()
         self.finished = False
+
+    @property
+    def saw_placeholder(self) -> bool:
+        """Whether the headline came that stands at the beginning of nearly every answer."""
+        return self._reasoning.saw_placeholder
 
     @property
     def has_events(self) -> bool:
@@ -113,12 +119,15 @@ class AnswerReader:
     def tool_finished(self, tool_id: str, name: str, output: Any, *, failed: bool = False) -> None:
         """A tool's result; `name` serves where no card came before."""
         if isinstance(output, list):
-            found = (entry for entry in output if isinstance(entry, dict))
-            self._titles.update({url: _text(e, "title") for e in found if (url := _text(e, "url"))})
+            self.know_titles(entry for entry in output if isinstance(entry, dict))
         if not tool_id:
             tool_id = f"{name}_{len(self._tools)}"
         self.tool_started(ToolCard(tool_id, name, {}))
         self.add(ev.ToolFinished(tool_id, output, failed))
+
+    def know_titles(self, pages: Iterable[Mapping[str, Any]]) -> None:
+        """Titles of pages, for citations that come without one."""
+        self._titles.update({url: _text(page, "title") for page in pages if (url := _text(page, "url"))})
 
     # --- cards: citations and pictures
 
@@ -214,6 +223,7 @@ class AnswerReader:
             if not self._images.is_settled(picture_id):
                 self.add(ev.ImagePreview(picture_id, address, int(progress)))
         elif self._images.settle(picture_id, card_id):
+            self.pictures = (*self.pictures, picture_id)
             width, height = self._images.size
             prompt = self._images.prompt(card_id)
             self.add(ev.ImageFinished(picture_id, address, prompt, width, height))
@@ -277,6 +287,7 @@ class _Reasoning:
 
     def __init__(self) -> None:
         self.given = False
+        self.saw_placeholder = False
         self._section: object = None
         self._separator = ""  # stands before the next piece that is given out
         self._held: str | None = None  # a headline that may yet be the placeholder
@@ -287,6 +298,7 @@ class _Reasoning:
             piece = self._held + piece
             if _PLACEHOLDER.startswith(piece.rstrip(" .…")):
                 self._held = piece
+                self.saw_placeholder = self.saw_placeholder or piece.rstrip(" .…") == _PLACEHOLDER
                 return settled
             self._held = None
         return settled + self._out(piece)

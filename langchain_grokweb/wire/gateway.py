@@ -152,7 +152,7 @@ class GatewaySession:
         # What may still come after the answer is done.
         self._titled = turn.temporary or turn.conversation is not None
         self._suggested = self._persisted = False
-        self.commands_known = False
+        self.commands_known = self.ended = False
 
     # --- the face
 
@@ -426,8 +426,8 @@ class GatewaySession:
         self._fail(rejection.from_error({"error": error} if isinstance(error, dict) else event))
 
     def _session_ended(self, _: Any, __: _Event) -> None:
-        if not self.finished:
-            self._fail(_not_whole("ended", "session.ended"))
+        """No more comes. That is no failure: an answer that has begun may become whole all the same."""
+        self.ended = True
 
     # --- one method a member of a chunk
 

@@ -123,6 +123,7 @@ _SILENT = frozenset(
     fastToolResponse memoryV2UpdateResult
     """.split()
 )
+_PICTURE_TOOLS = {"generateImage", "editImage"}
 _RESULTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "webSearchResults": ("web_search", web_results),
     "xSearchResults": ("x_search", x_results),
@@ -139,6 +140,7 @@ class RestDecoder:
 
     def __init__(self, *, assets_url: str = "https://assets.grok.com") -> None:
         self.unknown: Counter[str] = Counter()
+        self.definitive: Mapping[str, Any] | None = None  # the service's own whole answer, as it came
         self._objects = JsonObjects("the stream of the conversations endpoint")
         self._reader = AnswerReader(assets_url)
         self._cards = ToolCards()
@@ -146,12 +148,18 @@ class RestDecoder:
         self._prompt_id: str | None = None
         self._answer_id: str | None = None
         self._query = ""
+        self._drawing: list[str] = []  # tools that are making pictures
         self._failed = False
 
     @property
     def finished(self) -> bool:
         """Whether the definitive answer has come."""
         return self._reader.finished
+
+    @property
+    def saw_beginning(self) -> bool:
+        """Whether what nearly every answer begins with was among what came (rest.md 4.5)."""
+        return self._reader.saw_placeholder
 
     def feed(self, data: bytes) -> list[ev.Event]:
         """Take a piece of the body, cut anywhere; give the events it completes."""
@@ -305,6 +313,8 @@ class RestDecoder:
             if isinstance(value, dict) and isinstance(card_id, str):
                 args = value.get("args", value)
                 self._reader.tool_started(ToolCard(card_id, _snake(name), args if isinstance(args, dict) else {}))
+                if name in _PICTURE_TOOLS and card_id not in self._drawing:
+                    self._drawing.append(card_id)
 
     def _query_action(self, value: Any, _: _Frame) -> None:
         if isinstance(value, dict) and isinstance(value.get("query"), str):
@@ -321,7 +331,11 @@ class RestDecoder:
         self._reader.tool_finished(card_id, tool, read(value), failed=failed)
 
     def _card_attachment(self, value: Any, _: _Frame) -> None:
+        pictures = self._reader.pictures
         self._reader.card_json(value.get("jsonData") if isinstance(value, dict) else value)
+        if self._drawing and len(self._reader.pictures) > len(pictures):  # a picture is the result of its tool
+            made = [{"image_id": self._reader.pictures[-1]}]
+            self._reader.tool_finished(self._drawing.pop(0), "generate_image", made)
 
     def _card_attachments(self, value: Any, frame: _Frame) -> None:
         for entry in value if isinstance(value, list) else []:
@@ -374,6 +388,8 @@ class RestDecoder:
             self._definitive(response_id, value)
 
     def _definitive(self, response_id: str, value: _Frame) -> None:
+        self.definitive = value
+        self._reader.know_titles(web_results(value.get("webSearchResults")))
         for card in _list(value, "cardAttachmentsJson"):
             self._reader.card_json(card)
         for url in _list(value, "generatedImageUrls"):
@@ -419,13 +435,6 @@ def _plain_token(found: _Frame, answer_id: str | None) -> str | None:
     except (KeyError, TypeError, AttributeError):
         pass
     return None
-
-
-def running_answer(nodes: Any, prompt_id: str) -> str | None:
-    """From a `response-node` reply: the id of the answer that is being made to a prompt (rest.md 2.2)."""
-    running = _list(nodes, "inflightResponses") if isinstance(nodes, dict) else []
-    found = (node for node in running if isinstance(node, dict) and node.get("parentResponseId") == prompt_id)
-    return next((_string(node, "responseId") for node in found), None) or None
 
 
 def _list(found: _Frame, name: str) -> list[Any]:

@@ -388,6 +388,47 @@ def test_a_reconnected_stream_can_be_cut_again(grok, browser):
     assert again.text == "One two"
 
 
+def test_an_answer_that_somebody_reconnects_to_is_held_where_the_next_fault_strikes(grok, browser):
+    path = f"{CONVERSATIONS}/reconnect-response-v2"
+    grok.reply("word " * 100, fault="cut:6")
+    grok.fault("cut", after=20, path=path)
+    answer = browser.new()
+    again = browser.reconnect(answer.frames[-1]["responseId"])
+    assert len(again.frames) == 20
+    assert grok.turns[0].status == "active"
+    assert browser.reconnect(answer.frames[-1]["responseId"]).text == "word " * 100
+
+
+@pytest.mark.parametrize("prompt", ["🗼", "x"])
+def test_a_torn_line_ends_within_a_character_or_in_its_middle(grok, browser, prompt):
+    grok.fault("cut", after=1, torn=True)
+    lines = browser.http.post(NEW, json={"message": prompt, "modelName": "grok-3"}).content.split(b"\n")
+    assert [b"conversationId" in line for line in lines] == [True, False]
+    assert lines[-1].startswith(b'{"result":{"response":{"userResponse"')
+    assert lines[-1].endswith("🗼".encode()[:1]) is (prompt == "🗼")
+    assert b"}}" not in lines[-1]
+
+
+@pytest.mark.parametrize(("then", "inflight", "stored"), [("active", 1, 1), ("finished", 0, 2), ("lost", 0, 1)])
+def test_a_reply_that_never_comes(grok, browser, then, inflight, stored):
+    grok.fault("no_reply", then=then)
+    with pytest.raises(httpx.ReadError):
+        browser.new()
+    (turn,) = grok.turns
+    nodes = browser.node(turn.conversation_id)
+    assert (len(nodes["inflightResponses"]), len(nodes["responseNodes"])) == (inflight, stored)
+
+
+def test_a_question_that_never_arrives(grok, browser):
+    grok.reply("Kept.")
+    grok.fault("no_reply", taken=False)
+    with pytest.raises(httpx.ReadError):
+        browser.new()
+    assert grok.turns == []
+    assert grok.conversations == {}
+    assert browser.new().text == "Kept."
+
+
 def test_a_reset_connection_is_an_error_of_the_transport(grok, browser):
     grok.reply("One two three four.", fault="reset:3")
     lines, error = stream_lines(browser)
@@ -453,5 +494,5 @@ def test_every_fault_can_be_played(grok, browser):
         try:
             assert "Emulator:" not in post(browser, timeout=0.1).text, name
         except httpx.TransportError:
-            assert name in {"reset", "silence", "slow_open"}
+            assert name in {"reset", "no_reply", "silence", "slow_open"}
     assert browser.new().text

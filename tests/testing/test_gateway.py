@@ -633,6 +633,41 @@ async def test_an_answer_that_is_cut_is_told_again_on_the_other_wire(grok, brows
     assert browser.reconnect(told.response_id).status == 404
 
 
+async def test_an_answer_is_told_again_with_all_that_it_holds(grok, browser):
+    found = {"url": CITED["url"], "title": "A", "snippet": "An A."}
+    grok.reply(
+        "One two.",
+        reasoning=[{"header": "Counting", "summary": "Slowly."}],
+        search=[{"query": "two", "results": [found]}],
+        citations=[{"url": CITED["url"], "title": "A", "after": "two"}],
+        images=["a two"],
+        fault="cut:5",
+    )
+    async with Open(grok) as talk:
+        await talk.create(CHUNKS)
+        told = await talk.ask(until="response.created")
+        await talk.rest()
+    again = browser.reconnect(told.response_id)
+    thoughts = [
+        (one["messageTag"], one["messageStepId"], one["token"]) for one in again.frames if one.get("isThinking")
+    ]
+    assert [thought for thought in thoughts if thought[2]] == [
+        ("header", 0, "Thinking about your request"),
+        ("header", 1, "Counting"),
+        ("summary", 1, "Slowly"),
+        ("summary", 1, "."),
+    ]
+    search, picture = again.members("toolUsageCard")
+    assert search["webSearch"] == {"args": {"query": "two"}}
+    assert picture["generateImage"]["args"]["prompt"] == "a two"
+    (results,) = again.members("webSearchResults")
+    assert (results["results"][0]["url"], results["results"][0]["preview"]) == (CITED["url"], "An A.")
+    cards = [json.loads(card["jsonData"]) for card in again.members("cardAttachment")]
+    assert [card["cardType"] for card in cards] == ["citation_card", *["generated_image_card"] * 3]
+    assert [card["image_chunk"] and card["image_chunk"]["progress"] for card in cards[1:]] == [None, 50, 100]
+    assert again.text == again.model["message"] == grok.turns[0].text
+
+
 async def test_a_held_answer_goes_on_when_its_conversation_is_resumed(grok):
     grok.reply("One two three four.", fault="cut:5")
     async with Open(grok) as talk:

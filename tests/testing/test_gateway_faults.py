@@ -402,6 +402,16 @@ async def test_a_reset(grok):
     assert told.types[-1] == "response.content_part.added"
 
 
+@pytest.mark.parametrize("taken", [True, False])
+async def test_a_reply_that_never_comes(grok, taken):
+    grok.fault("no_reply", taken=taken)
+    grok.reply(TEXT)
+    told, error = await broken(grok)
+    assert isinstance(error, ConnectionClosedError)
+    assert [kind for kind in told.types if "item" in kind or "response" in kind] == []
+    assert [turn.status for turn in grok.turns] == ["active"] * taken
+
+
 async def test_a_close_where_the_end_was_due(grok):
     grok.fault("close_without_done", code=1001)
     grok.reply(TEXT)

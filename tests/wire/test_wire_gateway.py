@@ -453,7 +453,6 @@ def test_pictures():
         (done("incomplete", status_details={"reason": "stream_error"}), errors.GrokWebInterruptedError),
         (done("failed"), errors.GrokWebInterruptedError),
         (done("cancelled"), errors.GrokWebInterruptedError),
-        (server("session.ended"), errors.GrokWebInterruptedError),
         (b"no json", errors.GrokWebProtocolError),
         (b"[1]", errors.GrokWebProtocolError),
     ],
@@ -471,6 +470,16 @@ def test_an_error_that_only_informs_does_not():
         text("A"), output(stream_error=normal), output(stream_error={"kind": "render_tool_failed"}), text("B"), done()
     )
     assert joined(ev.TextDelta, found) == "AB"
+
+
+def test_a_session_that_ends_is_a_cut_and_no_failure():
+    session = begun()
+    session.receive(text("so far"))
+    session.receive(server("session.ended"))
+    assert joined(ev.TextDelta, found := session.take()) == "so far"
+    assert of(ev.TurnFailed, found) == []
+    assert session.ended
+    assert not session.finished
 
 
 def test_a_status_that_is_missing_is_completed():

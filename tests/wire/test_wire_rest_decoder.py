@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from langchain_grokweb import errors
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire.rest import RestDecoder, running_answer
+from langchain_grokweb.wire.rest import RestDecoder
 
 ANSWER = "aaaaaaaa-0000-4000-8000-000000000001"
 PROMPT = "aaaaaaaa-0000-4000-8000-000000000002"
@@ -426,10 +426,3 @@ def test_members_of_any_type_never_crash_the_reader(frames: list[dict[str, Any]]
 )
 def test_a_definitive_answer_of_any_type_never_crashes_the_reader(response: dict[str, Any]):
     events(token("A"), nested(modelResponse=response), card(id="x", image_chunk=response))
-
-
-def test_which_answer_runs_for_a_prompt():
-    running = {"responseId": ANSWER, "status": "RESPONSE_STATUS_ACTIVE", "parentResponseId": PROMPT}
-    assert running_answer({"responseNodes": [], "inflightResponses": [running]}, PROMPT) == ANSWER
-    assert running_answer({"inflightResponses": [running]}, "another") is None
-    assert running_answer([], PROMPT) is None

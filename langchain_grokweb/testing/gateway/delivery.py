@@ -73,6 +73,8 @@ class GatewayDelivery:
             return False
         if self.fault.name == "close_without_done":
             return frame.completes
+        if self.fault.name == "no_reply":
+            return True
         return bool(self.fault.options["after"] <= 0) and frame.kind == "response"
 
     def _strikes_after(self) -> bool:
@@ -90,7 +92,7 @@ class GatewayDelivery:
             return
         if self.fault.options.get("then") == "finished":
             await self.generation.ended.wait()
-        if self.fault.name == "reset":
+        if self.fault.name in ("reset", "no_reply"):
             await asyncio.sleep(_ARRIVAL_SECONDS)
             self.line.abort()
             return

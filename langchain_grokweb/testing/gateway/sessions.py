@@ -57,6 +57,9 @@ class Session:
         if struck is not None and struck.stage == "refusal":
             await self._refuse(struck, question)
             return
+        if struck is not None and struck.keeps_question_out:
+            self.line.abort()
+            return
         ask = await self._ask(question)
         if ask is None:
             return
