@@ -15,7 +15,7 @@ import anyio
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.retry import pause_before
 from langchain_grokweb.client.running import BrokenOff, InDoubt, RunningAnswer, known_prompts
-from langchain_grokweb.errors import GrokWebError
+from langchain_grokweb.errors import GrokWebError, GrokWebTimeoutError
 from langchain_grokweb.wire import inflight
 from langchain_grokweb.wire.events import ConversationOpened, Event, PromptStored
 from langchain_grokweb.wire.rest import CONVERSATIONS
@@ -38,6 +38,7 @@ class ArrivedTurn:
         self.unknown: Counter[str] = Counter()
         self._known: list[Event] = [ConversationOpened(conversation_id), PromptStored(prompt_id)]
         self.answer.note(self._known)
+        self.answer.may_run = True
 
     async def next_batch(self) -> list[Event] | None:
         """What is known of it.
@@ -114,8 +115,9 @@ async def _prompts(
 def not_to_be_told(doubt: InDoubt) -> GrokWebError:
     """The error of a turn that may have been taken: it is not sent again."""
     error = doubt.error
-    told = str(error).removesuffix(str(error.next_step or "")).rstrip()
+    happened = str(error).removesuffix(error.next_step).rstrip()
+    otherwise = "allow more time with `timeout=`" if isinstance(error, GrokWebTimeoutError) else "ask again"
     return type(error)(
-        f"{told} Whether grok.com took the prompt could not be found out, so it was not sent again.",
-        next_step="Look at grok.com, or ask again.",
+        f"{happened} Whether grok.com took the prompt could not be found out, so it was not sent again.",
+        next_step=f"Look at grok.com, or {otherwise}.",
     )

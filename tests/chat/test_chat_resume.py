@@ -425,6 +425,15 @@ def test_a_service_that_breaks_every_stream_off_is_not_asked_for_ever(grok, mode
 
 
 @pytest.mark.wire("rest")
+def test_a_timeout_of_which_nothing_can_be_told_names_the_field(grok, make_model):
+    grok.fault("slow_open", seconds=0.6, path=f"{CHAT}/new")
+    with pytest.raises(
+        GrokWebTimeoutError, match=r"not sent again. Look at grok.com, or allow more time with `timeout="
+    ):
+        make_model(timeout=0.1, temporary=True).invoke("Count.")
+
+
+@pytest.mark.wire("rest")
 def test_a_prompt_that_is_slow_to_arrive_is_not_sent_again(grok, make_model):
     grok.fault("slow_open", seconds=0.6, path=f"{CHAT}/new")
     with pytest.raises(GrokWebTimeoutError, match="timeout="):

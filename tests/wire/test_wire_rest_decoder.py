@@ -426,3 +426,42 @@ def test_members_of_any_type_never_crash_the_reader(frames: list[dict[str, Any]]
 )
 def test_a_definitive_answer_of_any_type_never_crashes_the_reader(response: dict[str, Any]):
     events(token("A"), nested(modelResponse=response), card(id="x", image_chunk=response))
+
+
+# --- what an answer that is told again needs
+
+
+def test_the_beginning_is_known_by_the_placeholder():
+    decoder = RestDecoder()
+    decoder.feed(thought("Thinking about ", "header"))
+    assert not decoder.saw_beginning
+    decoder.feed(thought("your request", "header"))
+    assert decoder.saw_beginning
+    other = RestDecoder()
+    other.feed(thought("Looking at a map", "header") + token("Hi"))
+    assert not other.saw_beginning
+
+
+def test_a_picture_is_the_result_of_the_tool_that_makes_it():
+    picture = {"imageUuid": "p", "imageUrl": "users/u/generated/p/image.jpg"}
+    found = events(
+        nested(toolUsageCard={"toolUsageCardId": "t", "generateImage": {"args": {"prompt": "a fox"}}}),
+        card(id="c", cardType="generated_image_card", image_chunk=None),
+        card(id="c", cardType="generated_image_card", image_chunk={**picture, "progress": 50}),
+        card(id="c", cardType="generated_image_card", image_chunk={**picture, "progress": 100}),
+        card(id="d", cardType="generated_image_card", image_chunk={**picture, "imageUuid": "q", "progress": 100}),
+    )
+    assert of(ev.ToolStarted, found) == [ev.ToolStarted("t", "generate_image", {"prompt": "a fox"})]
+    assert of(ev.ToolFinished, found) == [ev.ToolFinished("t", [{"image_id": "p"}])]
+
+
+def test_titles_of_sources_are_known_from_the_definitive_answer_too():
+    tag = '<grok:render card_id="c" type="render_inline_citation"></grok:render>'
+    found = events(
+        definitive(
+            f"Hi{tag}",
+            cardAttachmentsJson=[json.dumps({"id": "c", "url": "https://e.com"})],
+            webSearchResults=[{"url": "https://e.com", "title": "E"}],
+        )
+    )
+    assert of(ev.CitationFound, found) == [ev.CitationFound("https://e.com", "E", position=2)]
