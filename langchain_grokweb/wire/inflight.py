@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
+from langchain_grokweb.errors import GrokWebProtocolError
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.rest import CONVERSATIONS, RestDecoder
+from langchain_grokweb.wire.retold import frames
 
 _HUMAN = "human"
 _OVER = {"RESPONSE_STATUS_FINISHED", "RESPONSE_STATUS_ERROR"}
@@ -77,20 +77,11 @@ def stored_answer(responses: Any, answer_id: str) -> Mapping[str, Any] | None:
 def read_definitive(response: Mapping[str, Any], *, assets_url: str) -> list[ev.Event]:
     """The events of a stored answer: all that is told of it; a `TurnFailed` where it failed."""
     decoder = RestDecoder(assets_url=assets_url)
-    frames = [*_steps(response), {"modelResponse": response}]
-    lines = (orjson.dumps({"result": {"response": frame}}) + b"\n" for frame in frames)
-    return [event for event in decoder.feed(b"".join(lines)) if not isinstance(event, ev.AnswerStarted)]
-
-
-def _steps(response: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Reasoning and tools, as the frames that told them (rest.md 4.9); that texts and tags go in pairs is inferred."""
-    for number, step in enumerate(_entries(response, "steps")):
-        for text, tag in zip(_strings(step, "text"), _strings(step, "tags"), strict=False):
-            if tag != "final":  # the answer's own text is told whole
-                yield {"token": text, "isThinking": True, "messageTag": tag, "messageStepId": number}
-        for card in _entries(step, "toolUsageCards"):
-            yield {"toolUsageCard": card}
-        yield from _entries(step, "toolUsageResults")
+    try:
+        events = decoder.feed_frames(list(frames(response, "the stored answer")))
+    except GrokWebProtocolError as error:
+        return [ev.TurnFailed(error)]
+    return [event for event in events if not isinstance(event, ev.AnswerStarted)]
 
 
 # --- whether a prompt arrived
@@ -147,8 +138,3 @@ def _newest_id(entries: Iterator[Mapping[str, Any]]) -> str | None:
 def _entries(reply: Any, name: str) -> list[Mapping[str, Any]]:
     found = reply.get(name) if isinstance(reply, dict) else None
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-
-
-def _strings(found: Mapping[str, Any], name: str) -> list[str]:
-    value = found.get(name)
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []

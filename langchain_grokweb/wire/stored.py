@@ -8,16 +8,16 @@ that names its place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from langchain_grokweb.errors import GrokWebConversationNotFoundError, GrokWebProtocolError
 from langchain_grokweb.wire import events as ev
+from langchain_grokweb.wire.members import as_object, read, read_entries, read_id, read_list, read_time
 from langchain_grokweb.wire.rest import RestDecoder
-
-T = TypeVar("T")
+from langchain_grokweb.wire.retold import frames
 
 Sender = Literal["human", "assistant"]
 
@@ -150,11 +150,11 @@ def read_page(reply: Any, where: str) -> tuple[list[Conversation], str]:
     Raises:
         GrokWebProtocolError: It is not of this form.
     """
-    found = _object(reply, where)
-    entries: list[Any] = _list(found, "conversations", where)
-    matched = [match.get("conversation") for match in _entries(found, "textSearchMatches", where)]
+    found = as_object(reply, where)
+    entries: list[Any] = read_list(found, "conversations", where)
+    matched = [match.get("conversation") for match in read_entries(found, "textSearchMatches", where)]
     page = [read_conversation(entry, f"{where}.conversations[]") for entry in [*entries, *matched]]
-    return page, _read(found, "nextPageToken", "", where)
+    return page, read(found, "nextPageToken", "", where)
 
 
 def read_conversation(value: Any, where: str) -> Conversation:
@@ -163,7 +163,7 @@ def read_conversation(value: Any, where: str) -> Conversation:
     Raises:
         GrokWebProtocolError: It is not of this form.
     """
-    return Conversation(**_described(_object(value, where), where))
+    return Conversation(**_described(as_object(value, where), where))
 
 
 def read_stored(conversation: Any, responses: Any, *, assets_url: str) -> StoredConversation:
@@ -173,13 +173,13 @@ def read_stored(conversation: Any, responses: Any, *, assets_url: str) -> Stored
         GrokWebProtocolError: They are not of this form.
     """
     where = "conversations_v2: conversation"
-    about = _object(_object(conversation, "conversations_v2").get("conversation"), where)
-    found = _object(responses, "responses")
-    running = [_running(entry) for entry in _entries(found, "inflightResponses", "responses")]
+    about = as_object(as_object(conversation, "conversations_v2").get("conversation"), where)
+    found = as_object(responses, "responses")
+    running = [_running(entry) for entry in read_entries(found, "inflightResponses", "responses")]
     unfinished = {one.id for one in running if not one.is_whole}
     said = [
         _response(entry, f"responses[{number}]", unfinished, assets_url)
-        for number, entry in enumerate(_entries(found, "responses", "responses"))
+        for number, entry in enumerate(read_entries(found, "responses", "responses"))
     ]
     known = {response.id for response in said}
     said += [one for one in running if not one.is_whole and one.id not in known]
@@ -188,12 +188,12 @@ def read_stored(conversation: Any, responses: Any, *, assets_url: str) -> Stored
 
 def _described(found: Mapping[str, Any], where: str) -> dict[str, Any]:
     return {
-        "id": _id(found, "conversationId", where),
-        "title": _read(found, "title", "", where),
-        "created": _time(found, "createTime", where),
-        "modified": _time(found, "modifyTime", where),
-        "starred": _read(found, "starred", False, where),  # noqa: FBT003 - a default
-        "temporary": _read(found, "temporary", False, where),  # noqa: FBT003
+        "id": read_id(found, "conversationId", where),
+        "title": read(found, "title", "", where),
+        "created": read_time(found, "createTime", where),
+        "modified": read_time(found, "modifyTime", where),
+        "starred": read(found, "starred", False, where),  # noqa: FBT003 - a default
+        "temporary": read(found, "temporary", False, where),  # noqa: FBT003
     }
 
 
@@ -204,36 +204,36 @@ def _running(found: Mapping[str, Any]) -> StoredResponse:
     """An answer that is being written, and may not be among the responses yet (rest.md 2.2)."""
     where = "responses: inflightResponses[]"
     return StoredResponse(
-        id=_id(found, "responseId", where),
+        id=read_id(found, "responseId", where),
         parent_id=_parent(found, where),
         sender="assistant",
         text="",
-        created=_time(found, "createTime", where),
-        is_whole=_read(found, "status", "", where) == "RESPONSE_STATUS_FINISHED",
+        created=read_time(found, "createTime", where),
+        is_whole=read(found, "status", "", where) == "RESPONSE_STATUS_FINISHED",
     )
 
 
 def _response(found: Mapping[str, Any], where: str, unfinished: set[str], assets_url: str) -> StoredResponse:
-    response_id = _id(found, "responseId", where)
-    sender = _SENDERS.get(_read(found, "sender", "", where).lower())
+    response_id = read_id(found, "responseId", where)
+    sender = _SENDERS.get(read(found, "sender", "", where).lower())
     if sender is None:
         raise GrokWebProtocolError(where=f"{where}.sender", expected="human or assistant", got="another word")
-    text = _read(found, "message", "", where)
+    text = read(found, "message", "", where)
     events: tuple[ev.Event, ...] = ()
     is_whole = True
     if sender == "assistant":
         decoder = RestDecoder(assets_url=assets_url)
-        events = (*decoder.feed_frames(_frames(found, where)), *decoder.close())
+        events = (*decoder.feed_frames(frames(found, where)), *decoder.close())
         text = "".join(event.text for event in events if isinstance(event, ev.TextDelta))
-        is_partial = _read(found, "partial", False, where)  # noqa: FBT003 - a default
+        is_partial = read(found, "partial", False, where)  # noqa: FBT003 - a default
         is_whole = decoder.finished and not is_partial and response_id not in unfinished
     return StoredResponse(
         id=response_id,
         parent_id=_parent(found, where),
         sender=sender,
         text=text,
-        created=_time(found, "createTime", where),
-        model=_read(found, "model", "", where),
+        created=read_time(found, "createTime", where),
+        model=read(found, "model", "", where),
         is_whole=is_whole,
         events=events,
     )
@@ -241,91 +241,4 @@ def _response(found: Mapping[str, Any], where: str, unfinished: set[str], assets
 
 def _parent(found: Mapping[str, Any], where: str) -> str | None:
     """What it follows; the first of a side thread names its place otherwise."""
-    return _read(found, "parentResponseId", "", where) or _read(found, "threadParentId", "", where) or None
-
-
-# --- an answer as the frames that would have brought it
-
-
-def _frames(found: Mapping[str, Any], where: str) -> Iterator[dict[str, Any]]:
-    message = _read(found, "message", "", where)
-    told = False
-    for number, step in enumerate(_entries(found, "steps", where)):
-        place = f"{where}.steps[{number}]"
-        yield from _words(step, number, place, is_answered=bool(message))
-        yield from ({"toolUsageCard": card} for card in _entries(step, "toolUsageCards", place))
-        for result in _entries(step, "toolUsageResults", place):
-            told = True
-            yield {name: value for name, value in result.items() if name.endswith(("CardId", "Result", "Results"))}
-    if not told:  # older ones keep what was found without what was searched for
-        for name, frame in (("webSearchResults", "webSearchResults"), ("xposts", "xSearchResults")):
-            if results := _entries(found, name, where):
-                yield {frame: results}
-    yield {"imageDimensions": {"width": found.get("generatedImageWidth"), "height": found.get("generatedImageHeight")}}
-    _check_lists(found, where)
-    if found.get("error") or found.get("streamErrors"):
-        yield {"token": message}  # nothing of the definitive text is read behind an error
-    yield {"modelResponse": found}
-
-
-def _words(step: Mapping[str, Any], number: int, where: str, *, is_answered: bool) -> Iterator[dict[str, Any]]:
-    """The texts of a step with their tags: thoughts, and in some modes the answer itself (rest.md 4.6)."""
-    texts, tags = _list(step, "text", where), _list(step, "tags", where)
-    rollout = step.get("rolloutId")
-    for index, text in enumerate(texts):
-        tag = tags[min(index, len(tags) - 1)] if tags else ""
-        if tag != "final" or not is_answered:
-            frame = {"token": text, "isThinking": tag != "final", "messageTag": tag}
-            yield {**frame, "messageStepId": number, "rolloutId": rollout}
-
-
-def _check_lists(found: Mapping[str, Any], where: str) -> None:
-    for name in ("cardAttachmentsJson", "generatedImageUrls", "streamErrors"):
-        _list(found, name, where)
-
-
-# --- members
-
-
-def _read(found: Mapping[str, Any], name: str, default: T, where: str) -> T:
-    """A member that may be missing, of the type of its default."""
-    value = found.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, type(default)):
-        raise _wrong(f"{where}.{name}", type(default).__name__, value)
-    return value
-
-
-def _id(found: Mapping[str, Any], name: str, where: str) -> str:
-    value = found.get(name)
-    if not isinstance(value, str) or not value:
-        raise _wrong(f"{where}.{name}", "str", value)
-    return value
-
-
-def _time(found: Mapping[str, Any], name: str, where: str) -> datetime | None:
-    text = _read(found, name, "", where)
-    try:
-        time = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        raise GrokWebProtocolError(where=f"{where}.{name}", expected="a time", got="other text") from None
-    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
-
-
-def _list(found: Mapping[str, Any], name: str, where: str) -> list[Any]:
-    return _read(found, name, [], where)
-
-
-def _entries(found: Mapping[str, Any], name: str, where: str) -> list[Mapping[str, Any]]:
-    return [_object(entry, f"{where}.{name}[]") for entry in _list(found, name, where)]
-
-
-def _object(value: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise _wrong(where, "dict", value)
-    return value
-
-
-def _wrong(where: str, expected: str, got: Any) -> GrokWebProtocolError:
-    return GrokWebProtocolError(where=where, expected=expected, got=type(got).__name__)
+    return read(found, "parentResponseId", "", where) or read(found, "threadParentId", "", where) or None
