@@ -12,7 +12,7 @@ from langchain_grokweb.errors import (
     GrokWebInvalidRequestError,
     GrokWebProtocolError,
 )
-from langchain_grokweb.wire import stored
+from langchain_grokweb.wire import inflight, stored
 from langchain_grokweb.wire.address import parse_conversation
 from langchain_grokweb.wire.rest import CONVERSATIONS
 from langchain_grokweb.wire.stored import Conversation, StoredConversation
@@ -47,7 +47,7 @@ async def opened(http: Http, text: str) -> StoredConversation:
     conversation_id, _ = parse_conversation(text)
     path = f"/rest/app-chat/conversations_v2/{conversation_id}?includeWorkspaces=true&includeTaskResult=true"
     about = await _fetch(http, "GET", path)
-    said = await _fetch(http, "GET", f"{CONVERSATIONS}/{conversation_id}/responses?includeThreads=true")
+    said = await _fetch(http, "GET", inflight.whole_path(conversation_id))
     return stored.read_stored(about, said, assets_url=http.service.assets_url)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.errors import GrokWebInvalidRequestError
-from langchain_grokweb.wire import tree
-from langchain_grokweb.wire.rest import CONVERSATIONS
+from langchain_grokweb.wire import inflight, tree
 
 
 async def newest_answer(http: Http, conversation_id: str) -> str:
@@ -14,7 +13,7 @@ async def newest_answer(http: Http, conversation_id: str) -> str:
     Raises:
         GrokWebInvalidRequestError: It has none yet.
     """
-    told = await http.fetch_json("GET", f"{CONVERSATIONS}/{conversation_id}/response-node?includeThreads=true")
+    told = await http.fetch_json("GET", inflight.nodes_path(conversation_id))
     if (found := tree.newest_answer(told)) is None:
         raise GrokWebInvalidRequestError(
             "This conversation has no answer to go on from.",
