@@ -9,6 +9,7 @@ from typing import Protocol
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
+from langchain_grokweb.client import drift
 from langchain_grokweb.client.account import AvailableMode, list_modes
 from langchain_grokweb.client.gateway import GatewayTurn
 from langchain_grokweb.client.http import Http
@@ -89,6 +90,16 @@ class GrokWebClient:
             reraise=True,
         )
         return await retrying(wire, self._http, turn)
+
+    @staticmethod
+    def drift() -> dict[str, int]:
+        """How often grok.com sent something that this version does not know, since the process began.
+
+        Returns:
+            Counts by place, name and type, such as `{"result.someField:dict": 3}`; never a value. Many of them after a
+            change of the site are what to report.
+        """
+        return drift.drift()
 
     async def modes(self) -> list[AvailableMode]:
         """What the site offers to this account."""

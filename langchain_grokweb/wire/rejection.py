@@ -20,7 +20,9 @@ from langchain_grokweb.errors import LOGIN_URL, GrokWebError
 
 _CHALLENGE = re.compile(r"just a moment|challenge-platform|attention required! \| cloudflare|cf-chl", re.IGNORECASE)
 _WELL_KNOWN = re.compile(r"\[WKE=([^\]]+)\]")
+_MEDIA_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,40}", re.ASCII)
 _MAX_QUOTED_CHARS = 300
+_LONGEST_WAIT_SECONDS = 366 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,10 @@ class Reply:
         """Seconds, from a `Retry-After` header in either of its forms."""
         value = self.headers.get("retry-after", "").strip()
         if value.isascii() and value.isdigit():
-            return float(value)
+            return _sensible(float(value))
         try:
-            return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-        except (TypeError, ValueError):
+            return _sensible(max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()))
+        except (TypeError, ValueError, OverflowError):
             return None
 
     @property
@@ -108,7 +110,7 @@ def from_error(
         code="" if code is None or isinstance(code, Mapping | list) else str(code),
         message=message,
         status=status,
-        retry_after=float(wait) if isinstance(wait, int | float) else None,
+        retry_after=_sensible(wait) if isinstance(wait, int | float) else None,
         login_url=login_url,
     )
     return _judge(problem, f"{problem.code} {body.get('name', '')} {message}")
@@ -128,6 +130,11 @@ def from_stream_error(found: Any) -> GrokWebError | None:
     if body.get("code") is not None:
         return from_error(body)
     return _judge(problem, problem.message)
+
+
+def _sensible(seconds: float) -> float | None:
+    """Seconds to wait; `None` for a number that cannot be meant."""
+    return float(seconds) if 0 <= seconds <= _LONGEST_WAIT_SECONDS else None
 
 
 def _read_json(body: bytes) -> Any:
@@ -306,7 +313,8 @@ def _redirected(reply: Reply) -> GrokWebError:
 
 
 def _not_a_stream(reply: Reply) -> GrokWebError:
-    kind = reply.headers.get("content-type", "").split(";")[0] or "no content type"
+    kind = reply.headers.get("content-type", "").split(";")[0].strip()
+    kind = (kind if _MEDIA_TYPE.fullmatch(kind) else "another content type") if kind else "no content type"
     return errors.GrokWebProtocolError(
         where="the reply of the service",
         expected="application/json",
