@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import anyio
 from websockets.asyncio.client import ClientConnection, connect
@@ -21,7 +21,7 @@ from websockets.frames import CloseCode
 from websockets.typing import Origin
 
 from langchain_grokweb.client.account import user_id
-from langchain_grokweb.client.http import Http
+from langchain_grokweb.client.http import Http, what_failed
 from langchain_grokweb.client.pool import attend, shared_context
 from langchain_grokweb.client.running import LATE_SECONDS, RunningAnswer, broken_off, silence, split_failure
 from langchain_grokweb.client.service import Service, environment_proxy
@@ -121,7 +121,7 @@ class GatewayTurn:
         service = self._http.service
         parts = urlsplit(service.base_url)
         secure = parts.scheme == "https"
-        url = f"{'wss' if secure else 'ws'}://{parts.netloc}{wire.PATH}?uid={await user_id(self._http)}"
+        url = f"{'wss' if secure else 'ws'}://{parts.netloc}{wire.PATH}?uid={quote(await user_id(self._http), safe='')}"
         headers = self._http.headers("GET", wire.PATH)
         return await _Connect(
             url,
@@ -308,7 +308,7 @@ def _translated(error: Exception, service: Service) -> GrokWebError:
     if isinstance(error, InvalidStatus):
         return _refused(error, service)
     if isinstance(error, OSError):
-        what = "no connection could be made"
+        what = what_failed(error)
     elif isinstance(error, ConnectionClosed):
         what = "it closed the socket at once"
     else:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from langchain_grokweb.messages.content import attachments, text_of
 from langchain_grokweb.wire.turn import ConversationRef
 
 LINK_KEY = "grokweb"
+_ID = re.compile(r"[0-9A-Za-z_-]{1,128}")
 _NO_LONGER = "The instructions given before no longer apply."
 LINK_VERSION = 1
 
@@ -144,7 +146,10 @@ def _link(message: BaseMessage, account: str) -> dict[str, Any] | None:
     needed = ("conversation_id", "response_id", "self_hash", "turn_hash")
     if not isinstance(link, dict) or link.get("v") != LINK_VERSION or link.get("account") != account:
         return None
-    return link if all(isinstance(link.get(name), str) for name in needed) else None
+    if not all(isinstance(link.get(name), str) for name in needed):
+        return None
+    # They become parts of addresses, and whoever keeps the messages may have changed them.
+    return link if all(_ID.fullmatch(link[name]) for name in ("conversation_id", "response_id")) else None
 
 
 # --- hashes

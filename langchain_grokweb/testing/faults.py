@@ -130,6 +130,11 @@ _KINDS = (
     FaultKind("blocked", "refusal", "403: the account is banned"),
     FaultKind("region", "refusal", "403 text: not available in your region"),
     FaultKind("model_not_found", "refusal", "403: the model is unknown to this account"),
+    FaultKind("forbidden", "refusal", "403 without a reason"),
+    FaultKind("tier", "refusal", "403: another subscription is needed (the text is a guess)"),
+    FaultKind("invalid_request", "refusal", "400: an argument is invalid (the text is a guess)"),
+    FaultKind("not_found", "refusal", "404: there is no such conversation or response", wires=_REST),
+    FaultKind("hang_up", "refusal", "the connection is reset before any answer"),
     FaultKind(
         "rate_limited",
         "refusal",

@@ -227,6 +227,8 @@ class RestDecoder:
 
     def _members(self, frame: _Frame, readers: _Readers) -> None:
         for name, value in frame.items():
+            if self._failed:
+                return
             if name in _SILENT or value is None:
                 continue
             if value.__class__ is dict:

@@ -63,6 +63,11 @@ def test_what_comes_behind_garbage_behind_a_whole_answer_is_never_read(together:
     assert isinstance(found[-1], ev.AnswerFinished)
 
 
+def test_nothing_comes_behind_a_failure_in_the_same_frame():
+    found = events(frame("A"), frame(error={"message": "x", "internalError": {}}, generatedTitle={"newTitle": "T"}))
+    assert isinstance(found[-1], ev.TurnFailed)
+
+
 CARD = "<xai:tool_usage_card>"
 LONG = 300_000
 
