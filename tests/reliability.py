@@ -155,14 +155,14 @@ WAYS: dict[str, Callable[[ChatGrokWeb, list[BaseMessage], Given], None]] = {
 }
 
 
-def outcome(grok: GrokEmulator, case: Case, wire: str, way: str) -> Outcome:
+def outcome(grok: GrokEmulator, case: Case, wire: str, way: str, **more: Any) -> Outcome:
     """Let the fault strike and judge what comes.
 
     Raises:
         AssertionError: The answer is short, doubled or spoiled, or what came before an error is.
     """
     grok.reset()
-    settings: dict[str, Any] = {"stream_event_timeout": SILENCE, "timeout": OPENING, "transport": wire}
+    settings: dict[str, Any] = {"stream_event_timeout": SILENCE, "timeout": OPENING, "transport": wire, **more}
     model = ChatGrokWeb(base_url=grok.base_url, cookies=grok.cookies, **settings)
     messages: list[BaseMessage] = [HumanMessage("What colour are foxes?")]
     if case.continues:
