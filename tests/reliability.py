@@ -24,6 +24,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from langchain_grokweb import ChatGrokWeb, GrokWebError
 from langchain_grokweb.testing import GrokEmulator
 from langchain_grokweb.testing.faults import FAULTS, LINE_ERRORS, STREAM_ERRORS, FaultKind
+from tests import leaks
 
 PAGE = Path(__file__).parent.parent / "docs" / "reliability.md"
 WIRES = ("rest", "gateway")
@@ -163,7 +164,7 @@ def outcome(grok: GrokEmulator, case: Case, wire: str, way: str, **more: Any) ->
     """
     grok.reset()
     settings: dict[str, Any] = {"stream_event_timeout": SILENCE, "timeout": OPENING, "transport": wire, **more}
-    model = ChatGrokWeb(base_url=grok.base_url, cookies=grok.cookies, **settings)
+    model = ChatGrokWeb(base_url=grok.base_url, cookies=leaks.signed_in(grok.cookies), **settings)
     messages: list[BaseMessage] = [HumanMessage("What colour are foxes?")]
     if case.continues:
         messages += [model.invoke(messages), HumanMessage("And where do they live?")]
@@ -171,12 +172,16 @@ def outcome(grok: GrokEmulator, case: Case, wire: str, way: str, **more: Any) ->
     case.plan(grok)
     given: Given = []
     try:
-        WAYS[way](model, messages, given)
+        with leaks.logged() as lines:
+            WAYS[way](model, messages, given)
     except GrokWebError as error:
         _check_beginning(given, error)
+        leaks.check_error(error)
         reason = getattr(error, "reason", "")
         verdict = f"`{type(error).__name__}`{f' ({reason})' if reason else ''}"
         return Outcome(verdict, len(grok.requests) - before, error)
+    finally:
+        assert leaks.MARK not in "\n".join([*lines, *map(repr, given)]), "a cookie is logged"
     _check_whole(given)
     return Outcome("whole", len(grok.requests) - before)
 

@@ -21,7 +21,7 @@ from websockets.frames import CloseCode
 from websockets.typing import Origin
 
 from langchain_grokweb.client.account import user_id
-from langchain_grokweb.client.http import Http, what_failed
+from langchain_grokweb.client.http import Hidden, Http, what_failed
 from langchain_grokweb.client.pool import attend, shared_context
 from langchain_grokweb.client.running import LATE_SECONDS, RunningAnswer, broken_off, silence, split_failure
 from langchain_grokweb.client.service import Service, environment_proxy
@@ -122,12 +122,12 @@ class GatewayTurn:
         parts = urlsplit(service.base_url)
         secure = parts.scheme == "https"
         url = f"{'wss' if secure else 'ws'}://{parts.netloc}{wire.PATH}?uid={quote(await user_id(self._http), safe='')}"
-        headers = self._http.headers("GET", wire.PATH)
+        headers = Hidden(self._http.headers("GET", wire.PATH))
         return await _Connect(
             url,
-            origin=Origin(headers.pop("origin", service.base_url)),
-            user_agent_header=headers.pop("user-agent"),
-            additional_headers=headers,
+            origin=Origin(headers.get("origin", service.base_url)),
+            user_agent_header=headers["user-agent"],
+            additional_headers=Hidden({n: v for n, v in headers.items() if n not in {"origin", "user-agent"}}),
             ssl=await shared_context() if secure else None,
             proxy=service.proxy or (None if service.is_local else environment_proxy(url)),
             compression=None,

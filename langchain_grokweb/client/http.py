@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, TypeVar
@@ -57,6 +57,27 @@ _OURS = {
 # Cloudflare renews this cookie with any reply (rest.md 1.1); the newest is kept for each service and account.
 _ROTATING = "__cf_bm"
 _rotated: dict[tuple[str, str, str], str] = {}
+
+
+class Hidden(Mapping[str, str]):
+    """Headers that do not show: tracebacks with local variables tell what everything in a frame is."""
+
+    __slots__ = ("_headers",)
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = headers
+
+    def __getitem__(self, name: str) -> str:
+        return self._headers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._headers)
+
+    def __len__(self) -> int:
+        return len(self._headers)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} headers>"
 
 
 class Reply:

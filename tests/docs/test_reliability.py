@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from langchain_grokweb import GrokWebToolCallError
+from langchain_grokweb import GrokWebConversationNotFoundError, GrokWebToolCallError
 from langchain_grokweb.testing import GrokEmulator
 from tests import reliability
-from tests.reliability import WAYS, Case
+from tests.reliability import WAYS
 
 CASES = list(reliability.cases())
 ERRORS_PAGE = reliability.PAGE.with_name("errors.md")
@@ -39,7 +40,7 @@ def rows_of_errors() -> list[tuple[str, str, list[tuple[str, str]]]]:
     """Error, reason, and the emulator's names: of the table in docs/errors.md."""
     found, error = [], ""
     for line in ERRORS_PAGE.read_text(encoding="utf-8").splitlines():
-        if line.startswith("| `GrokWeb") or line.startswith("| … "):
+        if line.startswith(("| `GrokWeb", "| … ")):
             first, _, _, names = line.strip("| ").split(" | ")
             named = re.search(r"`(GrokWeb\w+)`", first)
             error = named.group(1) if named else error
@@ -49,20 +50,23 @@ def rows_of_errors() -> list[tuple[str, str, list[tuple[str, str]]]]:
 
 
 @pytest.mark.parametrize(("error", "reason", "names"), rows_of_errors())
-def test_each_error_is_reached_by_the_names_beside_it(shared_grok, error, reason, names):
-    if error == GrokWebToolCallError.__name__:
-        return  # by misbehaviours, below
+def test_each_error_is_reached_by_the_names_beside_it(page, error, reason, names):
+    """As the other page says, which the tests above have checked; the two rows that it cannot have follow below."""
+    if error in {GrokWebToolCallError.__name__, GrokWebConversationNotFoundError.__name__}:
+        return
     assert names
-    wanted = f"`{error}`{f' ({reason})' if reason else ''}"
+    wanted = f"`{error}`{f' ({reason})' if reason else ''}, "
     for kind, name in names:
-        (case, *_) = [case for case in CASES if case.name.split("(")[0] == (f"error {name}" if kind == "error" else name)]
-        if name == "not_found":
-            case = Case(case.name, case.where, case.plan, case.wires, continues=True)
-            settings = {"conversation": "strict"}
-        else:
-            settings = {}
-        verdict = reliability.outcome(shared_grok, case, case.wires[0], "invoke", **settings).verdict
-        assert verdict == wanted, name
+        rows = [
+            row for fault, row in page.items() if fault.split("(")[0] == (f"error {name}" if kind == "error" else name)
+        ]
+        assert any(cell.startswith(wanted) for cell in rows[0].values()), name
+
+
+def test_a_conversation_that_is_gone_is_reached_where_it_must_go_on(shared_grok):
+    (case,) = [replace(case, continues=True) for case in CASES if case.name == "not_found"]
+    found = reliability.outcome(shared_grok, case, "rest", "invoke", conversation="strict")
+    assert found.verdict == f"`{GrokWebConversationNotFoundError.__name__}`"
 
 
 def test_a_forced_call_that_does_not_come_is_reached_too(shared_grok):
@@ -73,7 +77,7 @@ def test_a_forced_call_that_does_not_come_is_reached_too(shared_grok):
     assert name in GrokEmulator.misbehaviours()
     shared_grok.reset()
     shared_grok.misbehave(name, times=9)
-    tool = {"title": "get_weather", "description": "The weather.", "type": "object", "properties": {}}
-    model = ChatGrokWeb(base_url=shared_grok.base_url, cookies=shared_grok.cookies).bind_tools([tool], tool_choice="any")
+    weather = {"title": "get_weather", "description": "The weather.", "type": "object", "properties": {}}
+    model = ChatGrokWeb(base_url=shared_grok.base_url, cookies=shared_grok.cookies)
     with pytest.raises(GrokWebToolCallError):
-        model.invoke("What is the weather?")
+        model.bind_tools([weather], tool_choice="any").invoke("What is the weather?")
