@@ -82,7 +82,7 @@ _MORE: dict[str, list[dict[str, Any]]] = {
     "garbage": [{"after": 9}],
     "incomplete": [{"status": "failed"}],
 }
-_SLOW: dict[str, dict[str, Any]] = {"slow_open": {"seconds": 5.0}}
+_SLOW: dict[str, dict[str, Any]] = {"slow_open": {"seconds": 5.0}, "long_thinking": {"seconds": 2 * SILENCE}}
 
 
 def cases() -> Iterator[Case]:

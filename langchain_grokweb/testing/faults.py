@@ -171,6 +171,13 @@ _KINDS = (
     FaultKind("no_model_response", "content", "the stream ends without modelResponse", wires=_REST),
     FaultKind("empty_final", "content", "a team of agents; the modelResponse's message is empty", wires=_REST),
     FaultKind("late_title", "content", "the title comes `seconds` after the answer", {"seconds": 0.2}, "seconds"),
+    FaultKind(
+        "long_thinking",
+        "content",
+        "nothing but reports of progress for `seconds`, one every 50 ms, before the answer",
+        {"seconds": 1.0},
+        "seconds",
+    ),
     FaultKind("early_title", "content", "the title comes before the first token"),
     FaultKind("concatenated", "framing", "no line break between the objects", wires=_REST),
     FaultKind("pretty", "framing", "objects over several lines, with blanks"),

@@ -139,6 +139,7 @@ class RestDecoder:
 
     def __init__(self, *, assets_url: str = "https://assets.grok.com") -> None:
         self.unknown = Unknown()
+        self.heard = 0  # frames of our answer that are more than a sign of life
         self._objects = JsonObjects("the stream of the conversations endpoint")
         self._reader = AnswerReader(assets_url)
         self._cards = ToolCards()
@@ -220,6 +221,8 @@ class RestDecoder:
     def _frame(self, frame: _Frame) -> None:
         if frame.get("sideBySideIndex"):
             return  # the other of two answers (rest.md 4.12)
+        if "keepAlive" not in frame and frame.get("messageTag") != "heartbeat":
+            self.heard += 1
         response_id = frame.get("responseId")
         if isinstance(response_id, str) and "userResponse" not in frame and response_id != self._prompt_id:
             self._started(response_id)
