@@ -109,12 +109,13 @@ async def test_the_callers_own_client_is_used_and_left_open(grok, make_model):
             model.invoke("Hi")
 
 
-async def test_three_hundred_turns_at_once(grok, make_model):
+async def test_a_hundred_turns_at_once(grok, make_model):
+    """Three hundred are run by hand: `python -m tests.benchmarks.concurrent --streams 300`."""
     model = make_model()
     before = threading.active_count()
-    answers = await asyncio.gather(*(model.ainvoke(f"Say {n}") for n in range(300)))
+    answers = await asyncio.gather(*(model.ainvoke(f"Say {n}") for n in range(100)))
     assert all(answer.text for answer in answers)
-    assert len(grok.turns) == 300
+    assert len(grok.turns) == 100
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert threading.active_count() <= before + 1
 
