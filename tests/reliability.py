@@ -32,7 +32,7 @@ TEXT = "Foxes are red, mostly, and live in nearly every country of the north."
 THOUGHT = "The question is about foxes."
 OF_TOMORROW = "not for the answer"  # what a channel that nobody knows says, among the thoughts
 SOURCE = {"url": "https://example.com/foxes", "title": "Foxes", "after": "red"}
-SILENCE, OPENING = 0.4, 1.0  # seconds: what the model allows
+SILENCE, OPENING = 0.4, 0.6  # seconds: what the model allows where it is that which is tried
 _HEADING = "| fault | where | over REST | over the gateway |"
 _ROW = re.compile(r"^\| `(?P<name>[^`]+)` \|[^|]*\| (?P<rest>[^|]*) \| (?P<gateway>[^|]*) \|$", re.MULTILINE)
 
@@ -81,6 +81,10 @@ _MORE: dict[str, list[dict[str, Any]]] = {
     "keepalive_only": [{"after": 9}],
     "garbage": [{"after": 9}],
     "incomplete": [{"status": "failed"}],
+}
+_IMPATIENT: dict[str, dict[str, Any]] = {
+    "slow_open": {"timeout": OPENING},
+    **{key: {"stream_event_timeout": SILENCE} for key in ("silence", "keepalive_only", "long_thinking")},
 }
 _SLOW: dict[str, dict[str, Any]] = {"slow_open": {"seconds": 5.0}, "long_thinking": {"seconds": 2 * SILENCE}}
 
@@ -163,7 +167,7 @@ def outcome(grok: GrokEmulator, case: Case, wire: str, way: str, **more: Any) ->
         AssertionError: The answer is short, doubled or spoiled, or what came before an error is.
     """
     grok.reset()
-    settings: dict[str, Any] = {"stream_event_timeout": SILENCE, "timeout": OPENING, "transport": wire, **more}
+    settings = {"stream_event_timeout": 20, "transport": wire, **_IMPATIENT.get(case.name.split("(")[0], {}), **more}
     model = ChatGrokWeb(base_url=grok.base_url, cookies=leaks.signed_in(grok.cookies), **settings)
     messages: list[BaseMessage] = [HumanMessage("What colour are foxes?")]
     if case.continues:

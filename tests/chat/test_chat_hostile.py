@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from test_chat_errors import served
+from websockets.asyncio.server import serve
+from websockets.exceptions import ConnectionClosed
 
 from langchain_grokweb import ChatGrokWeb, GrokWebError, GrokWebInvalidRequestError, GrokWebProtocolError
 from langchain_grokweb.client.http import Http
@@ -168,3 +170,27 @@ def test_cookies_that_would_smuggle_never_leave(shared_grok, wire, secret):
         ChatGrokWeb(base_url=shared_grok.base_url, cookies=secret, transport=wire).invoke("Hi")
     assert "X-Evil" not in str(raised.value)
     assert not any("evil" in f"{request.headers}".lower() for request in shared_grok.requests)
+
+
+@pytest.mark.wire("gateway")
+async def test_a_message_of_the_gateway_is_refused_at_the_bound(grok, make_model):
+    conversation, answer = {"id": "c"}, {"id": ANSWER, "status": "in_progress"}
+
+    async def speak(socket: Any) -> None:
+        async def say(kind: str, **members: Any) -> None:
+            await socket.send(json.dumps({"session_id": "c", "event": {"type": kind, "event_id": "e", **members}}))
+
+        await socket.recv()
+        await say("session.created", session=conversation)
+        await say("conversation.attached", conversation=conversation)
+        await socket.recv()
+        await say("response.created", response=answer)
+        with suppress(ConnectionClosed):
+            await say("response.output_text.delta", response_id=ANSWER, delta="x" * (17 * 1024 * 1024))
+            await socket.wait_closed()
+
+    async with serve(speak, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(GrokWebProtocolError) as raised:
+            await make_model(base_url=url).ainvoke("Hi")
+    assert (raised.value.expected, raised.value.got) == ("one of at most 16 MiB", "a larger one")
