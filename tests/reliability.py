@@ -78,7 +78,6 @@ _MORE: dict[str, list[dict[str, Any]]] = {
     "session_ended": [{"after": 9}],
     "close_without_done": [{"then": "lost"}],
     "silence": [{"after": 9}],
-    "keepalive_only": [{"after": 9}],
     "garbage": [{"after": 9}],
     "incomplete": [{"status": "failed"}],
 }

@@ -126,6 +126,7 @@ def test_frames_of_what_is_not_ours(grok, make_model, wire):
         leaks.check_error(refused.value)
 
 
+@pytest.mark.wire("gateway")
 def test_rich_shows_no_cookie_with_all_its_locals(grok, make_model, wire):
     from rich.console import Console
     from rich.traceback import Traceback

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_grokweb import errors
@@ -29,6 +29,7 @@ def test_a_fuzzed_corpus_gives_events_normal_ends_or_our_errors(name: str):
     assert len(ends) > 4  # it reaches more than one kind of end
 
 
+@settings(max_examples=50)
 @given(st.integers(0, 2**32), st.sampled_from(list(targets.TARGETS)))
 def test_any_seed_does(seed: int, name: str):
     targets.one(seed, 0, name)
