@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+import anyio.to_thread
 import httpx
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput, ModelProfile
@@ -38,7 +39,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from langchain_grokweb._version import __version__
-from langchain_grokweb.client import AvailableMode, GrokWebClient, Opener, OpenTurn, Service, portal
+from langchain_grokweb.client import AvailableMode, GrokWebClient, Opener, OpenTurn, Service, pool, portal
 from langchain_grokweb.client.service import (
     BASE_URL_VARIABLE,
     COOKIES_VARIABLE,
@@ -56,6 +57,7 @@ from langchain_grokweb.errors import (
 )
 from langchain_grokweb.exchange import Exchange
 from langchain_grokweb.messages import blocks, prompt
+from langchain_grokweb.messages import schema as schemas
 from langchain_grokweb.messages.conversation import Plan, Start, fresh
 from langchain_grokweb.messages.conversation import plan as find_plan
 from langchain_grokweb.messages.output import PROVIDER, Answer, Asked
@@ -288,6 +290,8 @@ class ChatGrokWeb(BaseChatModel):
         credentials = self._credentials()
         client = GrokWebClient.over(self._service, credentials)
         sequences = _sequences(stop or self.stop)
+        if (kwargs.get("tools") or kwargs.get("response_format")) and not schemas.is_loaded():
+            await anyio.to_thread.run_sync(schemas.load)
         wanted = Wanted.of(kwargs, credentials.account)
         start = self._start(kwargs)
         plan = await self._plan(messages, client, credentials.account, start)
@@ -505,6 +509,33 @@ class ChatGrokWeb(BaseChatModel):
         """See `aload_conversation`."""
         self._service.check_blocking()
         return portal.call(lambda: self.aload_conversation(conversation, response_id))
+
+    # --- connections, which belong to the event loop and not to the model
+
+    async def aclose(self) -> None:
+        """Close the connections that this event loop keeps for later calls, of this model and of all others.
+
+        A loop closes them at its end by itself, so only a long-lived one that is done for now needs this. Turns in
+        flight are left alone, and the model can go on to be used. `async with` does the same at its end.
+        """
+        await pool.close_idle()
+
+    def close(self) -> None:
+        """`aclose` for the connections of blocking calls."""
+        if portal.has_begun():
+            portal.call(pool.close_idle)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
     # --- LangChain's hooks: describing
 

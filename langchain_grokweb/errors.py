@@ -29,6 +29,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core import exceptions as core
 
+from langchain_grokweb._version import __version__
+
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
@@ -191,7 +193,8 @@ class GrokWebProtocolError(GrokWebError, core.ModelAPIError):
 
     def __init__(self, *, where: str, expected: str, got: str, **details: Any) -> None:
         details.setdefault(
-            "next_step", "The site may have changed: please report this with the version of this package."
+            "next_step",
+            f"The site may have changed: look for a newer langchain-grokweb than {__version__}, or report this.",
         )
         super().__init__(f"grok.com sent something unreadable in {where}: expected {expected}, got {got}.", **details)
         self.where, self.expected, self.got = where, expected, got

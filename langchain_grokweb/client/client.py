@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+from langchain_grokweb.client import drift
 from langchain_grokweb.client.account import AvailableMode, list_modes
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.opening import Opener
@@ -188,6 +189,16 @@ class GrokWebClient:
             GrokWebError: It could not be asked.
         """
         return await newest_answer(self._http, parse_conversation(conversation)[0])
+
+    @staticmethod
+    def drift() -> dict[str, int]:
+        """How often grok.com sent something that this version does not know, since the process began.
+
+        Returns:
+            Counts by place, name and type, such as `{"result.someField:dict": 3}`; never a value. Many of them after a
+            change of the site are what to report.
+        """
+        return drift.drift()
 
     async def modes(self) -> list[AvailableMode]:
         """What the site offers to this account."""

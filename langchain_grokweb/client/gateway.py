@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import anyio
 from websockets.asyncio.client import ClientConnection, connect
@@ -22,7 +22,7 @@ from websockets.frames import CloseCode
 from websockets.typing import Origin
 
 from langchain_grokweb.client.account import user_id
-from langchain_grokweb.client.http import Http
+from langchain_grokweb.client.http import Hidden, Http, what_failed
 from langchain_grokweb.client.pool import attend, shared_context
 from langchain_grokweb.client.running import (
     LATE_SECONDS,
@@ -136,13 +136,13 @@ class GatewayTurn:
         service = self._http.service
         parts = urlsplit(service.base_url)
         secure = parts.scheme == "https"
-        url = f"{'wss' if secure else 'ws'}://{parts.netloc}{wire.PATH}?uid={await user_id(self._http)}"
-        headers = self._http.headers("GET", wire.PATH)
+        url = f"{'wss' if secure else 'ws'}://{parts.netloc}{wire.PATH}?uid={quote(await user_id(self._http), safe='')}"
+        headers = Hidden(self._http.headers("GET", wire.PATH))
         return await _Connect(
             url,
-            origin=Origin(headers.pop("origin", service.base_url)),
-            user_agent_header=headers.pop("user-agent"),
-            additional_headers=headers,
+            origin=Origin(headers.get("origin", service.base_url)),
+            user_agent_header=headers["user-agent"],
+            additional_headers=Hidden({n: v for n, v in headers.items() if n not in {"origin", "user-agent"}}),
             ssl=await shared_context() if secure else None,
             proxy=service.proxy or (None if service.is_local else environment_proxy(url)),
             compression=None,
@@ -335,7 +335,7 @@ def _translated(error: Exception, service: Service) -> GrokWebError:
     if isinstance(error, InvalidStatus):
         return _refused(error, service)
     if isinstance(error, OSError):
-        what = "no connection could be made"
+        what = what_failed(error)
     elif isinstance(error, ConnectionClosed):
         what = "it closed the socket at once"
     else:

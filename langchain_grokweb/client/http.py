@@ -8,8 +8,10 @@ service says is freed of cookie values before it gets into an error.
 from __future__ import annotations
 
 import re
+import socket
+import ssl
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, TypeVar
@@ -38,6 +40,9 @@ T = TypeVar("T")
 keep_cookies_out()
 
 _MAX_REFUSAL_BYTES = 64 * 1024
+_MAX_REPLY_BYTES = 64 * 1024 * 1024
+# Ids that came from elsewhere stand in paths: no other host, no way up, no further query may hide in them.
+_PATH = re.compile(r"(?=/)(?:/[\w~-][\w.~-]*)*/?(?:\?[\w.~%&=+/:,-]*)?", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = {
     "cookie",
@@ -53,6 +58,27 @@ _OURS = {
 # Cloudflare renews this cookie with any reply (rest.md 1.1); the newest is kept for each service and account.
 _ROTATING = "__cf_bm"
 _rotated: dict[tuple[str, str, str], str] = {}
+
+
+class Hidden(Mapping[str, str]):
+    """Headers that do not show: tracebacks with local variables tell what everything in a frame is."""
+
+    __slots__ = ("_headers",)
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = headers
+
+    def __getitem__(self, name: str) -> str:
+        return self._headers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._headers)
+
+    def __len__(self) -> int:
+        return len(self._headers)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} headers>"
 
 
 class Reply:
@@ -134,10 +160,15 @@ class Http:
 
     async def _fetch(self, method: str, path: str, body: Any, file: Attachment | None) -> bytes:
         reply = await self.open(method, path, body, file=file)
+        found = bytearray()
         try:
-            return await reply.response.aread()
+            async for piece in reply.response.aiter_bytes():
+                found += piece
+                if len(found) > _MAX_REPLY_BYTES:
+                    raise GrokWebProtocolError(where=path, expected="a reply of at most 64 MiB", got="a larger one")
         finally:
             await reply.aclose()
+        return bytes(found)
 
     async def _lease(self) -> Lease:
         proxy = self.service.proxy
@@ -147,6 +178,11 @@ class Http:
         self, client: httpx.AsyncClient, method: str, path: str, *, body: Any, referer: str, file: Attachment | None
     ) -> httpx.Request:
         service = self.service
+        if not _PATH.fullmatch(path):
+            raise GrokWebInvalidRequestError(
+                "An id that is to stand in an address holds a character that no id holds.",
+                next_step="Pass ids of conversations and answers as grok.com gives them.",
+            )
         headers = {
             "accept": "*/*",
             "referer": f"{service.base_url}{referer}",
@@ -299,7 +335,24 @@ def _translated(error: Exception, service: Service, seconds: float) -> GrokWebEr
 def _kind(error: Exception) -> str:
     words: Mapping[type[Exception], str] = {
         httpx.ProxyError: "the proxy refused",
-        httpx.ConnectError: "no connection could be made",
+        httpx.ConnectError: what_failed(error),
+        httpx.NetworkError: "the connection broke before an answer came",
         httpx.RemoteProtocolError: "the connection was closed before an answer came",
+        httpx.DecodingError: "what it sent could not be unpacked",
+        httpx.UnsupportedProtocol: "this kind of address cannot be used",
+        httpx.InvalidURL: "the address cannot be read",
     }
     return next((text for kind, text in words.items() if isinstance(error, kind)), type(error).__name__)
+
+
+def what_failed(error: BaseException | None) -> str:
+    """Why no connection could be made, as far as the errors below it tell."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return "its certificate is not trusted here, or not its own"
+        if isinstance(error, ssl.SSLError):
+            return "no secure connection could be agreed on"
+        if isinstance(error, socket.gaierror):
+            return "its name is not known here"
+        error = error.__cause__ or error.__context__
+    return "no connection could be made"

@@ -100,6 +100,12 @@ class _LoopClients:
         else:
             idle.append(client)
 
+    async def close_idle(self) -> None:
+        """Close what nobody uses at the moment."""
+        idle, self._idle = self._idle, defaultdict(list)
+        for client in [client for clients in idle.values() for client in clients]:
+            await client.aclose()
+
     async def _keep(self) -> AsyncIterator[None]:
         try:
             yield
@@ -152,6 +158,12 @@ async def _of_running_loop() -> _LoopClients:
         _pools[loop] = found = _LoopClients()
         await found.start()
     return found
+
+
+async def close_idle() -> None:
+    """Close the connections that this loop keeps for later; turns in flight keep theirs."""
+    if (found := _pools.get(asyncio.get_running_loop())) is not None:
+        await found.close_idle()
 
 
 async def shared_context() -> SSLContext:

@@ -27,6 +27,11 @@ def call(work: Callable[[], Awaitable[T]]) -> T:
     return _wait(_portal.get(), work)
 
 
+def has_begun() -> bool:
+    """Whether there was a blocking call, and so a loop of the portal's."""
+    return _portal.has_begun
+
+
 def soon(work: Callable[[], Awaitable[None]]) -> None:
     """Run a coroutine function in the portal's loop, which outlives the caller's; at exit it is waited for shortly."""
     if not _portal.is_here():  # else it is the portal's own loop that is ending
@@ -95,6 +100,11 @@ class _Portal:
         """Wait for this before the end."""
         self._finishing.add(future)
         future.add_done_callback(self._finishing.discard)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it was asked for."""
+        return self._running is not None
 
     def is_running(self, portal: BlockingPortal) -> bool:
         """Whether this is the portal in use."""

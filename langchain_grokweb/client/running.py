@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
@@ -11,7 +10,7 @@ from contextlib import suppress
 
 import anyio
 
-from langchain_grokweb.client import portal
+from langchain_grokweb.client import drift, portal
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.pool import finishing
 from langchain_grokweb.client.service import Service
@@ -27,12 +26,8 @@ from langchain_grokweb.wire import inflight
 from langchain_grokweb.wire import rest as wire
 from langchain_grokweb.wire.turn import Turn
 
-logger = logging.getLogger("langchain_grokweb")
-
 STOP_SECONDS = 2.0
 LATE_SECONDS = 0.5  # how long to wait for what comes behind a whole answer
-
-_told: set[str] = set()
 
 # The newest prompts that turns of this process were told to be theirs: whoever looks for his own leaves them alone.
 known_prompts: deque[str] = deque(maxlen=4096)
@@ -101,7 +96,7 @@ class RunningAnswer:
 
     async def leave(self, let_go: Callable[[], Awaitable[None]], unknown: Counter[str]) -> None:
         """Let go of the connection and stop the turn, within a bounded time and whatever cancels the caller."""
-        _tell(unknown)
+        drift.note(unknown)
         self._left = True
         if sys.is_finalizing():
             return
@@ -157,13 +152,6 @@ class RunningAnswer:
             return None
         nodes = await self._http.fetch_json("GET", inflight.nodes_path(self.conversation_id))
         return inflight.running_answer(nodes, self.prompt_id)
-
-
-def _tell(unknown: Counter[str]) -> None:
-    """Log each kind of thing that nobody knows, once in the life of the process; never its value."""
-    for name in unknown.keys() - _told:
-        _told.add(name)
-        logger.info("grok.com sent something unknown: %s.", name)
 
 
 def split_failure(batch: list[ev.Event]) -> tuple[list[ev.Event], GrokWebError | None]:

@@ -70,14 +70,17 @@ class EventStream:
         return None
 
     async def _read_on(self) -> list[ev.Event]:
-        """The events of the next read that brings any; from a read on that brought none, time runs on over reads."""
+        """The events of the next read that brings any; time runs on over reads that bring no word of the answer."""
         silent = False
+        limit, heard = self._http.service.stream_event_timeout, self.decoder.heard
         try:
             batch = await self._read()
-            if not batch and not self.ended:  # half a line, or a keep-alive
-                with anyio.fail_after(self._http.service.stream_event_timeout):
+            if not batch and not self.ended:  # half a line, a keep-alive, or a frame that adds nothing to the answer
+                with anyio.fail_after(limit) as scope:
                     while not batch and not self.ended:
                         batch = await self._read()
+                        if self.decoder.heard != heard:
+                            heard, scope.deadline = self.decoder.heard, anyio.current_time() + limit
         except (TimeoutError, httpx.ReadTimeout):
             silent = True
         if silent:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, reduce
 from operator import getitem
@@ -48,6 +49,16 @@ def fit(schema: Mapping[str, Any], value: Any) -> tuple[Any, str]:
     except (Unresolvable, RecursionError, re.error) as error:
         return None, short(f"the schema cannot be applied: {error}")
     return (fitted, "") if fault is None else (None, _reason(fault))
+
+
+def is_loaded() -> bool:
+    """Whether schemas can be checked without reading files."""
+    return "jsonschema" in sys.modules
+
+
+def load() -> None:
+    """Import what checks schemas; it reads files, so an event loop has this done in a thread."""
+    import jsonschema  # noqa: F401, PLC0415
 
 
 def validator(schema: Mapping[str, Any]) -> Validator:

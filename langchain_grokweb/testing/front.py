@@ -33,6 +33,7 @@ _CHAT = re.compile(r"/rest/app-chat/conversations/(?:new|[^/]+/responses)")
 _UPLOAD = re.compile("/rest/app-chat/upload-file|/http/upload-file-v2/direct")
 _RECONNECT = re.compile(r"/rest/app-chat/conversations/reconnect-response-v2/[^/]+")
 _BEGINNINGS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
+_DISCONNECTS = frozenset({"http.disconnect", "websocket.disconnect"})
 _STAGES_OF_CHAT = frozenset({"content", "framing", "delivery"})
 _STAGES_OF_RECONNECT = frozenset({"framing", "delivery"})
 
@@ -67,17 +68,17 @@ class Front:
 
     async def _upgrade(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._record(scope, b"")
-        reply = await self._instead_of_socket(scope)
+        reply = await self._instead_of_socket(scope, receive)
         await (reply or self._app)(scope, receive, self._dressed(scope, send))
 
-    async def _instead_of_socket(self, scope: Scope) -> Response | None:
+    async def _instead_of_socket(self, scope: Scope, receive: Receive) -> Response | None:
         """The reply to an upgrade that is refused; None where it may go on."""
         path, script = scope["path"], self._service.script
         if path != GATEWAY_PATH:
             return error_reply(404, NOT_FOUND, "Not Found", nested=False)
         fault = script.next_fault(path, "upgrade") or script.take_fault("upgrade")
         if fault is not None and fault.stage == "refusal":
-            return refusal(fault, nested=False)
+            return await self._refused(scope, receive, fault, nested=False)
         if fault is not None:
             await asyncio.sleep(fault.options["seconds"])
         return refused_at_door(scope, self._service.account)
@@ -105,12 +106,18 @@ class Front:
         if fault is not None and fault.stage == "opening":
             await asyncio.sleep(fault.options["seconds"])
         elif fault is not None and fault.stage == "refusal":
-            return refusal(fault, nested=is_chat or is_reconnect)
+            return await self._refused(scope, receive, fault, nested=is_chat or is_reconnect)
         elif fault is not None and fault.stage not in {"upload", *_stages(is_chat=is_chat, is_reconnect=is_reconnect)}:
             return await self._misplaced(scope, receive, fault)
         if not path.startswith("/users/") and path not in site.OPEN_PATHS and not self._is_signed_in(scope):
             return bad_credentials()
         return None
+
+    async def _refused(self, scope: Scope, receive: Receive, fault: Fault, *, nested: bool) -> Response:
+        if fault.name == "hang_up":
+            reset(self._service.transport_of(scope["client"]))
+            return await _gone(receive)
+        return refusal(fault, nested=nested)
 
     async def _misplaced(self, scope: Scope, receive: Receive, fault: Fault) -> Response:
         """A stream's fault at an endpoint without stream: reset and silence make sense, the others are a mistake."""
@@ -118,9 +125,7 @@ class Front:
             reset(self._service.transport_of(scope["client"]))
         elif fault.name != "silence":
             return error_reply(500, INTERNAL, f"Emulator: {fault.name} cannot strike {scope['path']}", nested=False)
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        return Response()
+        return await _gone(receive)
 
     def _is_signed_in(self, scope: Scope) -> bool:
         cookies = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
@@ -147,6 +152,13 @@ def _occasion(path: str, *, is_chat: bool) -> Occasion:
     if is_chat:
         return "chat"
     return "upload" if _UPLOAD.fullmatch(path) else "request"
+
+
+async def _gone(receive: Receive) -> Response:
+    """The client has gone, or goes; what is answered then reaches nobody."""
+    while (await receive())["type"] not in _DISCONNECTS:
+        pass
+    return Response()
 
 
 def _stages(*, is_chat: bool, is_reconnect: bool) -> frozenset[str]:

@@ -9,6 +9,8 @@ from langchain_grokweb.testing.faults import Fault
 from langchain_grokweb.testing.frame_parts import response_frame, tool_card_token
 from langchain_grokweb.testing.inflight import Frame
 
+PROGRESS_SECONDS = 0.05
+PROGRESS = {"category": "TOOL_PROCESSING", "state": "PROGRESS_REPORT_STATUS_PENDING", "message": "", "percentage": 0}
 AGENTS = ("Grok", "Harper", "Benjamin", "Lucas")
 
 _Change = Callable[[list[Frame], Mapping[str, Any], str], list[Frame]]
@@ -86,6 +88,12 @@ def _early_title(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> 
     return sorted(frames, key=lambda frame: not _has(frame, "title"))
 
 
+def _long_thinking(frames: list[Frame], options: Mapping[str, Any], response_id: str) -> list[Frame]:
+    report = response_frame(response_id, {"progressReport": PROGRESS})
+    times = max(1, round(options["seconds"] / PROGRESS_SECONDS))
+    return [*(replace(report, delay=PROGRESS_SECONDS) for _ in range(times)), *frames]
+
+
 def _has(frame: Frame, member: str) -> bool:
     return isinstance(frame.body, dict) and member in frame.body
 
@@ -96,5 +104,6 @@ _CHANGES: Mapping[str, _Change] = {
     "unknown_frames": _unknown_frames,
     "empty_final": _empty_final,
     "late_title": _late_title,
+    "long_thinking": _long_thinking,
     "early_title": _early_title,
 }

@@ -10,6 +10,9 @@ from langchain_grokweb.testing.faults import ANTI_BOT, HEAVY_USAGE, TOO_MANY_REQ
 from langchain_grokweb.testing.replies import error_reply
 
 BAD_CREDENTIALS = "Bad credentials. [WKE=unauthenticated:bad-credentials]"
+FORBIDDEN = "Permission denied"
+OTHER_TIER = "This mode requires another subscription."
+INVALID = "Invalid argument"
 CHALLENGE_PAGE = (
     '<!DOCTYPE html><html lang="en-US"><head><title>Just a moment...</title>'
     '<meta http-equiv="Content-Type" content="text/html; charset=UTF-8"><meta name="robots" content="noindex,nofollow">'
@@ -75,6 +78,10 @@ _REFUSALS: Mapping[str, _Make] = {
     "blocked": lambda _options: error_reply(403, 7, "User is blocked [WKE=unauthorized:blocked-user]", nested=False),
     "region": lambda _options: Response("This service is not available in your region", 403, media_type="text/plain"),
     "model_not_found": lambda _options: error_reply(403, 7, "Model is not found", nested=True),
+    "forbidden": lambda options: error_reply(403, 7, FORBIDDEN, nested=options["nested"]),
+    "tier": lambda options: error_reply(403, 7, OTHER_TIER, nested=options["nested"]),
+    "invalid_request": lambda options: error_reply(400, 3, INVALID, nested=options["nested"]),
+    "not_found": lambda options: error_reply(404, 5, "Not found", nested=options["nested"]),
     "rate_limited": _rate_limited,
     "heavy_load": _heavy_load,
     "server_error": _server_error,

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -27,6 +26,7 @@ from langchain_grokweb.errors import (
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire import modes, rejection
 from langchain_grokweb.wire.answer import AnswerReader, web_results, x_results
+from langchain_grokweb.wire.drift import Unknown
 from langchain_grokweb.wire.framing import JsonObjects
 from langchain_grokweb.wire.markup import ToolCard
 from langchain_grokweb.wire.turn import Turn
@@ -38,6 +38,7 @@ _Readers = Mapping[str, Callable[["GatewaySession", Any, _Event], None]]
 
 _ANSWER_CHANNELS = {"CHANNEL_ASSISTANT_RESPONSE", "CHANNEL_UNSPECIFIED"}
 _PLACEHOLDER = "Thinking about your request"
+_PLAIN_MEMBERS = 5  # of an event that brings a piece of text: its type, three ids and the chunk
 
 # --- what we send
 
@@ -132,7 +133,7 @@ class GatewaySession:
     """One turn: feed it messages, take events, send what it wants to say."""
 
     def __init__(self, turn: Turn, *, assets_url: str = "https://assets.grok.com") -> None:
-        self.unknown: Counter[str] = Counter()
+        self.unknown = Unknown()
         self.heard = 0  # events of our answer; heartbeats are none
         self._turn = turn
         self._reader = AnswerReader(assets_url)
@@ -239,7 +240,7 @@ class GatewaySession:
         if self._failed or not isinstance(event, dict):
             return
         session_id = found.get("session_id")
-        if self._session_id is not None and session_id not in {None, self._session_id}:
+        if self._session_id is not None and session_id not in (None, self._session_id):
             return  # another session's
         kind = event.get("type")
         if kind == "response.chunk" and self._plain_text(event):
@@ -250,8 +251,9 @@ class GatewaySession:
         reader = self._EVENTS.get(kind) if isinstance(kind, str) else None
         if reader is None:
             if str(kind) not in _SILENT_EVENTS:
-                self.unknown[f"event {kind[:60] if isinstance(kind, str) and kind.isprintable() else '?'}"] += 1
+                self.unknown.add_kind("event ", kind)
             return
+        self.unknown.look(f"event {kind}", event)
         try:
             reader(self, session_id, event)
         except GrokWebProtocolError as error:
@@ -260,9 +262,12 @@ class GatewaySession:
     def _plain_text(self, event: _Event) -> bool:
         """The short cut for nearly all frames: a piece of the answer's text."""
         try:
-            text = event["chunk"]["text"]
+            chunk = event["chunk"]
+            text = chunk["text"]
             if text["channel"] != "CHANNEL_ASSISTANT_RESPONSE" or event["response_id"] != self._answer_id:
                 return False
+            if len(event) > _PLAIN_MEMBERS or len(text) > 2 or len(chunk) != 1 + ("metadata" in chunk):  # noqa: PLR2004
+                return False  # there is more in it
             piece = text["text"]
         except (KeyError, TypeError, AttributeError):
             return False
@@ -332,22 +337,25 @@ class GatewaySession:
             return
         ours = self._is_ours(event.get("response_id", self._answer_id))
         for name, value in chunk.items():
+            if value.__class__ is dict:
+                self.unknown.look(f"chunk.{name}", value)
             if name == "follow_up_suggestions":
                 self._follow_ups(value)
             elif name in self._CHUNKS and value is not None:
                 if ours:
                     self._CHUNKS[name](self, value, chunk)
             elif name not in _SILENT_MEMBERS:
-                self.unknown[f"chunk.{name}:{type(value).__name__}"] += 1
+                self.unknown.add("chunk.", name, value)
 
     def _text_delta(self, _: Any, event: _Event) -> None:
         delta = event.get("delta")
-        if not isinstance(delta, str) or not self._is_ours(event.get("response_id", self._answer_id)):
+        if delta is None or not self._is_ours(event.get("response_id", self._answer_id)):
             return
-        if _inner(event, "x_grok").get("is_thinking"):
-            self._thought_delta(delta)
-        else:
-            self._reader.text(delta)
+        thought = _inner(event, "x_grok").get("is_thinking")
+        if isinstance(delta, str):
+            (self._thought_delta if thought else self._reader.text)(delta)
+        elif not thought:
+            raise _missing("response.output_text.delta: delta", delta)
 
     def _reasoning_delta(self, _: Any, event: _Event) -> None:
         if isinstance(delta := event.get("delta"), str) and self._is_ours(event.get("response_id", self._answer_id)):
@@ -381,7 +389,7 @@ class GatewaySession:
             elif name in self._CHUNKS:
                 self._CHUNKS[name](self, value, output)
             elif name not in _SILENT_MEMBERS:
-                self.unknown[f"output.{name}:{type(value).__name__}"] += 1
+                self.unknown.add("output.", name, value)
 
     def _text_done(self, _: Any, event: _Event) -> None:
         if isinstance(text := event.get("text"), str) and self._is_ours(event.get("response_id", self._answer_id)):
@@ -421,8 +429,9 @@ class GatewaySession:
 
     def _error(self, _: Any, event: _Event) -> None:
         error = event.get("error")
-        if event.get("client_event_id") not in {None, *self._said}:
-            return  # about something else that was said, a heartbeat perhaps
+        about = event.get("client_event_id")
+        if isinstance(about, str) and about not in self._said:
+            return  # something else that was said, a heartbeat perhaps
         self._fail(rejection.from_error({"error": error} if isinstance(error, dict) else event))
 
     def _session_ended(self, _: Any, __: _Event) -> None:
@@ -432,10 +441,14 @@ class GatewaySession:
     # --- one method a member of a chunk
 
     def _text(self, value: Any, chunk: _Event) -> None:
-        if not isinstance(value, dict) or not isinstance(text := value.get("text"), str):
+        channel = value.get("channel") if isinstance(value, dict) else None
+        of_answer = not channel or str(channel) in _ANSWER_CHANNELS
+        text = value.get("text", "") if isinstance(value, dict) else value
+        if not isinstance(text, str):
+            if of_answer:
+                raise _missing("response.chunk: chunk.text.text", text)
             return
-        channel = value.get("channel")
-        if not channel or str(channel) in _ANSWER_CHANNELS:
+        if of_answer:
             self._reader.text(text)
             return
         metadata = _inner(chunk, "metadata")

@@ -17,12 +17,11 @@ _TAG = "<grok:render"
 _AFTER_NAME = {"", " ", "\n", "\t", "/", ">"}
 _TAG_CLOSE = "</grok:render>"
 _MAX_TAG_CHARS = 4096
-_ATTRIBUTE = re.compile(r'([\w:-]+)\s*=\s*"([^"]*)"')
+_ATTRIBUTE = re.compile(r'(?<![\w:-])([\w:-]+)\s*=\s*"([^"]*)"')
 
-_CARD = re.compile(r"<xai:tool_usage_card>.*?</xai:tool_usage_card>", re.DOTALL)
-_CARD_ID = re.compile(r"<xai:tool_usage_card_id>\s*(.*?)\s*</xai:tool_usage_card_id>", re.DOTALL)
-_CARD_NAME = re.compile(r"<xai:tool_name>\s*(.*?)\s*</xai:tool_name>", re.DOTALL)
-_CARD_ARGS = re.compile(r"<xai:tool_args>\s*(?:<!\[CDATA\[(.*)\]\]>|(.*?))\s*</xai:tool_args>", re.DOTALL)
+# Looked for as they are: a pattern over text that others wrote could take for ever.
+_CARD_OPEN, _CARD_CLOSE = "<xai:tool_usage_card>", "</xai:tool_usage_card>"
+_CDATA_OPEN, _CDATA_CLOSE = "<![CDATA[", "]]>"
 
 
 @dataclass(slots=True)
@@ -51,23 +50,20 @@ class RenderTags:
         """Take a piece of text, give what is settled: pieces of text, never empty, and tags."""
         text = self.held + text
         self.held = ""
-        while text:
-            start = text.find("<")
-            if start < 0:
-                yield text
-                return
-            start = _tag_start(text, start)
-            if start:
-                yield text[:start]
-                text = text[start:]
+        position = 0
+        while position < len(text):
+            start = _tag_start(text, position)
+            if start > position:
+                yield text[position:start]
+                position = start
                 continue
-            end = _tag_end(text)
+            end = _tag_end(text, start)
             if end < 0:
-                self.held = text
+                self.held = text[start:]
                 return
-            if end_of_open := text[:end].find(">") + 1:
-                yield RenderTag(dict(_ATTRIBUTE.findall(text[:end_of_open])).get("card_id", ""))
-            text = text[end:]
+            if end_of_open := text.find(">", start, end) + 1:
+                yield RenderTag(dict(_ATTRIBUTE.findall(text, start, end_of_open)).get("card_id", ""))
+            position = end
 
     def close(self) -> str:
         """The text is over: what was held back and is no tag."""
@@ -80,27 +76,27 @@ class RenderTags:
 
 def _tag_start(text: str, position: int) -> int:
     """Where a tag begins, or may begin, at or after `position`; the text's length where none does."""
-    while position >= 0:
-        if _TAG.startswith(text[position : position + len(_TAG)]) and text[position + len(_TAG) :][:1] in _AFTER_NAME:
+    while (position := text.find("<", position)) >= 0:
+        behind = position + len(_TAG)
+        if _TAG.startswith(text[position:behind]) and text[behind : behind + 1] in _AFTER_NAME:
             return position
-        position = text.find("<", position + 1)
+        position += 1
     return len(text)
 
 
-def _tag_end(text: str) -> int:
-    """Where the tag at the text's beginning ends; -1 where that is not known yet.
+def _tag_end(text: str, start: int) -> int:
+    """Where the tag that begins at `start` ends; -1 where that is not known yet.
 
     A tag that never closes loses its opening part alone: the text behind it is the user's.
     """
-    opened = text.find(">") + 1
+    limit = start + _MAX_TAG_CHARS
+    opened = text.find(">", start, limit) + 1
     if opened and text[opened - 2] == "/":
         return opened
-    closed = text.find(_TAG_CLOSE)
+    closed = text.find(_TAG_CLOSE, start, limit)
     if closed >= 0:
         return closed + len(_TAG_CLOSE)
-    if len(text) > _MAX_TAG_CHARS:
-        return opened or len(_TAG)
-    return -1
+    return -1 if len(text) < limit else opened or start + len(_TAG)
 
 
 class ToolCards:
@@ -112,22 +108,32 @@ class ToolCards:
     def feed(self, token: str, card_id: str) -> list[ToolCard]:
         """Take a token that belongs to `card_id`."""
         text = self._held.pop(card_id, "") + token
-        cards = [_read_card(match.group(), card_id) for match in _CARD.finditer(text)]
-        rest = _CARD.sub("", text)
+        cards: list[ToolCard] = []
+        position = 0
+        while (start := text.find(_CARD_OPEN, position)) >= 0 and (end := text.find(_CARD_CLOSE, start)) >= 0:
+            cards.append(_read_card(text[start + len(_CARD_OPEN) : end], card_id))
+            position = end + len(_CARD_CLOSE)
+        rest = text[position:]
         if rest.strip() and len(rest) < _MAX_TAG_CHARS * 64:
             self._held[card_id] = rest
         return cards
 
 
 def _read_card(text: str, card_id: str) -> ToolCard:
-    def first(pattern: re.Pattern[str]) -> str:
-        match = pattern.search(text)
-        return next((group for group in match.groups() if group), "") if match else ""
+    found = _element(text, "tool_usage_card_id") or card_id
+    return ToolCard(found, _element(text, "tool_name"), _read_args(_element(text, "tool_args")))
 
-    return ToolCard(first(_CARD_ID) or card_id, first(_CARD_NAME), _read_args(first(_CARD_ARGS)))
+
+def _element(text: str, name: str) -> str:
+    """What stands in the first element of this name; the arguments, which come last, may hold its end as text."""
+    _, opened, rest = text.partition(f"<xai:{name}>")
+    inside, closed, _ = (rest.rpartition if name == "tool_args" else rest.partition)(f"</xai:{name}>")
+    return inside.strip() if opened and closed else ""
 
 
 def _read_args(text: str) -> dict[str, Any]:
+    if text.startswith(_CDATA_OPEN) and text.endswith(_CDATA_CLOSE):
+        text = text[len(_CDATA_OPEN) : -len(_CDATA_CLOSE)]
     try:
         args = orjson.loads(text)
     except orjson.JSONDecodeError:

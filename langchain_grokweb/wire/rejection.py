@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -20,7 +20,9 @@ from langchain_grokweb.errors import LOGIN_URL, GrokWebError
 
 _CHALLENGE = re.compile(r"just a moment|challenge-platform|attention required! \| cloudflare|cf-chl", re.IGNORECASE)
 _WELL_KNOWN = re.compile(r"\[WKE=([^\]]+)\]")
+_MEDIA_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,40}", re.ASCII)
 _MAX_QUOTED_CHARS = 300
+_LONGEST_WAIT_SECONDS = 366 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,10 @@ class Reply:
         """Seconds, from a `Retry-After` header in either of its forms."""
         value = self.headers.get("retry-after", "").strip()
         if value.isascii() and value.isdigit():
-            return float(value)
+            return _sensible(float(value))
         try:
-            return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-        except (TypeError, ValueError):
+            return _sensible(max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()))
+        except (TypeError, ValueError, OverflowError):
             return None
 
     @property
@@ -65,11 +67,19 @@ class _Problem:
     status: int | None = None
     retry_after: float | None = None
     login_url: str = LOGIN_URL
+    limit: str = ""
 
     @property
     def details(self) -> dict[str, Any]:
         known = _WELL_KNOWN.search(self.message)
         return {"status_code": self.status, "error_code": known.group(1) if known else self.code or None}
+
+    @property
+    def wait(self) -> str:
+        """The advice to wait, with the seconds that the site named."""
+        if self.retry_after is None:
+            return "Wait a while"
+        return f"Wait {self.retry_after:g} seconds" if self.retry_after else "Ask again"
 
     @property
     def quoted(self) -> str:
@@ -108,7 +118,7 @@ def from_error(
         code="" if code is None or isinstance(code, Mapping | list) else str(code),
         message=message,
         status=status,
-        retry_after=float(wait) if isinstance(wait, int | float) else None,
+        retry_after=_sensible(wait) if isinstance(wait, int | float) else None,
         login_url=login_url,
     )
     return _judge(problem, f"{problem.code} {body.get('name', '')} {message}")
@@ -138,12 +148,27 @@ def _told(found: Any) -> Mapping[str, Any]:
 def _from_told(body: Mapping[str, Any], otherwise: Judgement) -> GrokWebError:
     message = body.get("message")
     problem = _Problem("", message if isinstance(message, str) else "")
-    for kind in body:
+    for kind, details in body.items():
         if kind in _STREAM_ERRORS:
-            return _STREAM_ERRORS[kind](problem)
+            return _STREAM_ERRORS[kind](replace(problem, limit=_limit(details)))
     if body.get("code") is not None:
         return from_error(body)
     return _judge(problem, problem.message, otherwise)
+
+
+def _limit(details: Any) -> str:
+    """The bound that an attachment did not keep, where the site named it (rest.md 4.11), as a sentence."""
+    found = details if isinstance(details, Mapping) else {}
+    for unit, *names in (("bytes", "maxSizeBytes", "max_size_bytes"), ("pages", "maxPages", "max_pages")):
+        for name in names:
+            if isinstance(most := found.get(name), int):
+                return f" At most {most} {unit} are allowed."
+    return ""
+
+
+def _sensible(seconds: float) -> float | None:
+    """Seconds to wait; `None` for a number that cannot be meant."""
+    return float(seconds) if 0 <= seconds <= _LONGEST_WAIT_SECONDS else None
 
 
 def _read_json(body: bytes) -> Any:
@@ -190,8 +215,8 @@ def _anti_bot(p: _Problem) -> GrokWebError:
     return errors.GrokWebPermissionError(
         f"grok.com's anti-bot rule turned the request away.{p.quoted}",
         reason="anti_bot",
-        next_step="It wants a proof that only the site's own page makes. Use `transport='gateway'`, which usually "
-        "needs none; where it does, try again later or from another network.",
+        next_step="It wants a proof that only the site's own page makes. `transport='gateway'` usually needs none; "
+        "where that is refused too, try again later, or from another network.",
         **p.details,
     )
 
@@ -251,7 +276,7 @@ def _conversation_not_found(p: _Problem) -> GrokWebError:
 def _invalid(p: _Problem) -> GrokWebError:
     return errors.GrokWebInvalidRequestError(
         f"grok.com called the request invalid.{p.quoted}",
-        next_step="Change the request before sending it again.",
+        next_step="Change what it speaks of: `model=`, a field of the model, or the messages.",
         **p.details,
     )
 
@@ -272,20 +297,49 @@ def _moderated(p: _Problem) -> GrokWebError:
     )
 
 
-def _rate_limited(p: _Problem) -> errors.GrokWebRateLimitError:
-    wait = "Wait a while" if p.retry_after is None else f"Wait {p.retry_after:g} seconds"
+def _rate_limited(p: _Problem) -> GrokWebError:
     return errors.GrokWebRateLimitError(
-        f"grok.com's limit for this account and model is reached.{p.quoted}",
+        f"grok.com takes no more requests of this account for now.{p.quoted}",
         retry_after=p.retry_after,
-        next_step=f"{wait}, or choose another `model=`.",
+        next_step=f"{p.wait}, or choose another `model=`.",
         **p.details,
     )
 
 
 def _quota_used_up(p: _Problem) -> GrokWebError:
-    error = _rate_limited(p)
+    error = errors.GrokWebRateLimitError(
+        f"The quota of this account for this model is used up.{p.quoted}",
+        retry_after=p.retry_after,
+        next_step=f"{p.wait}, or choose another `model=`.",
+        **p.details,
+    )
     error.exhausted = True
     return error
+
+
+def _too_many_at_once(p: _Problem) -> GrokWebError:
+    return errors.GrokWebRateLimitError(
+        f"grok.com is writing too many answers for this account at the same time.{p.quoted}",
+        retry_after=p.retry_after,
+        next_step="Wait until one of them is finished, and ask fewer questions at once.",
+        **p.details,
+    )
+
+
+def _attachment(p: _Problem) -> GrokWebError:
+    return errors.GrokWebInvalidRequestError(
+        f"grok.com did not take an attachment.{p.quoted}{p.limit}",
+        next_step="Attach something smaller, or leave it out.",
+        **p.details,
+    )
+
+
+def _attachment_lost(p: _Problem) -> GrokWebError:
+    return errors.GrokWebInvalidRequestError(
+        f"grok.com could not load an attachment.{p.quoted}",
+        next_step="Attach it again, in another format if it is none that the site knows.",
+        **p.details,
+    )
 
 
 def _overloaded(p: _Problem) -> GrokWebError:
@@ -298,8 +352,19 @@ def _overloaded(p: _Problem) -> GrokWebError:
 
 
 def _server_failed(p: _Problem) -> GrokWebError:
-    what = f"grok.com failed ({p.status})." if p.status else "grok.com reported a failure of its own."
+    what = "grok.com reported a failure of its own."
+    if p.status:
+        beyond = p.status >= 520  # noqa: PLR2004 - Cloudflare's own numbers
+        what = f"Cloudflare could not reach grok.com ({p.status})." if beyond else f"grok.com failed ({p.status})."
     return errors.GrokWebServerError(f"{what}{p.quoted}", next_step="Try again later.", **p.details)
+
+
+def _switched_off(p: _Problem) -> GrokWebError:
+    return errors.GrokWebServerError(
+        f"grok.com has switched this off for now.{p.quoted}",
+        next_step="Try again later, or choose another `model=`.",
+        **p.details,
+    )
 
 
 def _cancelled(p: _Problem) -> GrokWebError:
@@ -322,7 +387,8 @@ def _redirected(reply: Reply) -> GrokWebError:
 
 
 def _not_a_stream(reply: Reply) -> GrokWebError:
-    kind = reply.headers.get("content-type", "").split(";")[0] or "no content type"
+    kind = reply.headers.get("content-type", "").split(";")[0].strip()
+    kind = (kind if _MEDIA_TYPE.fullmatch(kind) else "another content type") if kind else "no content type"
     return errors.GrokWebProtocolError(
         where="the reply of the service",
         expected="application/json",
@@ -379,19 +445,19 @@ _STREAM_ERRORS: dict[str, Judgement] = {
     "globalRateLimit": _rate_limited,
     "usageLimitReached": _quota_used_up,
     "usagePoolExhausted": _quota_used_up,
-    "concurrencyLimit": _rate_limited,
+    "concurrencyLimit": _too_many_at_once,
     "modelNotAvailable": _model_not_found,
     "beyondContextLength": _too_long,
     "userPromptTooLong": _too_long,
     "attachmentModerated": _moderated,
     "contentModerated": _moderated,
-    "attachmentImageTooLarge": _invalid,
-    "attachmentFileTooLarge": _invalid,
-    "attachmentTooManyPages": _invalid,
-    "attachmentLoadFailed": _invalid,
+    "attachmentImageTooLarge": _attachment,
+    "attachmentFileTooLarge": _attachment,
+    "attachmentTooManyPages": _attachment,
+    "attachmentLoadFailed": _attachment_lost,
     "requestCancelled": _cancelled,
     "internalError": _server_failed,
-    "systemKillSwitch": _server_failed,
+    "systemKillSwitch": _switched_off,
 }
 _ABOUT_A_TOOL = {
     "renderToolFailed",

@@ -11,7 +11,6 @@ knows are counted, never kept.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -19,6 +18,7 @@ from langchain_grokweb.errors import GrokWebError, GrokWebProtocolError
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire import modes, rejection
 from langchain_grokweb.wire.answer import AnswerReader, web_results, x_results
+from langchain_grokweb.wire.drift import Unknown
 from langchain_grokweb.wire.framing import JsonObjects
 from langchain_grokweb.wire.markup import ToolCard, ToolCards
 from langchain_grokweb.wire.turn import Turn
@@ -139,7 +139,8 @@ class RestDecoder:
     """Feed it the body of a reply as it arrives, get events."""
 
     def __init__(self, *, assets_url: str = "https://assets.grok.com") -> None:
-        self.unknown: Counter[str] = Counter()
+        self.unknown = Unknown()
+        self.heard = 0  # frames of our answer that are more than a sign of life
         self.definitive: Mapping[str, Any] | None = None  # the service's own whole answer, as it came
         self._objects = JsonObjects("the stream of the conversations endpoint")
         self._reader = AnswerReader(assets_url)
@@ -183,6 +184,7 @@ class RestDecoder:
         self._join_run()
         if failure is not None:
             self._fail(failure)
+            self._failed = True  # behind it nothing can be told apart, also where the answer is whole
         return self._reader.take()
 
     def feed_frames(self, frames: Iterable[Mapping[str, Any]]) -> list[ev.Event]:
@@ -234,6 +236,8 @@ class RestDecoder:
     def _frame(self, frame: _Frame) -> None:
         if frame.get("sideBySideIndex"):
             return  # the other of two answers (rest.md 4.12)
+        if "keepAlive" not in frame and frame.get("messageTag") != "heartbeat":
+            self.heard += 1
         response_id = frame.get("responseId")
         if isinstance(response_id, str) and "userResponse" not in frame and response_id != self._prompt_id:
             self._started(response_id)
@@ -241,8 +245,12 @@ class RestDecoder:
 
     def _members(self, frame: _Frame, readers: _Readers) -> None:
         for name, value in frame.items():
+            if self._failed:
+                return
             if name in _SILENT or value is None:
                 continue
+            if value.__class__ is dict:
+                self.unknown.look(name, value)
             if (reader := readers.get(name)) is not None:
                 reader(self, value, frame)
             elif name in _RESULTS:
@@ -251,7 +259,8 @@ class RestDecoder:
                 self._count("result.", {name: value})
 
     def _count(self, where: str, members: _Frame) -> None:
-        self.unknown.update(f"{where}{name}:{type(value).__name__}" for name, value in members.items())
+        for name, value in members.items():
+            self.unknown.add(where, name, value)
 
     def _started(self, response_id: str) -> None:
         if self._answer_id is None:
@@ -280,10 +289,12 @@ class RestDecoder:
             self._reader.add(ev.TitleGiven(title))
 
     def _token(self, value: Any, frame: _Frame) -> None:
+        tag = _string(frame, "messageTag")
         if not isinstance(value, str):
+            if tag in {"", "final"} and frame.get("isThinking") is not True:
+                raise GrokWebProtocolError(where="result.response.token", expected="str", got=type(value).__name__)
             self._count("result.", {"token": value})
             return
-        tag = _string(frame, "messageTag")
         card_id = str(frame.get("toolUsageCardId") or frame.get("rolloutId") or "")
         if tag == "tool_usage_card":
             self._tool_cards(value, card_id, frame.get("toolUsageCard"))

@@ -205,6 +205,16 @@ def test_a_service_that_is_not_there(way, unused_tcp_port):
         PATHS[way](model, "Hi")
 
 
+def test_why_no_connection_could_be_made(grok, make_model):
+    secure = grok.base_url.replace("http:", "https:")
+    with pytest.raises(GrokWebConnectionError, match="no secure connection could be agreed on"):
+        make_model(base_url=secure, max_retries=0).invoke("Hi")
+    grok.fault("hang_up")
+    with pytest.raises(GrokWebConnectionError) as raised:
+        make_model(max_retries=0).invoke("Hi")
+    assert not raised.value.never_sent
+
+
 ODDITIES = {
     "rest": ["unknown_frames", "concatenated", "pretty", "sse", "reordered", "empty_final", "late_title"],
     "gateway": [

@@ -141,6 +141,15 @@ async def test_nothing_blocks_the_loop_first_call_included(grok, transport):
                 async for chunk in model.astream("Draw a fox"):
                     chunk.content_blocks
                 await model.alist_modes()
+                city = {"city": {"type": "string"}}
+                weather = {"title": "get_weather", "type": "object", "properties": city, "required": ["city"]}
+                called = await model.bind_tools([weather], tool_choice="any").ainvoke("The weather in Paris?")
+                assert called.tool_calls
+                for method in ("json_schema", "function_calling", "json_mode"):
+                    structured = model.with_structured_output(weather, method=method)
+                    assert await structured.ainvoke("The weather in Paris, as JSON with the key city.")
+                async with model:
+                    assert (await model.ainvoke("Hi")).text
 
         asyncio.run(main())
     """
@@ -166,6 +175,9 @@ LIFE = """
     asyncio.run(part())
     asyncio.run(kept([]))
     next(iter(model.stream("Hi")))
+    weather = {"title": "get_weather", "type": "object", "properties": {"city": {"type": "string"}}}
+    model.bind_tools([weather]).invoke("What is the weather in Paris?")
+    asyncio.run(model.with_structured_output(weather).ainvoke("The weather in Paris, as JSON."))
     left_open = model.stream("Hi")
     next(left_open)
     gc.collect()
@@ -215,6 +227,32 @@ async def test_an_answer_left_as_the_last_thing_that_is_done_is_stopped_quietly(
     grok.reply("word " * 50, fault="silence:20")
     assert await run_in_a_fresh_interpreter(LAST_THING, grok, transport, how, options=options) == ""
     assert await grok.await_stop() == grok.turns[0].response_id
+
+
+async def test_idle_connections_are_closed_on_request_and_the_model_lives_on(grok, model):
+    from langchain_grokweb.client import pool
+
+    def idle() -> list[httpx.AsyncClient]:
+        mine = pool._pools[asyncio.get_running_loop()]
+        return [client for clients in mine._idle.values() for client in clients]
+
+    async with model as same:
+        assert same is model
+        await model.alist_modes()
+        (kept,) = idle()
+    assert kept.is_closed
+    assert idle() == []
+    left = model.astream("Hi")
+    await anext(left)
+    await model.aclose()  # a turn in flight is not touched
+    assert [chunk async for chunk in left][-1].chunk_position == "last"
+
+
+def test_blocking_connections_are_closed_on_request(grok, model):
+    with model:
+        assert model.invoke("Hi").text
+    model.close()
+    assert model.invoke("Hi").text
 
 
 async def run_in_a_fresh_interpreter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import pickle
 import traceback
@@ -15,6 +16,7 @@ from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.schemas import Run
 
 from langchain_grokweb import ChatGrokWeb, GrokCredentials, GrokWebError
+from tests import leaks
 
 MARK = "eyJtYXJrZXI.mArKeR.dGhlLW1hcms"
 
@@ -68,6 +70,77 @@ def test_in_cookie_headers_to_the_service_and_nowhere_else(grok, marked, caplog,
     for request in grok.requests:
         rest = {name: value for name, value in request.headers.items() if name != "cookie"}
         assert "mArKeR" not in f"{rest} {request.body} {request.path}"
+
+
+# That no error of any fault shows a cookie, nor its frames' variables, nor a log: see tests/docs/test_reliability.py.
+
+
+@pytest.mark.parametrize("while_", ["opening", "answering"])
+async def test_frames_of_a_call_that_is_cancelled(grok, make_model, wire, while_):
+    if while_ == "opening":
+        grok.fault("slow_open", seconds=9)
+    else:
+        grok.reply("word " * 20, fault="silence:9")
+    model = make_model(cookies=leaks.signed_in(grok.cookies))
+    call = asyncio.create_task(model.ainvoke("Hi"))
+    if while_ == "opening":
+        await asyncio.to_thread(grok.wait_for_requests, 1)
+    else:
+        await asyncio.to_thread(grok.wait_for_turns, 1)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError) as raised:
+        await call
+    leaks.check_error(raised.value)
+
+
+@pytest.mark.parametrize(
+    "paste",
+    [
+        f"cf_clearance={leaks.MARK}",
+        f"sso={leaks.MARK} x",
+        f"[{leaks.MARK}",
+        f"curl 'https://grok.com' -H 'cookie: a={leaks.MARK}'",
+        {"sso": f"{leaks.MARK},"},
+        leaks.MARK,
+    ],
+)
+async def test_frames_of_a_paste_that_cannot_be_read(grok, paste):
+    with pytest.raises(GrokWebError) as raised:
+        await ChatGrokWeb(base_url=grok.base_url, cookies=paste).ainvoke("Hi")
+    leaks.check_error(raised.value)
+
+
+def test_frames_of_what_is_not_ours(grok, make_model, wire):
+    """The caller's own function raises; nobody is there; a proxy is not."""
+
+    def fails(_method: str, _path: str) -> dict[str, str]:
+        raise ZeroDivisionError
+
+    cookies = leaks.signed_in(grok.cookies)
+    with pytest.raises(ZeroDivisionError) as raised:
+        make_model(cookies=cookies, headers=fails).invoke("Hi")
+    leaks.check_error(raised.value)
+    for elsewhere in ({"base_url": "http://127.0.0.1:9"}, {"proxy": "http://127.0.0.1:9"}):
+        with pytest.raises(GrokWebError) as refused:
+            make_model(cookies=cookies, max_retries=0, **elsewhere).invoke("Hi")
+        leaks.check_error(refused.value)
+
+
+@pytest.mark.wire("gateway")
+def test_rich_shows_no_cookie_with_all_its_locals(grok, make_model, wire):
+    from rich.console import Console
+    from rich.traceback import Traceback
+
+    grok.fault("expired")
+    with pytest.raises(GrokWebError) as raised:
+        make_model(cookies=leaks.signed_in(grok.cookies)).invoke("Hi")
+    error = raised.value
+    ours = error.__traceback__.tb_next  # the frame of this test knows the cookies
+    console = Console(file=io.StringIO(), width=200)
+    console.print(Traceback.from_exception(type(error), error, ours, show_locals=True, locals_max_string=None))
+    shown = console.file.getvalue()
+    assert "GrokWebAuthenticationError" in shown
+    assert leaks.MARK not in shown
 
 
 async def test_a_redirect_elsewhere_gets_no_cookie(grok, marked):

@@ -79,6 +79,10 @@ def test_the_challenge_is_the_page_of_the_sample(grok, browser):
         ("server_error", {"status": 504}, 504),
         ("html", {}, 200),
         ("login_redirect", {}, 307),
+        ("forbidden", {}, 403),
+        ("tier", {}, 403),
+        ("invalid_request", {}, 400),
+        ("not_found", {}, 404),
     ],
 )
 def test_other_refusals(grok, browser, name, options, status):
@@ -92,6 +96,10 @@ def test_other_refusals(grok, browser, name, options, status):
         "html": response.headers.get("content-type", "").startswith("text/html"),
         "login_redirect": response.headers.get("location", "").startswith("https://accounts.x.ai/"),
         "challenge": "cf-mitigated" in response.headers,
+        "forbidden": "Permission denied" in response.text,
+        "tier": "subscription" in response.text,
+        "invalid_request": '"code":3' in response.text,
+        "not_found": '"code":5' in response.text,
     }
     assert seen[name]
 
@@ -489,10 +497,10 @@ def test_stream_faults_at_other_endpoints(grok, browser):
 
 def test_every_fault_can_be_played(grok, browser):
     """A net under the tests above: no name is without an effect of some kind, and none breaks the emulator."""
-    for name in set(grok.faults()) - {"keepalive_only", "late_title"}:
+    for name in set(grok.faults()) - {"keepalive_only", "late_title", "long_thinking"}:
         grok.fault(name)
         try:
             assert "Emulator:" not in post(browser, timeout=0.1).text, name
         except httpx.TransportError:
-            assert name in {"reset", "no_reply", "silence", "slow_open"}
+            assert name in {"reset", "no_reply", "silence", "slow_open", "hang_up"}
     assert browser.new().text

@@ -12,7 +12,7 @@ import pytest
 from langchain_core.exceptions import ModelError
 
 from langchain_grokweb import errors
-from langchain_grokweb.wire.rejection import Reply, from_reply
+from langchain_grokweb.wire.rejection import Reply, from_reply, from_stream_error
 
 UNARY = Path(__file__).parent.parent / "samples" / "rest" / "unary"
 JSON, HTML, TEXT = "application/json", "text/html; charset=UTF-8", "text/plain"
@@ -127,6 +127,21 @@ def test_a_redirect_elsewhere_is_not_followed_nor_taken_for_a_sign_in():
     error = refused(302, b"", TEXT, location="https://elsewhere.example/?token=secret")
     assert type(error) is errors.GrokWebServerError
     assert "elsewhere" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"message": "No.", "attachmentImageTooLarge": {"maxSizeBytes": 5}}, "At most 5 bytes are allowed."),
+        ({"message": "No.", "attachmentTooManyPages": {"max_pages": 9}}, "At most 9 pages are allowed."),
+        ({"message": "No.", "attachmentLoadFailed": {}}, "Attach it again"),
+        ({"message": "No.", "concurrencyLimit": {}}, "ask fewer questions at once"),
+        ({"message": "No.", "usageLimitReached": {}}, "is used up"),
+        ({"message": "No.", "systemKillSwitch": {}}, "switched this off"),
+    ],
+)
+def test_each_kind_has_words_of_its_own(found, said):
+    assert said in str(from_stream_error(found))
 
 
 def test_how_long_to_wait():

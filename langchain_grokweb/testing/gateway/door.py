@@ -11,14 +11,20 @@ from starlette.types import Scope
 from langchain_grokweb.testing.account import Account
 from langchain_grokweb.testing.faults import ANTI_BOT, HEAVY_USAGE, TOO_MANY_REQUESTS, Fault
 from langchain_grokweb.testing.gateway.events import failure
-from langchain_grokweb.testing.refusals import BAD_CREDENTIALS, bad_credentials
-from langchain_grokweb.testing.refused import INTERNAL, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAUTHENTICATED
+from langchain_grokweb.testing.refusals import BAD_CREDENTIALS, FORBIDDEN, INVALID, OTHER_TIER, bad_credentials
+from langchain_grokweb.testing.refused import (
+    INTERNAL,
+    INVALID_ARGUMENT,
+    PERMISSION_DENIED,
+    RESOURCE_EXHAUSTED,
+    UNAUTHENTICATED,
+)
 from langchain_grokweb.testing.replies import error_reply
 
 OAUTH = "Action cannot be performed by OAuth2 token users [WKE=unauthorized:oauth2-auth-forbidden]"
 ORIGIN = "https://grok.com"
 
-UNTELLABLE = frozenset({"challenge", "html", "login_redirect"})
+UNTELLABLE = frozenset({"challenge", "html", "login_redirect", "hang_up"})
 
 _EVENTS: Mapping[str, tuple[str | int, str]] = {
     "anti_bot": ("anti_bot", ANTI_BOT),
@@ -28,6 +34,9 @@ _EVENTS: Mapping[str, tuple[str | int, str]] = {
     "blocked": (PERMISSION_DENIED, "User is blocked [WKE=unauthorized:blocked-user]"),
     "region": (PERMISSION_DENIED, "This service is not available in your region"),
     "model_not_found": (PERMISSION_DENIED, "Model is not found"),
+    "forbidden": (PERMISSION_DENIED, FORBIDDEN),
+    "tier": (PERMISSION_DENIED, OTHER_TIER),
+    "invalid_request": (INVALID_ARGUMENT, INVALID),
     "server_error": (INTERNAL, "Internal error"),
 }
 

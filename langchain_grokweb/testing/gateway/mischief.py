@@ -10,6 +10,7 @@ from langchain_grokweb.testing.gateway.chunks import RESPONSE, text_chunk
 from langchain_grokweb.testing.gateway.envelopes import Numbering, compact, enveloped
 from langchain_grokweb.testing.gateway.events import beside, done, said
 from langchain_grokweb.testing.inflight import Frame
+from langchain_grokweb.testing.mischief import PROGRESS, PROGRESS_SECONDS
 
 GARBAGE = "\x00}{ upstream connect error, not JSON at all"
 FOREIGN_TEXT = " FOREIGN"
@@ -63,6 +64,12 @@ def _late_title(frames: list[Frame], options: Mapping[str, Any], _id: str) -> li
 
 def _early_title(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
     return sorted(frames, key=lambda frame: not _is_title(frame))
+
+
+def _long_thinking(frames: list[Frame], options: Mapping[str, Any], response_id: str) -> list[Frame]:
+    report = _chunk(response_id, {"progress_report": {**PROGRESS, "state": "PENDING"}})
+    times = max(1, round(options["seconds"] / PROGRESS_SECONDS))
+    return [*(replace(report, delay=PROGRESS_SECONDS) for _ in range(times)), *frames]
 
 
 def _duplicate_citations(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
@@ -142,6 +149,7 @@ _CHANGES: Mapping[str, _Change] = {
     "garbage": _garbage,
     "unknown_frames": _unknown_frames,
     "late_title": _late_title,
+    "long_thinking": _long_thinking,
     "early_title": _early_title,
     "duplicate_citations": _duplicate_citations,
     "late_text": _late_text,
