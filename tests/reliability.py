@@ -31,6 +31,7 @@ WIRES = ("rest", "gateway")
 TEXT = "Foxes are red, mostly, and live in nearly every country of the north."
 THOUGHT = "The question is about foxes."
 OF_TOMORROW = "not for the answer"  # what a channel that nobody knows says, among the thoughts
+NOTES = {"type": "file", "base64": "Rm94ZXM=", "mime_type": "text/plain", "name": "notes.txt"}
 SOURCE = {"url": "https://example.com/foxes", "title": "Foxes", "after": "red"}
 SILENCE, OPENING = 0.4, 0.6  # seconds: what the model allows where it is that which is tried
 _HEADING = "| fault | where | over REST | over the gateway |"
@@ -46,6 +47,7 @@ class Case:
     plan: Callable[[GrokEmulator], None]
     wires: tuple[str, ...] = WIRES
     continues: bool = False  # it strikes a conversation that is gone on with
+    attaches: bool = False  # it strikes what is attached to the question
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ _MORE: dict[str, list[dict[str, Any]]] = {
     "session_ended": [{"after": 9}],
     "close_without_done": [{"then": "lost"}],
     "silence": [{"after": 9}],
+    "no_reply": [{"taken": False}, {"then": "lost"}],
     "garbage": [{"after": 9}],
     "incomplete": [{"status": "failed"}],
 }
@@ -106,6 +109,8 @@ def _case(kind: FaultKind, options: dict[str, Any], wires: tuple[str, ...] = ())
     name = f"{kind.name}({words})" if words else kind.name
     if kind.stage in {"content", "framing", "delivery"}:
         return Case(name, "the answer", _fault_and_reply(kind.name, options, times=1), wires)
+    if kind.stage == "upload":
+        return Case(name, "the upload", _fault_and_reply(kind.name, options, times=1), wires, attaches=True)
     place = {"refusal": "every request", "opening": "every request"}.get(kind.stage, "the session")
     times = 1 if place == "the session" else 9
     return Case(name, place, _fault_and_reply(kind.name, options, times), wires, continues=kind.stage == "resume")
@@ -168,7 +173,10 @@ def outcome(grok: GrokEmulator, case: Case, wire: str, way: str, **more: Any) ->
     grok.reset()
     settings = {"stream_event_timeout": 20, "transport": wire, **_IMPATIENT.get(case.name.split("(")[0], {}), **more}
     model = ChatGrokWeb(base_url=grok.base_url, cookies=leaks.signed_in(grok.cookies), **settings)
-    messages: list[BaseMessage] = [HumanMessage("What colour are foxes?")]
+    question = "What colour are foxes?"
+    messages: list[BaseMessage] = [
+        HumanMessage([{"type": "text", "text": question}, NOTES] if case.attaches else question)
+    ]
     if case.continues:
         messages += [model.invoke(messages), HumanMessage("And where do they live?")]
     before = len(grok.requests)
@@ -252,7 +260,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
     parser.add_argument("--errors", action="store_true", help="print each error's message instead, as a user sees it")
     asked = parser.parse_args()
-    with mock.patch("langchain_grokweb.client.client._FIRST_BACKOFF_SECONDS", 0.0), GrokEmulator() as grok:
+    with mock.patch("langchain_grokweb.client.retry.FIRST_PAUSE_SECONDS", 0.0), GrokEmulator() as grok:
         if asked.errors:
             _print_errors(grok)
             return

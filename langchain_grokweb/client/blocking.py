@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from langchain_grokweb.client import portal
+from langchain_grokweb.client import drift, portal
 from langchain_grokweb.client.account import AvailableMode
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ class BlockingClient:
     def restore(self, conversation: str) -> None:
         """See `GrokWebClient.restore`."""
         portal.call(lambda: self._client.restore(conversation))
+
+    @staticmethod
+    def drift() -> dict[str, int]:
+        """See `GrokWebClient.drift`."""
+        return drift.drift()
 
     def modes(self) -> list[AvailableMode]:
         """See `GrokWebClient.modes`."""

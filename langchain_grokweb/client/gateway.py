@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import anyio
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidState, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidState, InvalidStatus, WebSocketException
 from websockets.frames import CloseCode
 from websockets.typing import Origin
 
@@ -343,7 +343,7 @@ def _translated(error: Exception, service: Service) -> GrokWebError:
     return GrokWebConnectionError(
         f"{service.base_url} could not be reached: {what}.",
         next_step="Check the network, `base_url=` and `proxy=`.",
-        never_sent=isinstance(error, OSError),
+        never_sent=isinstance(error, OSError | InvalidMessage),  # the prompt goes after the handshake
     )
 
 

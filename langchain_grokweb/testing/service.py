@@ -371,10 +371,11 @@ def title_of(prompt: str) -> str:
 def _hold(faults: Sequence[Fault]) -> int | None:
     """After how many response frames an answer waits: for somebody to reconnect, or until it is lost.
 
-    The question's frame always comes.
+    The question's frame always comes. An answer whose end alone is missing does not wait.
     """
     for fault in faults:
-        if fault.stage == "delivery" and fault.options.get("then", "active") != "finished":
+        waits = fault.stage == "delivery" and fault.name != "close_without_done"
+        if waits and fault.options.get("then", "active") != "finished":
             return max(1, int(fault.options.get("after", 1)))
     return None
 

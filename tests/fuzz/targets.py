@@ -23,7 +23,8 @@ from langchain_grokweb.messages.output import Answer, Asked
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire import rejection
 from langchain_grokweb.wire.gateway import GatewaySession
-from langchain_grokweb.wire.rest import RestDecoder, running_answer
+from langchain_grokweb.wire.inflight import running_answer
+from langchain_grokweb.wire.rest import RestDecoder
 from langchain_grokweb.wire.turn import Turn
 from tests.fuzz.mutations import Spoiler, Values
 
