@@ -210,7 +210,7 @@ def test_why_no_connection_could_be_made(grok, make_model):
     with pytest.raises(GrokWebConnectionError, match="no secure connection could be agreed on"):
         make_model(base_url=secure, max_retries=0).invoke("Hi")
     grok.fault("hang_up")
-    with pytest.raises(GrokWebConnectionError, match="before an answer came|did not answer as a WebSocket should"):
+    with pytest.raises(GrokWebConnectionError, match=r"before an answer came|did not answer as a WebSocket should"):
         make_model(max_retries=0).invoke("Hi")
     grok.fault("hang_up")  # it was looked up that the prompt did not arrive: it is sent again
     assert make_model().invoke("Hi").text
