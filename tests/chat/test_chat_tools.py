@@ -84,6 +84,12 @@ def calls(message: Any) -> list[tuple[str, dict[str, Any]]]:
 # --- calls
 
 
+@pytest.fixture(scope="module")
+def slow_grok():
+    with GrokEmulator(pace=0.005) as emulator:
+        yield emulator
+
+
 @pytest.mark.parametrize("way", PATHS)
 def test_a_call_comes_out_whole_with_the_words_before_it(grok, model, way):
     grok.reply("Let me look.", tool_calls=CALL)
@@ -96,8 +102,9 @@ def test_a_call_comes_out_whole_with_the_words_before_it(grok, model, way):
     assert "<tool" not in str(message.content)
 
 
-def test_words_stream_before_the_call_is_complete(grok, model):
-    grok.reply("Let me look. " * 20, tool_calls=CALL)
+def test_words_stream_before_the_call_is_complete(slow_grok, make_model):
+    slow_grok.reply("Let me look. " * 5, tool_calls=CALL)
+    model = make_model(base_url=slow_grok.base_url, cookies=slow_grok.cookies)
     chunks = list(model.bind_tools([get_weather]).stream("How is it in Zürich?"))
     first_words = next(i for i, chunk in enumerate(chunks) if chunk.content)
     first_call = next(i for i, chunk in enumerate(chunks) if chunk.tool_call_chunks)
@@ -395,12 +402,6 @@ def test_a_call_is_mended_as_a_call_where_json_was_asked_for_too(grok, model):
     assert calls(bound.invoke("Add 2 and 3.")) == [("add", {"a": 2, "b": 3})]
     grok.misbehave("broken_json", times=2)
     assert bound.invoke("Add 2 and 3.").invalid_tool_calls[0]["name"] == "add"
-
-
-@pytest.fixture(scope="module")
-def slow_grok():
-    with GrokEmulator(pace=0.005) as emulator:
-        yield emulator
 
 
 @pytest.mark.parametrize("around", ["{}", "```json\n{}\n```"])
