@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from testing.asking import Browser
 
 from langchain_grokweb import ChatGrokWeb
 from langchain_grokweb.testing import GrokEmulator
@@ -26,6 +27,14 @@ def retries_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def grok(grok_emulator: GrokEmulator) -> GrokEmulator:
     return grok_emulator
+
+
+@pytest.fixture
+def browser(grok: GrokEmulator) -> Iterator[Browser]:
+    """Who asks the same emulator by other means than ours."""
+    asking = Browser(grok)
+    yield asking
+    asking.http.close()
 
 
 WIRES = ("rest", "gateway")

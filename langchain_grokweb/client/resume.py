@@ -190,7 +190,7 @@ class UnbrokenTurn:
         stream = EventStream(self._http, self._answer)
         try:
             await in_time(self._http.service, lambda: stream.open("GET", inflight.reconnect_path(answer_id)))
-        except BaseException:
+        except BaseException:  # a cancellation too must not leave the stream open
             await stream.close()
             raise
         self._stream, self._joint = stream, Joint(self._seam)

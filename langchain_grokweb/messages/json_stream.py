@@ -56,19 +56,17 @@ class Given:
         self.begun = None
         self.parts.clear()
 
-    def rest(self, whole: Mapping[str, Any]) -> str | None:
-        """What makes it whole, out of another object; `None` where the string that was begun goes on otherwise."""
+    def rest(self, whole: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+        """What makes it whole, out of another object, and the whole; `None` where a string that was begun differs."""
         missing = {name: value for name, value in whole.items() if name not in self.members}
-        text = ""
+        text, joined = "", {**self.members, **missing}
         if self.begun is not None:
             so_far = json.loads(f'"{"".join(self.parts)}"')
             value = missing.pop(self.begun, None)
             if not isinstance(value, str) or not value.startswith(so_far):
                 return None
             text = dump(value[len(so_far) :])[1:]
-            self.settle(self.begun, value)
-        self.members.update(missing)
-        return text + "".join(f", {dump(name)}: {dump(value)}" for name, value in missing.items()) + "}"
+        return text + "".join(f", {dump(name)}: {dump(value)}" for name, value in missing.items()) + "}", joined
 
 
 class JsonReader:
@@ -115,7 +113,8 @@ class JsonReader:
         rest = self._given.rest(whole) if isinstance(whole, dict) else None
         if rest is None:
             return "", "it does not go on from what it began with"
-        return rest, self._wanted.fit(self._given.members)[1]
+        text, joined = rest
+        return text, self._wanted.fit(joined)[1]
 
     def _settled(self, text: str) -> Iterator[str]:
         for raw, end in self._members.feed(text):

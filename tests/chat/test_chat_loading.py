@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, messages_from_dict, messages_to_dict
-from testing.asking import CONVERSATIONS, Browser
+from testing.asking import CONVERSATIONS
 
 from langchain_grokweb import (
     ChatGrokWeb,
@@ -23,13 +23,6 @@ from langchain_grokweb.testing import GrokEmulator
 def grok(shared_grok: GrokEmulator) -> GrokEmulator:
     shared_grok.reset()
     return shared_grok
-
-
-@pytest.fixture
-def browser(grok: GrokEmulator) -> Iterator[Browser]:
-    asking = Browser(grok)
-    yield asking
-    asking.http.close()
 
 
 def link(message: Any) -> dict[str, Any]:

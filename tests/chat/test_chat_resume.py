@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -441,11 +442,18 @@ def test_a_prompt_that_is_slow_to_arrive_is_not_sent_again(grok, make_model):
     assert sum(request.path == f"{CHAT}/new" for request in grok.requests) == 1
 
 
-async def test_a_wait_between_tries_can_be_cancelled(grok, model):
+async def test_a_wait_between_tries_can_be_cancelled(grok, model, caplog, monkeypatch):
     grok.fault("rate_limited", retry_after=30)
+    waits = asyncio.Event()
+
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            waits.set()
+
+    caplog.set_level(logging.INFO, "langchain_grokweb")
+    monkeypatch.setattr(logging.getLogger("langchain_grokweb"), "handlers", [Told()])
     task = asyncio.create_task(model.ainvoke("Hi"))
-    await asyncio.to_thread(grok.wait_for_requests, 1)
-    await asyncio.sleep(0.05)
+    await waits.wait()  # it is said before the pause begins
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -425,6 +425,15 @@ def test_what_was_given_of_an_object_stands_when_it_is_mended(grok, model, way):
     assert PATHS[way](bound, "Ada?").text == '{"name": "Ada", "age": 36}'
 
 
+def test_what_was_given_stands_over_several_turns_of_mending(grok, make_model):
+    grok.reply('{"name": "Ada", "age": "old"}')
+    grok.reply('{"name": "Eva", "age": null}')
+    grok.reply('{"name": "Eve", "age": 36}')
+    bound = make_model(tool_repair_attempts=2).bind(response_format=Person.model_json_schema())
+    assert bound.invoke("Ada?").text == '{"name": "Ada", "age": 36}'
+    assert len(grok.turns) == 3
+
+
 def test_json_in_prose_is_held_until_it_is_whole(grok, model):
     chain = model.with_structured_output(Person.model_json_schema())
     grok.reply('For {"name": 1} write: {"name": "Ada", "age": 36} Fine.', chunk_size=3)

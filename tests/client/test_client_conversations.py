@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import traceback
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -36,13 +35,6 @@ UNKNOWN = "00000000-0000-0000-0000-000000000000"
 def grok(shared_grok: GrokEmulator) -> GrokEmulator:
     shared_grok.reset()
     return shared_grok
-
-
-@pytest.fixture
-def browser(grok: GrokEmulator) -> Iterator[Browser]:
-    asking = Browser(grok)
-    yield asking
-    asking.http.close()
 
 
 @pytest.fixture
