@@ -55,24 +55,24 @@ from langchain_grokweb.errors import (
     GrokWebConversationNotFoundError,
     GrokWebInvalidRequestError,
 )
-from langchain_grokweb.exchange import Exchange
-from langchain_grokweb.messages import blocks, prompt
-from langchain_grokweb.messages import schema as schemas
-from langchain_grokweb.messages.conversation import Plan, Start, fresh
-from langchain_grokweb.messages.conversation import plan as find_plan
-from langchain_grokweb.messages.output import PROVIDER, Answer, Asked
-from langchain_grokweb.messages.tools import chosen, definitions
-from langchain_grokweb.messages.wanted import Wanted
+from langchain_grokweb.messages import content_blocks, prompt
+from langchain_grokweb.messages import json_schema as schemas
+from langchain_grokweb.messages.accumulator import PROVIDER, Answer, Asked
+from langchain_grokweb.messages.output_spec import Wanted
+from langchain_grokweb.messages.planner import Plan, Start, fresh
+from langchain_grokweb.messages.planner import plan as find_plan
+from langchain_grokweb.messages.tools.toolbox import chosen, definitions
+from langchain_grokweb.model_call import Exchange
 from langchain_grokweb.wire import modes
-from langchain_grokweb.wire.address import parse_conversation
+from langchain_grokweb.wire.conversation_ids import parse_conversation
 from langchain_grokweb.wire.turn import ConversationRef, DeepSearch, Turn
 
 if TYPE_CHECKING:
-    from langchain_grokweb.messages.structured import Method
+    from langchain_grokweb.messages.structured.runnable import Method
 
 logger = logging.getLogger("langchain_grokweb")
 
-blocks.register()
+content_blocks.register()
 
 
 class ChatGrokWeb(BaseChatModel):
@@ -466,7 +466,7 @@ class ChatGrokWeb(BaseChatModel):
         Raises:
             ValueError: The method is unknown, or lacks its schema.
         """
-        from langchain_grokweb.messages.structured import structured  # noqa: PLC0415 - its parsers take long to import
+        from langchain_grokweb.messages.structured.runnable import structured  # noqa: PLC0415 - its parsers take long to import
 
         return structured(self, schema, method, include_raw=include_raw, strict=strict, bound=kwargs)
 
@@ -495,7 +495,7 @@ class ChatGrokWeb(BaseChatModel):
             GrokWebConversationNotFoundError: There is no such conversation, or no such response in it.
             GrokWebError: It could not be had.
         """
-        from langchain_grokweb.messages.stored import to_messages  # noqa: PLC0415 - few models load anything
+        from langchain_grokweb.messages.from_stored import to_messages  # noqa: PLC0415 - few models load anything
 
         _, named = parse_conversation(conversation)
         credentials = self._credentials()

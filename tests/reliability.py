@@ -23,7 +23,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 
 from langchain_grokweb import ChatGrokWeb, GrokWebError
 from langchain_grokweb.testing import GrokEmulator
-from langchain_grokweb.testing.faults import FAULTS, LINE_ERRORS, STREAM_ERRORS, FaultKind
+from langchain_grokweb.testing.state.faults import FAULTS, LINE_ERRORS, STREAM_ERRORS, FaultKind
 from tests import leaks
 
 PAGE = Path(__file__).parent.parent / "docs" / "reliability.md"

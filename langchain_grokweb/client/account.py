@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_grokweb.client.http import Http, in_time, set_cookie
 from langchain_grokweb.errors import GrokWebAuthenticationError, GrokWebError, GrokWebProtocolError
-from langchain_grokweb.wire import rejection
+from langchain_grokweb.wire import error_mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ async def _from_session(http: Http) -> str:
     found = await http.fetch_json("GET", "/api/auth/session")
     found = found if isinstance(found, dict) else {}
     if found.get("status") == "blocked":
-        raise rejection.from_error({"message": "User is blocked"})
+        raise error_mapping.from_error({"message": "User is blocked"})
     for holder, names in (("session", ("userId",)), ("user", ("id", "userId", "sub"))):
         inner = found.get(holder)
         for name in names:
@@ -85,7 +85,7 @@ async def _from_session(http: Http) -> str:
                 and found.get("status") != "unauthenticated"
             ):
                 return str(inner[name])
-    raise rejection.from_error({"message": "unauthenticated"}, login_url=http.service.login_url)
+    raise error_mapping.from_error({"message": "unauthenticated"}, login_url=http.service.login_url)
 
 
 def _mode(entry: dict[str, Any]) -> AvailableMode:

@@ -16,7 +16,7 @@ import httpx
 from langchain_grokweb.client import drift
 from langchain_grokweb.client.account import AvailableMode, list_modes
 from langchain_grokweb.client.http import Http
-from langchain_grokweb.client.opening import Opener
+from langchain_grokweb.client.opener import Opener
 from langchain_grokweb.client.service import (
     BASE_URL_VARIABLE,
     COOKIES_VARIABLE,
@@ -29,7 +29,7 @@ from langchain_grokweb.client.service import (
 )
 from langchain_grokweb.client.tree import newest_answer
 from langchain_grokweb.credentials import CookieSource, GrokCredentials
-from langchain_grokweb.wire.address import parse_conversation
+from langchain_grokweb.wire.conversation_ids import parse_conversation
 
 if TYPE_CHECKING:
     from langchain_grokweb.client.blocking import BlockingClient

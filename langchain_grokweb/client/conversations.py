@@ -13,7 +13,7 @@ from langchain_grokweb.errors import (
     GrokWebProtocolError,
 )
 from langchain_grokweb.wire import inflight, stored
-from langchain_grokweb.wire.address import parse_conversation
+from langchain_grokweb.wire.conversation_ids import parse_conversation
 from langchain_grokweb.wire.rest import CONVERSATIONS
 from langchain_grokweb.wire.stored import Conversation, StoredConversation
 

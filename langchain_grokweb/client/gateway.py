@@ -24,7 +24,8 @@ from websockets.typing import Origin
 from langchain_grokweb.client.account import user_id
 from langchain_grokweb.client.http import Hidden, Http, what_failed
 from langchain_grokweb.client.pool import attend, shared_context
-from langchain_grokweb.client.running import (
+from langchain_grokweb.client.service import Service, environment_proxy
+from langchain_grokweb.client.stopping import (
     LATE_SECONDS,
     BrokenOff,
     InDoubt,
@@ -32,7 +33,6 @@ from langchain_grokweb.client.running import (
     silence,
     split_failure,
 )
-from langchain_grokweb.client.service import Service, environment_proxy
 from langchain_grokweb.errors import (
     GrokWebConnectionError,
     GrokWebError,
@@ -40,9 +40,9 @@ from langchain_grokweb.errors import (
     GrokWebProtocolError,
     GrokWebTimeoutError,
 )
+from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire import gateway as wire
-from langchain_grokweb.wire import rejection
 from langchain_grokweb.wire.framing import MAX_OBJECT_BYTES
 from langchain_grokweb.wire.turn import Turn
 
@@ -352,9 +352,9 @@ def _refused(error: InvalidStatus, service: Service) -> GrokWebError:
     headers = {name.lower(): value for name, value in response.headers.raw_items() if name.lower() != "set-cookie"}
     if response.status_code == 403 and not response.body:  # noqa: PLR2004 - how a challenge looks here (gateway.md 1.4)
         headers["cf-mitigated"] = "challenge"
-    reply = rejection.Reply(response.status_code, headers, bytes(response.body or b""), service.login_url)
+    reply = error_mapping.Reply(response.status_code, headers, bytes(response.body or b""), service.login_url)
     if response.status_code == 404:  # noqa: PLR2004 - not found
         return GrokWebInvalidRequestError(
             f"{service.base_url} has no realtime gateway.", next_step="Check `base_url=`."
         )
-    return rejection.from_reply(reply)
+    return error_mapping.from_reply(reply)

@@ -32,7 +32,7 @@ from langchain_grokweb.errors import (
     GrokWebProtocolError,
     GrokWebTimeoutError,
 )
-from langchain_grokweb.wire import rejection
+from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire.turn import Attachment
 
 T = TypeVar("T")
@@ -243,13 +243,13 @@ class Http:
             return
         if response.is_success and response.status_code != httpx.codes.OK:
             return
-        refused = rejection.Reply(
+        refused = error_mapping.Reply(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items() if name != "set-cookie"},
             body=await _beginning(response),
             login_url=self.service.login_url,
         )
-        raise self.clean(rejection.from_reply(refused))
+        raise self.clean(error_mapping.from_reply(refused))
 
     def clean(self, error: GrokWebError) -> GrokWebError:
         """The error, freed of cookies that the service told back."""

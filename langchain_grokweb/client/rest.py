@@ -8,8 +8,8 @@ from collections.abc import Awaitable
 import httpx
 
 from langchain_grokweb.client.http import Http, in_time
-from langchain_grokweb.client.running import InDoubt, RunningAnswer
-from langchain_grokweb.client.stream import EventStream
+from langchain_grokweb.client.rest_stream import EventStream
+from langchain_grokweb.client.stopping import InDoubt, RunningAnswer
 from langchain_grokweb.errors import (
     GrokWebConnectionError,
     GrokWebConversationNotFoundError,

@@ -20,9 +20,9 @@ from typing import Any, Protocol
 import anyio
 
 from langchain_grokweb.client.http import Http, in_time
+from langchain_grokweb.client.rest_stream import EventStream
 from langchain_grokweb.client.retry import is_passing, pause_before
-from langchain_grokweb.client.running import BrokenOff, RunningAnswer, split_failure
-from langchain_grokweb.client.stream import EventStream
+from langchain_grokweb.client.stopping import BrokenOff, RunningAnswer, split_failure
 from langchain_grokweb.errors import (
     GrokWebConversationNotFoundError,
     GrokWebError,
@@ -32,7 +32,7 @@ from langchain_grokweb.errors import (
 )
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire import inflight
-from langchain_grokweb.wire.seam import Divergence, Joint, Seam
+from langchain_grokweb.wire.replay import Divergence, Joint, Seam
 
 TRIES_IN_VAIN = 4  # to pick up an answer, one after the other, that bring nothing of it
 MOST_TRIES = 100  # in all: the longest answers are cut once a minute

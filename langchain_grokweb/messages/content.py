@@ -10,7 +10,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from langchain_grokweb.messages.attached import KINDS, Attached, read_block
+from langchain_grokweb.messages.attachments import KINDS, Attached, read_block
 
 _TEXTS = {"text", "text-plain", "input_text", "output_text"}
 _SILENT = {"reasoning", "thinking", "redacted_thinking", "tool_use", "tool_call", "server_tool_call", "non_standard"}

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
-from langchain_grokweb.messages.attached import Attached
+from langchain_grokweb.messages.attachments import Attached
 from langchain_grokweb.wire.turn import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS, Attachment
 
 Said = tuple[BaseMessage, list[str | Attached]]  # a message and its parts: to read them takes time

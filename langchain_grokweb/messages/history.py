@@ -18,7 +18,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages import hashes
-from langchain_grokweb.wire.address import check_id
+from langchain_grokweb.wire.conversation_ids import check_id
 from langchain_grokweb.wire.turn import ConversationRef
 
 LINK_KEY = "grokweb"

@@ -18,7 +18,7 @@ from html import escape
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
-from langchain_grokweb.messages.attached import Attached
+from langchain_grokweb.messages.attachments import Attached
 from langchain_grokweb.messages.content import parts, text_of
 from langchain_grokweb.messages.enclosed import Enclosed, Said, enclose, unique
 from langchain_grokweb.wire.turn import LONGEST_PROMPT_CHARS, MAX_ATTACHMENTS, Attachment

@@ -6,11 +6,11 @@ is imported when it is first asked for, so that pytest can load the plugin next 
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_grokweb.testing.conversations import Conversation, Node
-from langchain_grokweb.testing.script import GatewayEvent, GatewaySession, Reply, Request, Turn, UploadedFile
+from langchain_grokweb.testing.state.conversations import Conversation, Node
+from langchain_grokweb.testing.state.script import GatewayEvent, GatewaySession, Reply, Request, Turn, UploadedFile
 
 if TYPE_CHECKING:
-    from langchain_grokweb.testing.assistant import TurnContext
+    from langchain_grokweb.testing.assistant.answers import TurnContext
     from langchain_grokweb.testing.emulator import GrokEmulator
 
 __all__ = [
@@ -31,7 +31,7 @@ _EXTRA = frozenset({"starlette", "uvicorn", "websockets"})
 
 def __getattr__(name: str) -> Any:
     if name == "TurnContext":
-        from langchain_grokweb.testing.assistant import TurnContext  # noqa: PLC0415 - see the module's docstring
+        from langchain_grokweb.testing.assistant.answers import TurnContext  # noqa: PLC0415 - see the module's docstring
 
         return TurnContext
     if name != "GrokEmulator":

@@ -14,12 +14,14 @@ from typing import Any, Literal, Self
 
 import anyio.to_thread
 
-from langchain_grokweb.testing.account import TIERS, Account, Quota, Tier
-from langchain_grokweb.testing.conversations import Conversation
-from langchain_grokweb.testing.faults import FAULTS, GATEWAY_PATH, fault_named
+from langchain_grokweb.testing.assistant.slips import descriptions, known_slip
 from langchain_grokweb.testing.front import application
-from langchain_grokweb.testing.responses import Era
-from langchain_grokweb.testing.script import (
+from langchain_grokweb.testing.server import Server
+from langchain_grokweb.testing.state.account import TIERS, Account, Quota, Tier
+from langchain_grokweb.testing.state.conversations import Conversation
+from langchain_grokweb.testing.state.faults import FAULTS, GATEWAY_PATH, fault_named
+from langchain_grokweb.testing.state.responses import Era
+from langchain_grokweb.testing.state.script import (
     GatewayEvent,
     GatewaySession,
     Reasoning,
@@ -29,9 +31,7 @@ from langchain_grokweb.testing.script import (
     TurnStatus,
     UploadedFile,
 )
-from langchain_grokweb.testing.server import Server
-from langchain_grokweb.testing.service import Service, Settings
-from langchain_grokweb.testing.slips import descriptions, known_slip
+from langchain_grokweb.testing.state.service import Service, Settings
 
 
 class GrokEmulator:

@@ -18,16 +18,16 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from langchain_grokweb.testing import files, history, rest, site
-from langchain_grokweb.testing.faults import GATEWAY_PATH, Fault, Occasion
 from langchain_grokweb.testing.gateway import sockets
 from langchain_grokweb.testing.gateway.door import refused_at_door
-from langchain_grokweb.testing.refusals import bad_credentials, refusal
-from langchain_grokweb.testing.refused import INTERNAL, NOT_FOUND, Refused
-from langchain_grokweb.testing.replies import error_reply, refused_reply
-from langchain_grokweb.testing.script import Request
+from langchain_grokweb.testing.rest import chat, files, history, site
+from langchain_grokweb.testing.rest.refusals import bad_credentials, refusal
+from langchain_grokweb.testing.rest.replies import error_reply, refused_reply
 from langchain_grokweb.testing.server import reset
-from langchain_grokweb.testing.service import Service
+from langchain_grokweb.testing.state.faults import GATEWAY_PATH, Fault, Occasion
+from langchain_grokweb.testing.state.refused import INTERNAL, NOT_FOUND, Refused
+from langchain_grokweb.testing.state.script import Request
+from langchain_grokweb.testing.state.service import Service
 
 _CHAT = re.compile(r"/rest/app-chat/conversations/(?:new|[^/]+/responses)")
 _UPLOAD = re.compile("/rest/app-chat/upload-file|/http/upload-file-v2/direct")
@@ -40,7 +40,7 @@ _STAGES_OF_RECONNECT = frozenset({"framing", "delivery"})
 
 def application(service: Service) -> ASGIApp:
     """The emulator as an ASGI application."""
-    routes = [*rest.ROUTES, *history.ROUTES, *files.ROUTES, *site.ROUTES, *sockets.ROUTES]
+    routes = [*chat.ROUTES, *history.ROUTES, *files.ROUTES, *site.ROUTES, *sockets.ROUTES]
     app = Starlette(routes=routes, exception_handlers={Refused: refused_reply, HTTPException: _unknown})
     app.state.service = service
     app.router.redirect_slashes = False
@@ -132,7 +132,7 @@ class Front:
         return self._service.account.knows("; ".join(cookies))
 
     def _dressed(self, scope: Scope, send: Send) -> Send:
-        """Cloudflare's headers on every reply, with a cookie that changes each time (rest.md 1.1 and 1.3).
+        """Cloudflare's headers on every reply, with a cookie that changes each time (chat.md 1.1 and 1.3).
 
         Where the client has gone, uvicorn is given the chance to notice; else asyncio would complain of the writes.
         """

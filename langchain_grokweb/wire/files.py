@@ -18,7 +18,7 @@ from langchain_grokweb.errors import (
     GrokWebPermissionError,
     GrokWebProtocolError,
 )
-from langchain_grokweb.wire import rejection
+from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire.turn import Attachment
 
 DIRECT = "/http/upload-file-v2/direct"
@@ -42,7 +42,7 @@ def file_id(found: Any, where: str) -> str:
     """
     reply = found if isinstance(found, Mapping) else {}
     if refused := reply.get("terminalError"):
-        raise rejection.from_upload(refused)
+        raise error_mapping.from_upload(refused)
     inner = reply.get("fileMetadata")
     for holder in (inner if isinstance(inner, Mapping) else {}, reply):
         for name in ("fileMetadataId", "fileId"):

@@ -23,13 +23,13 @@ from langchain_grokweb.errors import (
     GrokWebInvalidRequestError,
     GrokWebProtocolError,
 )
+from langchain_grokweb.wire import error_mapping, modes
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire import modes, rejection
-from langchain_grokweb.wire.answer import AnswerReader, web_results, x_results
-from langchain_grokweb.wire.drift import Unknown
+from langchain_grokweb.wire.event_builder import AnswerReader, web_results, x_results
 from langchain_grokweb.wire.framing import JsonObjects
 from langchain_grokweb.wire.markup import ToolCard
 from langchain_grokweb.wire.turn import Turn
+from langchain_grokweb.wire.unknown_fields import Unknown
 
 PATH = "/ws/mgw/"
 
@@ -309,7 +309,7 @@ class GatewaySession:
             raise _missing("conversation.attached: conversation.id", found)
         place = self._turn.conversation
         if place is not None and found != place.conversation_id:
-            self._fail(rejection.from_error({"code": "conversation_not_found", "message": "Another was attached."}))
+            self._fail(error_mapping.from_error({"code": "conversation_not_found", "message": "Another was attached."}))
             return
         self._attached = True
         self._session_id = self._session_id or (session_id if isinstance(session_id, str) else None)
@@ -378,7 +378,7 @@ class GatewaySession:
         if not self._is_ours(event.get("response_id", self._answer_id)):
             return
         if error := output.get("stream_error"):
-            if problem := rejection.from_stream_error(_camel_kind(error)):
+            if problem := error_mapping.from_stream_error(_camel_kind(error)):
                 self._fail(problem)
             return
         for name, value in output.items():
@@ -432,7 +432,7 @@ class GatewaySession:
         about = event.get("client_event_id")
         if isinstance(about, str) and about not in self._said:
             return  # something else that was said, a heartbeat perhaps
-        self._fail(rejection.from_error({"error": error} if isinstance(error, dict) else event))
+        self._fail(error_mapping.from_error({"error": error} if isinstance(error, dict) else event))
 
     def _session_ended(self, _: Any, __: _Event) -> None:
         """No more comes. That is no failure: an answer that has begun may become whole all the same."""

@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from langchain_grokweb.errors import GrokWebError, GrokWebProtocolError
+from langchain_grokweb.wire import error_mapping, modes
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire import modes, rejection
-from langchain_grokweb.wire.answer import AnswerReader, web_results, x_results
-from langchain_grokweb.wire.drift import Unknown
+from langchain_grokweb.wire.event_builder import AnswerReader, web_results, x_results
 from langchain_grokweb.wire.framing import JsonObjects
 from langchain_grokweb.wire.markup import ToolCard, ToolCards
 from langchain_grokweb.wire.turn import Turn
+from langchain_grokweb.wire.unknown_fields import Unknown
 
 CONVERSATIONS = "/rest/app-chat/conversations"
 
@@ -221,7 +221,7 @@ class RestDecoder:
 
     def _read(self, found: _Frame) -> None:
         if found.get("error"):
-            self._fail(rejection.from_error(found))
+            self._fail(error_mapping.from_error(found))
             return
         result = found.get("result")
         if not isinstance(result, dict):
@@ -379,7 +379,7 @@ class RestDecoder:
             self._reader.add(ev.FollowUpsSuggested(labels))
 
     def _stream_error(self, value: Any, _: _Frame) -> None:
-        if error := rejection.from_stream_error(value):
+        if error := error_mapping.from_stream_error(value):
             self._fail(error)
 
     def _model_response(self, value: Any, frame: _Frame) -> None:

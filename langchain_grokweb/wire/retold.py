@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from langchain_grokweb.wire.members import read, read_entries, read_list
+from langchain_grokweb.wire.json_fields import read, read_entries, read_list
 
 
 def frames(found: Mapping[str, Any], where: str) -> Iterator[dict[str, Any]]:

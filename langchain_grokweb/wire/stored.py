@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from langchain_grokweb.errors import GrokWebConversationNotFoundError, GrokWebProtocolError
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire.members import as_object, read, read_entries, read_id, read_list, read_time
+from langchain_grokweb.wire.json_fields import as_object, read, read_entries, read_id, read_list, read_time
 from langchain_grokweb.wire.rest import RestDecoder
 from langchain_grokweb.wire.retold import frames
 

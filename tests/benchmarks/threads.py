@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_grokweb import ChatGrokWeb
-from langchain_grokweb.messages.conversation import hash_answer, hash_messages, hash_system, plan
+from langchain_grokweb.messages.planner import hash_answer, hash_messages, hash_system, plan
 from langchain_grokweb.testing import GrokEmulator
 from tests.benchmarks import harness, server
 from tests.benchmarks.harness import say, verdict

@@ -59,7 +59,7 @@ def test_nothing_that_the_references_describe_is_unknown(grok, make_model, name)
 
 
 def test_names_that_could_be_values_are_not_kept_and_the_ledger_is_bounded():
-    from langchain_grokweb.wire.drift import MOST_NAMES, Unknown
+    from langchain_grokweb.wire.unknown_fields import MOST_NAMES, Unknown
 
     unknown = Unknown()
     for name in ("eyJhbGciOi.J9.x-y", "3b8e6f0a-94c1-4f7d-8b26-5f0c6f1b7a01", "a\nb", "", 5, "x" * 99, "sso=1"):

@@ -18,10 +18,10 @@ import orjson
 from langchain_core.messages import AIMessage, HumanMessage, message_chunk_to_message
 
 from langchain_grokweb import GrokWebError
-from langchain_grokweb.messages.conversation import fresh
-from langchain_grokweb.messages.output import Answer, Asked
+from langchain_grokweb.messages.accumulator import Answer, Asked
+from langchain_grokweb.messages.planner import fresh
+from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire import rejection
 from langchain_grokweb.wire.gateway import GatewaySession
 from langchain_grokweb.wire.inflight import running_answer
 from langchain_grokweb.wire.rest import RestDecoder
@@ -99,11 +99,11 @@ def _refusal(spoiler: Spoiler) -> str:
         "location": choice(("", "https://evil.example/", "//x", "https://accounts.x.ai/sign-in", "\r\n")),
     }
     status = choice((200, 204, 301, 307, 400, 401, 403, 404, 413, 418, 422, 429, 500, 503, 521, 599))
-    error = rejection.from_reply(rejection.Reply(status, headers, body))
+    error = error_mapping.from_reply(error_mapping.Reply(status, headers, body))
     _check_error(error)
     for value in _read(body):
-        _check_error(rejection.from_error(value))
-        if (told := rejection.from_stream_error(value)) is not None:
+        _check_error(error_mapping.from_error(value))
+        if (told := error_mapping.from_stream_error(value)) is not None:
             _check_error(told)
         assert isinstance(running_answer(value, "prompt"), str | None)
     return type(error).__name__

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_grokweb import GrokWebInvalidRequestError
-from langchain_grokweb.messages import conversation
-from langchain_grokweb.messages.conversation import Plan, Start, hash_answer, hash_messages, plan
+from langchain_grokweb.messages.planner import Plan, Start, hash_answer, hash_messages, plan
 from langchain_grokweb.wire.turn import ConversationRef
 
 ACCOUNT = "acc"
@@ -129,7 +128,7 @@ def test_a_long_turn_is_known_by_its_last_messages():
 
 @pytest.mark.parametrize(("how", "reason"), [({}, "truncated"), ({"whole": True}, "replayed")])
 def test_a_very_long_history_is_checked_as_far_as_the_limit(monkeypatch, how, reason):
-    monkeypatch.setattr(conversation, "CHECKED_CHARACTERS", 400)
+    monkeypatch.setattr(planner, "CHECKED_CHARACTERS", 400)
     messages = thread(Paper(), 20)
     assert plan([*messages, NEXT], ACCOUNT).reason == "truncated"
     assert plan([*messages, NEXT], ACCOUNT, whole=True).reason == "continued"

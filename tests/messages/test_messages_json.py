@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_grokweb.messages.json_reply import JsonFormat
-from langchain_grokweb.messages.json_stream import Given, JsonFault, JsonReader
+from langchain_grokweb.messages.structured.response_format import JsonFormat
+from langchain_grokweb.messages.structured.stream import Given, JsonFault, JsonReader
 
 PERSON = JsonFormat(
     {

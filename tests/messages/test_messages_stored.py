@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
-from langchain_grokweb.messages.conversation import plan
-from langchain_grokweb.messages.stored import to_messages
+from langchain_grokweb.messages.from_stored import to_messages
+from langchain_grokweb.messages.planner import plan
 from langchain_grokweb.wire.stored import read_stored
 
 ME = "me"

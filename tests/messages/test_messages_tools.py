@@ -16,8 +16,8 @@ from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
-from langchain_grokweb.messages.tool_calls import LONGEST_CALL, ToolCall, ToolCallParser, ToolFault
-from langchain_grokweb.messages.tools import Tool, Toolbox, definitions, toolbox
+from langchain_grokweb.messages.tools.call_parser import LONGEST_CALL, ToolCall, ToolCallParser, ToolFault
+from langchain_grokweb.messages.tools.toolbox import Tool, Toolbox, definitions, toolbox
 
 # --- definitions
 

@@ -6,7 +6,7 @@ import base64
 import pytest
 
 from langchain_grokweb.testing import Reply, TurnContext
-from langchain_grokweb.testing.assistant import SIGNATURE, built_in
+from langchain_grokweb.testing.assistant.answers import SIGNATURE, built_in
 
 
 def context(prompt, history=(), **options):

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from langchain_grokweb.testing import TurnContext
-from langchain_grokweb.testing.assistant import SIGNATURE, built_in
+from langchain_grokweb.testing.assistant.answers import SIGNATURE, built_in
 from testing.talking import CHUNKS, Open
 from testing.wording import (
     ADD,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from langchain_grokweb import GrokWebInvalidRequestError
-from langchain_grokweb.wire.address import parse_conversation
+from langchain_grokweb.wire.conversation_ids import parse_conversation
 
 ID = "7d1f0c52-6a0b-4b39-9f3e-2a5b1c9e4d10"
 RESPONSE = "c2a4d8e1-0f35-4c6e-9a7b-8d2e4f6a1b02"

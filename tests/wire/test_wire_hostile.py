@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_grokweb import errors
+from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire import rejection
 from langchain_grokweb.wire.gateway import GatewaySession
 from langchain_grokweb.wire.rest import RestDecoder
 from langchain_grokweb.wire.turn import Turn
@@ -163,13 +163,13 @@ def test_a_chunk_with_more_than_text_in_it_loses_nothing():
 
 @pytest.mark.parametrize("kind", ["te\x1b[31mxt/html", "x" * 500, "text/html secret"])
 def test_a_content_type_is_told_where_it_is_one(kind: str):
-    error = rejection.from_reply(rejection.Reply(200, {"content-type": kind}, b"hello"))
+    error = error_mapping.from_reply(error_mapping.Reply(200, {"content-type": kind}, b"hello"))
     assert error.got == "another content type"
 
 
 @pytest.mark.parametrize("wait", [-5, 1e300, float("inf")])
 def test_a_wait_that_makes_no_sense_is_none(wait: float):
-    error = rejection.from_error({"code": 8, "message": "Too many requests", "waitTimeSeconds": wait})
+    error = error_mapping.from_error({"code": 8, "message": "Too many requests", "waitTimeSeconds": wait})
     assert error.retry_after is None
-    reply = rejection.Reply(429, {"retry-after": "9" * 400}, b"")
-    assert rejection.from_reply(reply).retry_after is None
+    reply = error_mapping.Reply(429, {"retry-after": "9" * 400}, b"")
+    assert error_mapping.from_reply(reply).retry_after is None

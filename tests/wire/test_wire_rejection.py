@@ -12,7 +12,7 @@ import pytest
 from langchain_core.exceptions import ModelError
 
 from langchain_grokweb import errors
-from langchain_grokweb.wire.rejection import Reply, from_reply, from_stream_error
+from langchain_grokweb.wire.error_mapping import Reply, from_reply, from_stream_error
 
 UNARY = Path(__file__).parent.parent / "samples" / "rest" / "unary"
 JSON, HTML, TEXT = "application/json", "text/html; charset=UTF-8", "text/plain"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire.seam import SURE_CHARS, Divergence, Joint, Seam
+from langchain_grokweb.wire.replay import SURE_CHARS, Divergence, Joint, Seam
 
 ANSWER = ev.AnswerFinished("a")
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import uuid4
 
-from langchain_grokweb.testing.composition import Composition, Mark, Picture, Search, Text, Thought, tokens_of
 from langchain_grokweb.testing.gateway.events import said
-from langchain_grokweb.testing.inflight import Frame
+from langchain_grokweb.testing.state.composition import Composition, Mark, Picture, Search, Text, Thought, tokens_of
+from langchain_grokweb.testing.state.inflight import Frame
 
 PLACEHOLDER = "Thinking about your request"
 LATE_HEADERS = ("Putting the answer into words", "Looking at the answer once more")

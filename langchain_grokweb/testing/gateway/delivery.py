@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from langchain_grokweb.testing.faults import Fault
 from langchain_grokweb.testing.gateway.events import failure
-from langchain_grokweb.testing.inflight import Frame, Generation
+from langchain_grokweb.testing.state.faults import Fault
+from langchain_grokweb.testing.state.inflight import Frame, Generation
 
 _KEEP_ALIVE_SECONDS = 0.02
 # a reset throws away what has not reached the other side yet

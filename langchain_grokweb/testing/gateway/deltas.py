@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_grokweb.testing.composition import Composition, Mark, Picture, Search, Text, Thought, tokens_of
-from langchain_grokweb.testing.files import PREVIEW
 from langchain_grokweb.testing.gateway.chunks import PLACEHOLDER, image_chunk
 from langchain_grokweb.testing.gateway.events import said
-from langchain_grokweb.testing.inflight import Frame
+from langchain_grokweb.testing.rest.files import PREVIEW
+from langchain_grokweb.testing.state.composition import Composition, Mark, Picture, Search, Text, Thought, tokens_of
+from langchain_grokweb.testing.state.inflight import Frame
 
 _PREVIEW_URL = f"data:image/jpeg;base64,{base64.b64encode(PREVIEW).decode()}"
 

@@ -8,18 +8,18 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 from starlette.types import Scope
 
-from langchain_grokweb.testing.account import Account
-from langchain_grokweb.testing.faults import ANTI_BOT, HEAVY_USAGE, TOO_MANY_REQUESTS, Fault
 from langchain_grokweb.testing.gateway.events import failure
-from langchain_grokweb.testing.refusals import BAD_CREDENTIALS, FORBIDDEN, INVALID, OTHER_TIER, bad_credentials
-from langchain_grokweb.testing.refused import (
+from langchain_grokweb.testing.rest.refusals import BAD_CREDENTIALS, FORBIDDEN, INVALID, OTHER_TIER, bad_credentials
+from langchain_grokweb.testing.rest.replies import error_reply
+from langchain_grokweb.testing.state.account import Account
+from langchain_grokweb.testing.state.faults import ANTI_BOT, HEAVY_USAGE, TOO_MANY_REQUESTS, Fault
+from langchain_grokweb.testing.state.refused import (
     INTERNAL,
     INVALID_ARGUMENT,
     PERMISSION_DENIED,
     RESOURCE_EXHAUSTED,
     UNAUTHENTICATED,
 )
-from langchain_grokweb.testing.replies import error_reply
 
 OAUTH = "Action cannot be performed by OAuth2 token users [WKE=unauthorized:oauth2-auth-forbidden]"
 ORIGIN = "https://grok.com"

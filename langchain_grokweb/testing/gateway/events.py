@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_grokweb.testing.faults import LINE_ERRORS, STREAM_ERRORS
-from langchain_grokweb.testing.inflight import Frame
+from langchain_grokweb.testing.state.faults import LINE_ERRORS, STREAM_ERRORS
+from langchain_grokweb.testing.state.inflight import Frame
 
 MODALITIES = ("text",)
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from langchain_grokweb.testing.composition import Mark
-from langchain_grokweb.testing.conversations import HUMAN, Conversation, Node
 from langchain_grokweb.testing.gateway.chunks import RESPONSE, citation, text_chunk
+from langchain_grokweb.testing.state.composition import Mark
+from langchain_grokweb.testing.state.conversations import HUMAN, Conversation, Node
 
 _TAG = re.compile(r'<grok:render card_id="([^"]*)".*?</grok:render>', re.DOTALL)
 _NUMBER = re.compile(r'<argument name="citation_id">(\d+)</argument>')

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from langchain_grokweb.testing.conversations import ASSISTANT, HUMAN, Conversation, Node
-from langchain_grokweb.testing.faults import GATEWAY_PATH, Fault
 from langchain_grokweb.testing.gateway.asking import Question, mapping
 from langchain_grokweb.testing.gateway.delivery import GatewayDelivery, Line
 from langchain_grokweb.testing.gateway.door import UNTELLABLE, refusal_event
 from langchain_grokweb.testing.gateway.events import answering, failure
 from langchain_grokweb.testing.gateway.writer import GatewayWriter, Manner
-from langchain_grokweb.testing.refused import PERMISSION_DENIED, RESOURCE_EXHAUSTED, Refused
-from langchain_grokweb.testing.script import GatewaySession, Reply
-from langchain_grokweb.testing.service import Ask, Service
+from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
+from langchain_grokweb.testing.state.faults import GATEWAY_PATH, Fault
+from langchain_grokweb.testing.state.refused import PERMISSION_DENIED, RESOURCE_EXHAUSTED, Refused
+from langchain_grokweb.testing.state.script import GatewaySession, Reply
+from langchain_grokweb.testing.state.service import Ask, Service
 
 CONVERSATION_NOT_FOUND = "conversation_not_found"
 INVALID_PARENT = "invalid_parent_response_id"

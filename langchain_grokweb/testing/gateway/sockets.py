@@ -13,8 +13,6 @@ from typing import Any
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from langchain_grokweb.testing.conversations import Conversation
-from langchain_grokweb.testing.faults import GATEWAY_PATH, Fault, Occasion
 from langchain_grokweb.testing.gateway.asking import mapping, question_of, string
 from langchain_grokweb.testing.gateway.envelopes import SPELLINGS, Numbering, compact, enveloped, objects_in
 from langchain_grokweb.testing.gateway.events import answering, failure
@@ -26,9 +24,11 @@ from langchain_grokweb.testing.gateway.sessions import (
     created_event,
     newest,
 )
-from langchain_grokweb.testing.script import GatewayEvent, GatewaySession
 from langchain_grokweb.testing.server import reset
-from langchain_grokweb.testing.service import Service
+from langchain_grokweb.testing.state.conversations import Conversation
+from langchain_grokweb.testing.state.faults import GATEWAY_PATH, Fault, Occasion
+from langchain_grokweb.testing.state.script import GatewayEvent, GatewaySession
+from langchain_grokweb.testing.state.service import Service
 
 SUBPROTOCOL = "json"
 

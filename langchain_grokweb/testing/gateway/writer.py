@@ -9,9 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_grokweb.testing.composition import Composition
-from langchain_grokweb.testing.conversations import Conversation, Node
-from langchain_grokweb.testing.faults import LINE_ERRORS, STREAM_ERRORS, Fault
 from langchain_grokweb.testing.gateway.chunks import Chunks
 from langchain_grokweb.testing.gateway.deltas import Deltas
 from langchain_grokweb.testing.gateway.events import (
@@ -25,8 +22,11 @@ from langchain_grokweb.testing.gateway.events import (
     stream_error,
 )
 from langchain_grokweb.testing.gateway.mischief import spoiled
-from langchain_grokweb.testing.inflight import Frame
-from langchain_grokweb.testing.storage import keep, keep_stopped
+from langchain_grokweb.testing.state.composition import Composition
+from langchain_grokweb.testing.state.conversations import Conversation, Node
+from langchain_grokweb.testing.state.faults import LINE_ERRORS, STREAM_ERRORS, Fault
+from langchain_grokweb.testing.state.inflight import Frame
+from langchain_grokweb.testing.state.storage import keep, keep_stopped
 
 _THINKING_MODES = frozenset({"expert", "heavy"})
 

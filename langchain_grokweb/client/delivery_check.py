@@ -1,0 +1,123 @@
+"""Whether a prompt arrived whose reply never came: looked up before it is sent again (rest.md 2.1, 2.3).
+
+In a conversation that is known, the prompts that follow the same answer tell. A new conversation is looked for among
+the newest ones; a temporary one is not listed, so nothing can be told of it. Prompts that this process was told to be
+another turn's are left alone, and of two that may be ours none is taken.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import anyio
+
+from langchain_grokweb.client.http import Http
+from langchain_grokweb.client.retry import pause_before
+from langchain_grokweb.client.stopping import BrokenOff, InDoubt, RunningAnswer, known_prompts
+from langchain_grokweb.errors import GrokWebError, GrokWebTimeoutError
+from langchain_grokweb.wire import inflight
+from langchain_grokweb.wire.events import ConversationOpened, Event, PromptStored
+from langchain_grokweb.wire.rest import CONVERSATIONS
+from langchain_grokweb.wire.turn import Turn
+
+_LOOKS = 2
+_LOOK_SECONDS = 10.0
+_CLOCKS_DIFFER = timedelta(minutes=2)  # by no more than this from the service's
+_NEWEST = 5  # conversations to look into
+
+_Place = tuple[str, str]  # conversation and prompt
+
+
+class ArrivedTurn:
+    """A turn whose prompt was found at the service: taken, and without a stream of its own."""
+
+    def __init__(self, http: Http, turn: Turn, transport: str, conversation_id: str, prompt_id: str) -> None:
+        self.answer = RunningAnswer(http, turn)
+        self.transport = transport
+        self.unknown: Counter[str] = Counter()
+        self._known: list[Event] = [ConversationOpened(conversation_id), PromptStored(prompt_id)]
+        self.answer.note(self._known)
+        self.answer.may_run = True
+
+    async def next_batch(self) -> list[Event] | None:
+        """What is known of it.
+
+        Raises:
+            BrokenOff: Everything else is to be looked for.
+        """
+        if not self._known:
+            raise BrokenOff
+        known, self._known = self._known, []
+        return known
+
+    def held_back(self) -> list[Event]:
+        """Nothing was."""
+        return []
+
+    async def let_go(self) -> None:
+        """There is nothing to let go of."""
+
+
+class Unknowable(Exception):  # noqa: N818 - becomes the error of the turn
+    """Whether the prompt arrived cannot be told."""
+
+
+async def look_up(http: Http, turn: Turn, doubt: InDoubt, sent: datetime, transport: str) -> ArrivedTurn | None:
+    """The turn, where its prompt arrived; `None` where it did not. Looked for twice, since it may take a moment.
+
+    Raises:
+        Unknowable: It cannot be told.
+    """
+    places: list[_Place] = []
+    try:
+        with anyio.fail_after(_LOOK_SECONDS):
+            for number in range(_LOOKS):
+                await anyio.sleep(pause_before(number))
+                if places := await _places(http, turn, doubt, sent - _CLOCKS_DIFFER):
+                    break
+    except (GrokWebError, TimeoutError):
+        raise Unknowable from None
+    if len(places) > 1:
+        raise Unknowable
+    return ArrivedTurn(http, turn, transport, *places[0]) if places else None
+
+
+def now() -> datetime:
+    """The time at which something is sent."""
+    return datetime.now(UTC)
+
+
+async def _places(http: Http, turn: Turn, doubt: InDoubt, since: datetime) -> list[_Place]:
+    if doubt.conversation_id is not None and doubt.prompt_id is not None:
+        return [(doubt.conversation_id, doubt.prompt_id)]
+    if turn.conversation is not None:
+        return await _prompts(http, turn, turn.conversation.conversation_id, since)
+    if doubt.conversation_id is not None:  # ours alone: whatever was said there
+        return await _prompts(http, turn, doubt.conversation_id, since, whatever=True)
+    if turn.temporary:
+        raise Unknowable
+    listed = await http.fetch_json("GET", f"{CONVERSATIONS}?pageSize={_NEWEST}")
+    begun = inflight.conversations_since(listed, since)
+    return [place for one in begun for place in await _prompts(http, turn, one, since)]
+
+
+async def _prompts(
+    http: Http, turn: Turn, conversation_id: str, since: datetime, *, whatever: bool = False
+) -> list[_Place]:
+    told = await http.fetch_json("GET", inflight.whole_path(conversation_id))
+    parent = turn.conversation.parent_response_id if turn.conversation else None
+    prompt = None if whatever else turn.prompt
+    found = inflight.prompts_in(told, prompt, parent=parent, since=since, known=known_prompts)
+    return [(conversation_id, prompt_id) for prompt_id in found]
+
+
+def not_to_be_told(doubt: InDoubt) -> GrokWebError:
+    """The error of a turn that may have been taken: it is not sent again."""
+    error = doubt.error
+    happened = str(error).removesuffix(error.next_step).rstrip()
+    otherwise = "allow more time with `timeout=`" if isinstance(error, GrokWebTimeoutError) else "ask again"
+    return type(error)(
+        f"{happened} Whether grok.com took the prompt could not be found out, so it was not sent again.",
+        next_step=f"Look at grok.com, or {otherwise}.",
+    )

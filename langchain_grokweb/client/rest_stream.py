@@ -1,0 +1,114 @@
+"""The body of a streamed reply as events: read piece by piece, with an eye on silence, until its answer is whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+import anyio
+import httpx
+
+from langchain_grokweb.client.http import Http, Reply
+from langchain_grokweb.client.stopping import LATE_SECONDS, BrokenOff, RunningAnswer, silence, split_failure
+from langchain_grokweb.errors import GrokWebError
+from langchain_grokweb.wire import events as ev
+from langchain_grokweb.wire.rest import RestDecoder
+
+_BROKEN = (StopAsyncIteration, httpx.NetworkError, httpx.RemoteProtocolError, httpx.DecodingError)
+
+
+class EventStream:
+    """One streamed reply; `open` it, take batches, and close it however it ends."""
+
+    def __init__(self, http: Http, answer: RunningAnswer) -> None:
+        self.decoder = RestDecoder(assets_url=http.service.assets_url)
+        self.ended = False
+        self._http = http
+        self._answer = answer
+        self._reply: Reply | None = None
+        self._pieces: AsyncIterator[bytes]
+        self._first: list[ev.Event] = []
+        self._failure: GrokWebError | None = None
+        self._late_until: float | None = None
+
+    async def open(self, method: str, path: str, body: object = None, *, referer: str = "/") -> None:
+        """Have the reply, up to its body.
+
+        Raises:
+            GrokWebError: It is a refusal.
+            httpx.HTTPError: It could not be had; see `in_time`.
+        """
+        self._reply = await self._http.open(method, path, body, referer=referer)
+        response = self._reply.response
+        self._pieces = response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
+
+    async def begin(self) -> list[ev.Event]:
+        """Wait for the first events, which `next_batch` gives too; none where the body ends without any."""
+        while not self._first and not self.ended:
+            self._first = await self._read()
+        return self._first
+
+    async def next_batch(self) -> list[ev.Event] | None:
+        """What the next read brings, never empty; `None` when the answer is whole.
+
+        Raises:
+            BrokenOff: The stream ended before the answer did.
+            GrokWebTimeoutError: No event came for `stream_event_timeout` seconds.
+            GrokWebError: The service reported an error instead of (the rest of) an answer.
+        """
+        batch, self._first = self._first, []
+        if not batch and self._failure is None:
+            batch = await (self._read_late() if self.decoder.finished else self._read_on())
+        if batch:
+            batch, self._failure = split_failure(batch)
+            if batch:
+                return batch
+        if self._failure is not None:
+            raise self._http.clean(self._failure)
+        if not self.decoder.finished:
+            raise BrokenOff
+        return None
+
+    async def _read_on(self) -> list[ev.Event]:
+        """The events of the next read that brings any; time runs on over reads that bring no word of the answer."""
+        silent = False
+        limit, heard = self._http.service.stream_event_timeout, self.decoder.heard
+        try:
+            batch = await self._read()
+            if not batch and not self.ended:  # half a line, a keep-alive, or a frame that adds nothing to the answer
+                with anyio.fail_after(limit) as scope:
+                    while not batch and not self.ended:
+                        batch = await self._read()
+                        if self.decoder.heard != heard:
+                            heard, scope.deadline = self.decoder.heard, anyio.current_time() + limit
+        except (TimeoutError, httpx.ReadTimeout):
+            silent = True
+        if silent:
+            raise silence(self._http.service)
+        return batch
+
+    async def _read_late(self) -> list[ev.Event]:
+        """What comes behind the whole answer, a title perhaps; it is not waited for long, and may fail."""
+        if self._late_until is None:
+            self._late_until = time.monotonic() + LATE_SECONDS
+        batch: list[ev.Event] = []
+        with anyio.move_on_after(self._late_until - time.monotonic()):
+            while not batch and not self.ended:
+                batch = await self._read()
+        return batch
+
+    async def _read(self) -> list[ev.Event]:
+        if self.ended:
+            return []
+        try:
+            batch = self.decoder.feed(await anext(self._pieces))
+        except _BROKEN:
+            self.ended, self._answer.may_run = True, False
+            return []
+        self._answer.note(batch)
+        return batch
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        if self._reply is not None:
+            await self._reply.aclose()

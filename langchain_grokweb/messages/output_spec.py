@@ -1,0 +1,129 @@
+"""What a call wants of the answer besides words: tools, and JSON. How it is asked for, read, and mended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeAlias
+
+from langchain_grokweb.errors import GrokWebToolCallError
+from langchain_grokweb.messages.structured.response_format import JsonFormat, json_format
+from langchain_grokweb.messages.structured.stream import Given, JsonReader
+from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolCallParser, ToolFault
+from langchain_grokweb.messages.tools.toolbox import Toolbox, toolbox
+
+KEEPS_UNFIT = "keep_unfit"  # among the keyword arguments of a call
+UNFIT_KEY = "unfit"
+
+Piece: TypeAlias = str | ToolCall | ToolFault
+
+
+class Reader(Protocol):
+    """Reads an answer's text."""
+
+    def feed(self, text: str) -> Sequence[Piece]:
+        """Take a piece of text, give what is settled."""
+
+    def flush(self) -> Sequence[Piece]:
+        """The text is over: give what is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The tools of a call and the form of its answer; without any, an answer is words.
+
+    An answer that lacks what was demanded is an error, or, where it is kept (`keeps_unfit`), says so in its link.
+    """
+
+    box: Toolbox = field(default_factory=Toolbox)
+    mark: str = ""
+    format: JsonFormat | None = None
+    keeps_unfit: bool = False
+
+    @classmethod
+    def of(cls, kwargs: Mapping[str, Any], account: str) -> Wanted:
+        """What the keyword arguments of a call want.
+
+        Raises:
+            GrokWebInvalidRequestError: They are not understood.
+            ValueError: A tool is to be called that is not among them.
+        """
+        box = toolbox(
+            kwargs.get("tools") or [],
+            tool_choice=kwargs.get("tool_choice"),
+            parallel_tool_calls=kwargs.get("parallel_tool_calls"),
+            strict=kwargs.get("strict"),
+        )
+        wanted = json_format(kwargs.get("response_format"))
+        return cls(box, box.mark(account), wanted, bool(kwargs.get(KEEPS_UNFIT)))
+
+    def instructions(self, known: str) -> list[str]:
+        """What to say at the head of the prompt; `known` is the hash of the definitions that the service has."""
+        said = []
+        if self.box.hash != known:
+            said.append(self.box.instructions(self.mark) if self.box.hash else _GONE)
+        notes = [self.box.note(), self.format.note() if self.format else ""]
+        return [text for text in [*said, "\n".join(filter(None, notes))] if text]
+
+    def reader(self, given: Given) -> Reader | None:
+        """How one turn's text is read, after what earlier turns gave; `None` where it is words and nothing else."""
+        if self.format is not None:
+            return JsonAnswer(self._calls(), JsonReader(self.format, given))
+        return self._calls() if self.box.tools else None
+
+    def _calls(self) -> ToolCallParser:
+        # What was called although it was not allowed is left out elsewhere; its markup is no text in any case.
+        return ToolCallParser(replace(self.box, parallel=True, choice="auto"), self.mark)
+
+    def mending(self, reasons: Sequence[str], *, of_json: bool) -> str:
+        """What to say so that an answer is mended; `of_json` where not a call is at fault."""
+        form = f'the corrected call(s) in the form <tool:{self.mark}>{{"name": …, "args": …}}</tool:{self.mark}>'
+        if of_json or (self.format and self.box.choice == "none"):
+            form = "the corrected JSON, without a call"
+        elif self.box.choice == "none":
+            form = "the answer in words, without a call"
+        return f"Your last answer could not be used: {'; '.join(reasons)}.\nWrite {form}, and nothing else."
+
+
+def unfit(reasons: str) -> GrokWebToolCallError:
+    """The error for an answer that lacks what was demanded."""
+    return GrokWebToolCallError(
+        f"The model did not give what was asked for: {reasons}.",
+        next_step="Ask more plainly, choose another `model=`, or raise `tool_repair_attempts=`.",
+    )
+
+
+_GONE = "The tools are not available any more: do not call any."
+
+
+class JsonAnswer:
+    """Reads calls, where there are tools, and else JSON."""
+
+    def __init__(self, calls: ToolCallParser, rest: JsonReader) -> None:
+        self._calls = calls
+        self._rest = rest
+        self._called = False
+
+    @property
+    def held(self) -> str:
+        """What has come of JSON and was not given out."""
+        return self._rest.held
+
+    def feed(self, text: str) -> list[Piece]:
+        """Take a piece of text, give what is settled."""
+        return self._sort(self._calls.feed(text))
+
+    def flush(self) -> list[Piece]:
+        """The text is over: give what is left."""
+        found = self._sort(self._calls.flush())
+        return found if self._called else [*found, *self._rest.flush()]
+
+    def _sort(self, pieces: Sequence[Piece]) -> list[Piece]:
+        found: list[Piece] = []
+        for piece in pieces:
+            if isinstance(piece, str):
+                found += self._rest.feed(piece)
+            else:
+                self._called = True
+                found.append(piece)
+        return found

@@ -1,0 +1,242 @@
+"""Tools that the service does not have: their definitions, the choice among them, and how they are asked for in words.
+
+What `bind_tools` takes is converted once into plain OpenAI-style dicts (`definitions`), and read from those into a
+`Toolbox`; reading is the same for both, so a binding may hold either. The instructions are sent once for each
+conversation (`Toolbox.hash` says whether they changed); what differs from turn to turn is a short note. A call must
+carry the mark, six digits that no user's or tool's text can know, so quoted markup is never taken for a call.
+
+The service's own tools are dicts like `{"type": "web_search"}`; they are put aside before anything is converted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_grokweb.errors import GrokWebInvalidRequestError
+from langchain_grokweb.messages.json_schema import check_args, validator
+from langchain_grokweb.messages.tools.definitions import definition
+
+SITE_TOOLS = ("web_search", "x_search", "image_generation")
+_CHOICES = {"auto": "auto", "none": "none", "any": "any", "required": "any"}
+
+_INSTRUCTIONS = """\
+You can use tools. To use one, write its call in exactly this form, on a line of its own:
+<tool:{mark}>{{"name": "TOOL", "args": {{ARGUMENTS}}}}</tool:{mark}>
+The JSON must be complete and fit the tool's parameters. Write several calls one after another if you need several.
+Write nothing after the calls: the results come with the next message. \
+Never make up a result, and use this form for calls alone.
+The tools, one a line:
+{tools}"""
+_NOTES = {
+    "auto": "",
+    "none": "Do not use a tool in this turn.",
+    "any": "You must use at least one of the tools in this turn: answer with a call.",
+}
+_NAMED_NOTE = "You must use the tool {name} in this turn: answer with its call."
+_ONE_CALL_NOTE = "Use at most one tool in this turn."
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool that the model may call.
+
+    Attributes:
+        name: Its name.
+        description: What it is for.
+        parameters: The JSON schema of its arguments, an object.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+    def check(self, args: Any) -> tuple[dict[str, Any] | None, str]:
+        """The arguments as the schema has them and `""`, or `None` and what is wrong with them in one line."""
+        return check_args(self.parameters, args)
+
+    def render(self) -> str:
+        """The definition in one line."""
+        described = {"description": self.description} if self.description else {}
+        return _json({"name": self.name, **described, "parameters": self.parameters})
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """The tools of a call of the model.
+
+    Attributes:
+        tools: Those that are asked for in words.
+        site_tools: Those of the service, by name.
+        choice: `"auto"`, `"none"`, `"any"`, or the name of the tool that must be called.
+        parallel: Whether more than one call may be made in an answer.
+    """
+
+    tools: tuple[Tool, ...] = ()
+    site_tools: frozenset[str] = frozenset()
+    choice: str = "auto"
+    parallel: bool = True
+
+    @property
+    def forced(self) -> bool:
+        """Whether the answer must hold a call."""
+        return self.choice not in {"auto", "none"}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the tools."""
+        return tuple(tool.name for tool in self.tools)
+
+    @property
+    def hash(self) -> str:
+        """Changes when a definition does, and only then; `""` without tools."""
+        if not self.tools:
+            return ""
+        lines = sorted(json.dumps([t.name, t.description, t.parameters], sort_keys=True) for t in self.tools)
+        return _digest("\n".join(lines), 16)
+
+    def mark(self, account: str) -> str:
+        """The digits that a call must carry."""
+        return _digest(f"{account}\n{self.hash}", 6)
+
+    def instructions(self, mark: str) -> str:
+        """How calls are to be written, and what can be called; `""` without tools."""
+        if not self.tools:
+            return ""
+        return _INSTRUCTIONS.format(mark=mark, tools="\n".join(tool.render() for tool in self.tools))
+
+    def note(self) -> str:
+        """What holds for this turn alone; `""` where the model is free."""
+        if not self.tools:
+            return ""
+        single = _ONE_CALL_NOTE if not self.parallel and self.choice != "none" else ""
+        chosen = _NOTES.get(self.choice, _NAMED_NOTE.format(name=self.choice))
+        return "\n".join(line for line in (chosen, single) if line)
+
+    def find(self, name: str) -> Tool | None:
+        """The tool of that name."""
+        return next((tool for tool in self.tools if tool.name == name), None)
+
+
+def toolbox(
+    tools: Sequence[Any],
+    *,
+    tool_choice: Any = None,
+    parallel_tool_calls: bool | None = None,
+    strict: bool | None = None,
+) -> Toolbox:
+    """The toolbox that `bind_tools` asks for.
+
+    Args:
+        tools: Anything that LangChain takes for a tool, dicts of the service's own tools, or what `definitions` gave.
+        tool_choice: In every form that LangChain knows.
+        parallel_tool_calls: Whether several calls may be made in one answer; `None` allows it.
+        strict: Whether arguments that the schema does not name are refused.
+
+    Raises:
+        GrokWebInvalidRequestError: A built-in tool that this service does not have, a name twice, or no JSON schema.
+        ValueError: The choice names no tool, or something is not a tool.
+    """
+    plain = definitions(tools, strict=strict)
+    site = frozenset(tool["type"] for tool in plain if tool["type"] != "function")
+    bound = tuple(_tool(tool["function"]) for tool in plain if tool["type"] == "function")
+    names = [tool.name for tool in bound]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise GrokWebInvalidRequestError(
+            f"Several tools have the same name: {', '.join(twice)}.", next_step="Rename all of them but one."
+        )
+    return Toolbox(bound, site, chosen(tool_choice, names), parallel_tool_calls is not False)
+
+
+def definitions(tools: Sequence[Any], *, strict: bool | None = None) -> list[dict[str, Any]]:
+    """The tools as plain dicts: OpenAI's for functions, `{"type": …}` alone for those of the service.
+
+    Raises:
+        GrokWebInvalidRequestError: A built-in tool that this service does not have.
+        ValueError: Something is not a tool.
+    """
+    return [_definition(tool, strict) for tool in tools]
+
+
+# --- definitions
+
+
+def _definition(tool: Any, strict: bool | None) -> dict[str, Any]:  # noqa: FBT001
+    if isinstance(tool, Mapping) and (site_tool := _site_tool(tool)) is not None:
+        return {"type": site_tool}
+    return {"type": "function", "function": definition(tool, strict=strict)}
+
+
+def _site_tool(tool: Mapping[str, Any]) -> str | None:
+    """The name of the service's own tool that this is, or `None` where it is a definition."""
+    kind = tool.get("type")
+    if not isinstance(kind, str) or kind in {"function", "object"} or {"input_schema", "parameters"} & tool.keys():
+        return None
+    if kind.startswith("web_search_"):
+        kind = "web_search"
+    if kind not in SITE_TOOLS:
+        raise GrokWebInvalidRequestError(
+            f"grok.com has no built-in tool {kind!r}.", next_step=f"It has {', '.join(SITE_TOOLS)}."
+        )
+    return kind
+
+
+def _tool(function: dict[str, Any]) -> Tool:
+    tool = Tool(function["name"], function["description"], function["parameters"])
+    try:
+        validator(tool.parameters)
+    except ValueError as error:
+        raise GrokWebInvalidRequestError(
+            f"The parameters of the tool {tool.name} are no JSON schema: {error}.",
+            next_step="Mend the tool's definition.",
+        ) from None
+    return tool
+
+
+# --- the choice
+
+
+def chosen(asked: Any, names: Sequence[str]) -> str:
+    """What a `tool_choice` in any form means: `"auto"`, `"none"`, `"any"`, or one of the names.
+
+    Raises:
+        ValueError: It names no tool, or is in no form that is known.
+    """
+    word = _asked_name(asked)
+    name = _CHOICES.get(word, word)
+    if name in {"auto", "none"}:
+        return name
+    if not names:
+        raise ValueError(f"tool_choice {asked!r} asks for a call, but no tool is bound that can be called.")
+    if name != "any" and name not in names:
+        raise ValueError(f"tool_choice {asked!r} names no tool that is bound. Known: {', '.join(names)}.")
+    return name
+
+
+def _asked_name(asked: Any) -> str:
+    """The word or name in any form of a choice."""
+    if asked is None or isinstance(asked, bool):
+        return "any" if asked else "auto"
+    if isinstance(asked, str):
+        return asked
+    if isinstance(asked, Mapping):
+        function = asked.get("function")
+        named = function.get("name") if isinstance(function, Mapping) else asked.get("name")
+        found = named or asked.get("type")
+        if isinstance(found, str):
+            return found
+    raise ValueError(f"tool_choice {asked!r} is in no form that is known.")
+
+
+# --- small things
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _digest(text: str, digits: int) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:digits]

@@ -1,0 +1,309 @@
+"""The chat endpoints of rest.md 2.1: ask, stop, reconnect, and read what was said.
+
+The two POSTs parse a body of either era into an `Ask`, begin the turn, and stream its log;
+`reconnect-response-v2` streams the same log again. A request is refused before it uses up a planned reply.
+Which fault strikes a request is decided in front of the routes; here its stage is played.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from langchain_grokweb.testing.rest.delivery import Delivery
+from langchain_grokweb.testing.rest.encoding import Cutter
+from langchain_grokweb.testing.rest.frames import FrameWriter
+from langchain_grokweb.testing.rest.refusals import only_line, refusal
+from langchain_grokweb.testing.rest.replies import body_of, service_of, unary
+from langchain_grokweb.testing.rest.retelling import Retelling
+from langchain_grokweb.testing.server import reset
+from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
+from langchain_grokweb.testing.state.faults import LINE_ERRORS, Fault
+from langchain_grokweb.testing.state.inflight import Frame, Generation
+from langchain_grokweb.testing.state.refused import INVALID_ARGUMENT, Refused
+from langchain_grokweb.testing.state.responses import conversation_object, response_object
+from langchain_grokweb.testing.state.script import Reply
+from langchain_grokweb.testing.state.service import Ask, Service, held_again, title_of
+
+_PREFIX = "/rest/app-chat/conversations"
+_SEARCH_TOOLS = ("webSearch", "xSearch")
+
+
+async def new(request: HttpRequest) -> Response:
+    """#1: a question that begins a conversation."""
+    return await _ask(request, None)
+
+
+async def responses(request: HttpRequest) -> Response:
+    """#2: a question in a conversation."""
+    return await _ask(request, request.path_params["conversation_id"])
+
+
+async def _ask(request: HttpRequest, conversation_id: str | None) -> Response:
+    service = service_of(request)
+    ask = _parsed(body_of(request), conversation_id, service)
+    service.check(ask)
+    struck: Fault | None = request.scope["grok.fault"]
+    if struck is not None and struck.keeps_question_out:
+        return await _hung_up(request)
+    planned = service.too_long(ask.prompt)
+    if planned is None and not (struck is not None and struck.replaces_answer):
+        planned = service.script.next_reply()
+    instead = _refused(planned, service)
+    if instead is not None:
+        return instead
+    own = planned.planned_fault if planned is not None else None
+    faults = [fault for fault in (struck, own) if fault is not None and fault.strikes("chat")]
+    generation = service.begin(ask, planned, faults, _writer)
+    if (unheard := next((fault for fault in faults if fault.name == "no_reply"), None)) is not None:
+        await service.settle(generation, unheard)
+        return await _hung_up(request)
+    flat = conversation_id is not None
+    return _stream(request, generation, _cutter(service, planned), faults, flat=flat)
+
+
+async def _hung_up(request: HttpRequest) -> Response:
+    """No reply at all: the connection is reset."""
+    reset(service_of(request).transport_of(request.scope["client"]))
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    return Response()
+
+
+def _refused(planned: Reply | None, service: Service) -> Response | None:
+    """What a planned reply says instead of an answer; a refusal leaves the reply planned for the next try."""
+    if planned is None:
+        return None
+    fault = planned.planned_fault
+    if fault is not None and fault.stage == "refusal":
+        service.script.put_back(planned)
+        return refusal(fault, nested=True)
+    if planned.error is not None and planned.error in LINE_ERRORS and not planned.text:
+        kind = LINE_ERRORS[planned.error]
+        return only_line(kind.code, kind.message)
+    return None
+
+
+def _parsed(body: Mapping[str, Any], conversation_id: str | None, service: Service) -> Ask:
+    """A body of either era (rest.md 3)."""
+    prompt = body.get("message", "")
+    if not isinstance(prompt, str):
+        raise Refused(400, INVALID_ARGUMENT, "Invalid message")
+    by_model = "modelName" in body and "modeId" not in body
+    mode = body.get("modelName") if by_model else body.get("modeId") or _mode_so_far(conversation_id, service)
+    tools = body.get("toolOverrides") or {}
+    return Ask(
+        prompt=prompt,
+        conversation_id=conversation_id,
+        parent_response_id=body.get("parentResponseId") or None,
+        mode=str(mode),
+        is_model=by_model,
+        era=service.settings.era or ("2025" if by_model else "2026"),
+        temporary=body.get("temporary") is True,
+        thinking=body.get("isReasoning") is True if by_model else mode != "fast",
+        search=not body.get("disableSearch") and any(tools.get(tool, True) for tool in _SEARCH_TOOLS),
+        images=body.get("enableImageGeneration", True) is not False and tools.get("imageGen", True) is not False,
+        keep_running=body.get("skipCancelCurrentInflightRequests") is True,
+        final_metadata=body.get("sendFinalMetadata", True) is not False,
+        follow_ups=body.get("disableTextFollowUps") is not True,
+        begins=conversation_id is None,
+        file_ids=tuple(body.get("fileAttachments") or ()),
+    )
+
+
+def _mode_so_far(conversation_id: str | None, service: Service) -> str:
+    """Without modeId a conversation keeps its mode (rest.md 3.2); one that began with a model name becomes `auto`."""
+    conversation = service.conversations.by_id.get(conversation_id or "")
+    known = {mode["id"] for mode in service.account.modes()}
+    return conversation.mode if conversation is not None and conversation.mode in known else "auto"
+
+
+def _writer(ask: Ask, conversation: Conversation, question: Node, answer: Node) -> FrameWriter:
+    return FrameWriter(
+        ask.era,
+        conversation,
+        question,
+        answer,
+        is_new=ask.conversation_id is None,
+        final_metadata=ask.final_metadata,
+        follow_ups=ask.follow_ups,
+    )
+
+
+def _cutter(service: Service, planned: Reply | None) -> Cutter:
+    if planned is not None and planned.chunk_size is not None:
+        return Cutter(planned.chunk_size, exact=True)
+    return Cutter(service.settings.chunk_size or 0)
+
+
+def _stream(
+    request: HttpRequest,
+    generation: Generation,
+    cutter: Cutter,
+    faults: Sequence[Fault],
+    *,
+    flat: bool,
+    again: bool = False,
+) -> Response:
+    service = service_of(request)
+    writer = _rest_writer(service, generation)
+    framing = next((fault.name for fault in faults if fault.stage == "framing"), None)
+    delivery = Delivery(
+        generation,
+        cutter,
+        framing,
+        next((fault for fault in faults if fault.stage == "delivery"), None),
+        flat,
+        writer.keep_alive,
+        abort=lambda: reset(service.transport_of(request.scope["client"])),
+        settle=lambda fault: service.settle(generation, fault),
+        retell=_retell(service, generation),
+    )
+    start = _start(service, generation) if again else 0
+    body = delivery.body(writer.stub() if again else None, start, again=again)
+    return StreamingResponse(body, media_type="text/event-stream" if framing == "sse" else "application/json")
+
+
+def _start(service: Service, generation: Generation) -> int:
+    """From where on an answer is told to somebody who reconnects."""
+    return generation.delivered if service.settings.reconnect == "continue" else 0
+
+
+def _rest_writer(service: Service, generation: Generation) -> FrameWriter:
+    """The writer of this answer; for one of another wire, a writer that tells it again in the words of this."""
+    writer = service.writers[generation.turn.response_id]
+    if isinstance(writer, FrameWriter):
+        return writer
+    return FrameWriter("2026", writer.conversation, writer.question, writer.answer, is_new=False)
+
+
+def _retell(service: Service, generation: Generation) -> Callable[[Frame], list[Frame]]:
+    writer = _rest_writer(service, generation)
+    is_own = writer is service.writers[generation.turn.response_id]
+    return (lambda frame: [frame]) if is_own else Retelling(writer).frames
+
+
+async def reconnect(request: HttpRequest) -> Response:
+    """#6: the rest of an answer that is still being written, or all of it again; 404 once it is over.
+
+    An answer that was asked for on the gateway is told in the words of this wire: stub, tokens, modelResponse.
+    """
+    service = service_of(request)
+    generation = service.running(request.path_params["response_id"])
+    fault: Fault | None = request.scope["grok.fault"]
+    response = _stream(request, generation, _cutter(service, None), [fault] if fault else [], flat=False, again=True)
+    generation.release(held_again(fault, _start(service, generation)))
+    return response
+
+
+async def response_node(request: HttpRequest) -> Response:
+    """#3: the tree without texts, and what is being written."""
+    conversation, inflight = _state(request)
+    nodes = [_node_object(node) for node in conversation.nodes.values()]
+    return unary({"responseNodes": nodes, "inflightResponses": inflight})
+
+
+async def all_responses(request: HttpRequest) -> Response:
+    """#5: the whole conversation."""
+    conversation, inflight = _state(request)
+    found = [response_object(node, "2026") for node in conversation.nodes.values()]
+    return unary({"responses": found, "inflightResponses": inflight})
+
+
+async def load_responses(request: HttpRequest) -> Response:
+    """#4: the responses of these ids; unknown ones are left out, which is a guess."""
+    conversation, _ = _state(request)
+    wanted = body_of(request).get("responseIds") or []
+    found = [conversation.nodes[one] for one in wanted if one in conversation.nodes]
+    return unary({"responses": [response_object(node, "2026") for node in found]})
+
+
+def _state(request: HttpRequest) -> tuple[Conversation, list[dict[str, Any]]]:
+    service = service_of(request)
+    conversation = service.conversations.find(request.path_params["conversation_id"])
+    active = service.active(conversation.conversation_id)
+    return conversation, [_inflight_object(generation) for generation in active]
+
+
+def _node_object(node: Node) -> dict[str, Any]:
+    found = {"responseId": node.response_id, "sender": node.sender}
+    return found if node.parent_id is None else {**found, "parentResponseId": node.parent_id}
+
+
+def _inflight_object(generation: Generation) -> dict[str, Any]:
+    return {
+        "responseId": generation.turn.response_id,
+        "status": "RESPONSE_STATUS_ACTIVE",
+        "createTime": generation.create_time,
+        "parentResponseId": generation.turn.user_response_id,
+    }
+
+
+async def stop_conversation(request: HttpRequest) -> Response:
+    """#7: stop everything that is being written in a conversation."""
+    service = service_of(request)
+    conversation = service.conversations.find(request.path_params["conversation_id"])
+    for generation in service.active(conversation.conversation_id):
+        service.stop(generation.turn.response_id)
+    return unary({})
+
+
+async def stop_response(request: HttpRequest) -> Response:
+    """#8: stop one answer; 404 where it is over, which is a guess."""
+    service_of(request).stop(request.path_params["response_id"])
+    return unary({})
+
+
+async def create(request: HttpRequest) -> Response:
+    """#9: a conversation without a question."""
+    service = service_of(request)
+    conversation = service.conversations.start(temporary=body_of(request).get("temporary") is True)
+    return unary(conversation_object(conversation))
+
+
+async def add_question(request: HttpRequest) -> Response:
+    """#10: a question that nobody answers."""
+    return _add(request, HUMAN)
+
+
+async def add_answer(request: HttpRequest) -> Response:
+    """#10: an answer that nobody has written."""
+    return _add(request, ASSISTANT)
+
+
+def _add(request: HttpRequest, sender: str) -> Response:
+    service = service_of(request)
+    conversation = service.conversations.find(request.path_params["conversation_id"])
+    body = body_of(request)
+    node = Node(str(uuid4()), sender, str(body.get("message", "")), body.get("parentResponseId") or None)
+    conversation.check_parent(node.parent_id)
+    service.conversations.add(conversation, node)
+    return unary(response_object(node, "2026"))
+
+
+async def title(request: HttpRequest) -> Response:
+    """#11: a title out of the conversation's first question."""
+    service = service_of(request)
+    conversation = service.conversations.find(request.path_params["conversation_id"])
+    asked = [node.message for node in conversation.nodes.values() if node.sender != ASSISTANT]
+    conversation.title = title_of(asked[0] if asked else "")
+    return unary({"newTitle": conversation.title})
+
+
+ROUTES = (
+    Route(f"{_PREFIX}/new", new, methods=["POST"]),
+    Route(_PREFIX, create, methods=["POST"]),
+    Route(f"{_PREFIX}/reconnect-response-v2/{{response_id}}", reconnect),
+    Route(f"{_PREFIX}/inflight-response/{{response_id}}", stop_response, methods=["DELETE"]),
+    Route(f"{_PREFIX}/{{conversation_id}}/responses", responses, methods=["POST"]),
+    Route(f"{_PREFIX}/{{conversation_id}}/responses", all_responses),
+    Route(f"{_PREFIX}/{{conversation_id}}/user-responses", add_question, methods=["POST"]),
+    Route(f"{_PREFIX}/{{conversation_id}}/model-responses", add_answer, methods=["POST"]),
+    Route(f"{_PREFIX}/{{conversation_id}}/response-node", response_node),
+    Route(f"{_PREFIX}/{{conversation_id}}/load-responses", load_responses, methods=["POST"]),
+    Route(f"{_PREFIX}/{{conversation_id}}/stop-inflight-responses", stop_conversation, methods=["POST"]),
+    Route(f"{_PREFIX}/{{conversation_id}}/title", title, methods=["POST"]),
+)

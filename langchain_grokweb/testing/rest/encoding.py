@@ -1,0 +1,92 @@
+"""Frames -> bytes -> writes (rest.md 4.1 and 4.2).
+
+Objects are spelled as Go's encoder does: no blanks, `<`, `>`, `&`, U+2028 and U+2029 escaped, everything else
+as it is. An envelope is put around: nested or flat. The bytes then leave in awkward pieces, so that reads end
+inside UTF-8 sequences and inside tags: the first four kilobytes in pieces of `chunk_size`, what follows in
+pieces of prime sizes (a long answer in 7-byte writes would take seconds); an exact size is kept throughout.
+"""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_grokweb.testing.state.inflight import Frame
+
+_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+_FINE_BYTES = 4096
+_PRIMES = (61, 131, 257, 509, 997)
+
+
+def go_json(value: Any, separators: tuple[str, str] = (",", ":"), indent: int | None = None) -> bytes:
+    """JSON as the service writes it."""
+    text = json.dumps(value, ensure_ascii=False, separators=separators, indent=indent)
+    return text.translate(_ESCAPES).encode("utf-8", "replace")
+
+
+def enveloped(frame: Frame, *, flat: bool) -> Any:
+    """The object that a line holds: flat on `responses`, nested elsewhere."""
+    if frame.kind == "error":
+        return {"error": frame.body}
+    if frame.kind == "result" or flat:
+        return {"result": frame.body}
+    return {"result": {"response": frame.body}}
+
+
+def line(value: Any) -> bytes:
+    """The usual framing: one object, one line."""
+    return go_json(value) + b"\n"
+
+
+def _pretty(value: Any) -> bytes:
+    return go_json(value, (", ", " : "), indent=2) + b"\n"
+
+
+def _sse(value: Any) -> bytes:
+    return b"data: " + go_json(value) + b"\n\n"
+
+
+def _reordered(value: Any) -> bytes:
+    return line(_reversed(value))
+
+
+def _reversed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _reversed(value[name]) for name in reversed(value)}
+    return [_reversed(one) for one in value] if isinstance(value, list) else value
+
+
+FRAMINGS: Mapping[str, Callable[[Any], bytes]] = {
+    "concatenated": go_json,
+    "pretty": _pretty,
+    "sse": _sse,
+    "reordered": _reordered,
+}
+LAST_WORDS: Mapping[str, bytes] = {"sse": b"data: [DONE]\n\n"}
+
+
+@dataclass(slots=True)
+class Cutter:
+    """Cuts one stream into writes; `size` 0 leaves what it is given whole."""
+
+    size: int
+    exact: bool = False
+    _written: int = 0
+    _sizes: Iterator[int] = field(default_factory=lambda: itertools.cycle(_PRIMES))
+
+    def cut(self, data: bytes) -> Iterator[bytes]:
+        """The pieces of these bytes."""
+        start = 0
+        while start < len(data):
+            end = start + self._next_size(len(data))
+            yield data[start:end]
+            start = end
+
+    def _next_size(self, whole: int) -> int:
+        if self.size <= 0:
+            return whole
+        if not self.exact and self._written >= _FINE_BYTES:
+            return max(self.size, next(self._sizes))
+        self._written += self.size
+        return self.size

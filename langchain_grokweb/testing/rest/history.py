@@ -1,0 +1,142 @@
+"""Management of conversations (rest.md 2.3): list, look, rename, star, delete, restore."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from langchain_grokweb.testing.rest.replies import body_of, service_of, unary
+from langchain_grokweb.testing.state.conversations import Conversation
+from langchain_grokweb.testing.state.refused import INVALID_ARGUMENT, Refused
+from langchain_grokweb.testing.state.responses import conversation_object
+
+_PREFIX = "/rest/app-chat/conversations"
+_LARGEST_PAGE = 60
+
+
+async def listed(request: HttpRequest) -> Response:
+    """A page of the account's conversations, newest change first."""
+    found = service_of(request).conversations.listed()
+    if request.query_params.get("filterIsStarred") == "true":
+        found = [one for one in found if one.starred]
+    words = request.query_params.get("searchQuery", "").casefold()
+    if words:
+        found = [one for one in found if _mentions(one, words)]
+    return unary({**_page(found, request.query_params), "textSearchMatches": []})
+
+
+async def listed_deleted(request: HttpRequest) -> Response:
+    """A page of the soft-deleted ones."""
+    return unary(_page(service_of(request).conversations.listed(deleted=True), request.query_params))
+
+
+def _mentions(conversation: Conversation, words: str) -> bool:
+    texts = [conversation.title, *(node.message for node in conversation.nodes.values())]
+    return any(words in text.casefold() for text in texts)
+
+
+def _page(found: Sequence[Conversation], query: QueryParams) -> dict[str, Any]:
+    size = _page_size(query.get("pageSize", ""))
+    start = _place(query.get("pageToken", ""))
+    more = start + size < len(found)
+    return {
+        "conversations": [conversation_object(one) for one in found[start : start + size]],
+        "nextPageToken": _token(start + size) if more else "",
+    }
+
+
+def _page_size(wanted: str) -> int:
+    size = int(wanted) if wanted.isdecimal() else _LARGEST_PAGE
+    return min(size or _LARGEST_PAGE, _LARGEST_PAGE)
+
+
+def _token(place: int) -> str:
+    return base64.urlsafe_b64encode(f"after:{place}".encode()).decode()
+
+
+def _place(token: str) -> int:
+    if not token:
+        return 0
+    try:
+        return int(base64.urlsafe_b64decode(token).decode().removeprefix("after:"))
+    except (binascii.Error, ValueError) as exc:
+        raise Refused(400, INVALID_ARGUMENT, "Invalid pageToken") from exc
+
+
+async def one(request: HttpRequest) -> Response:
+    """The older form: the bare conversation."""
+    return unary(conversation_object(_found(request)))
+
+
+async def one_v2(request: HttpRequest) -> Response:
+    """The conversation in its envelope."""
+    return unary({"conversation": conversation_object(_found(request)), "shareLinkPath": ""})
+
+
+async def exists(request: HttpRequest) -> Response:
+    """Whether there is one. That the answer to an unknown id is `false` rather than 404 is a guess."""
+    conversation = service_of(request).conversations.by_id.get(request.path_params["conversation_id"])
+    return unary({"exists": conversation is not None and not conversation.deleted})
+
+
+async def change(request: HttpRequest) -> Response:
+    """Rename, star, or both."""
+    conversation = _found(request)
+    body = body_of(request)
+    conversation.title = str(body.get("title", conversation.title))
+    conversation.starred = bool(body.get("starred", conversation.starred))
+    service_of(request).conversations.touch(conversation)
+    return unary(conversation_object(conversation))
+
+
+async def soft_delete(request: HttpRequest) -> Response:
+    """Put one where it can be restored from."""
+    _found(request).deleted = True
+    return unary({})
+
+
+async def restore(request: HttpRequest) -> Response:
+    """Take one back. The reply's form is a guess."""
+    conversation_id = str(body_of(request).get("conversationId", ""))
+    service_of(request).conversations.find(conversation_id, deleted=True).deleted = False
+    return unary({})
+
+
+async def hard_delete(request: HttpRequest) -> Response:
+    """Delete one for good, soft-deleted before or not."""
+    conversations = service_of(request).conversations
+    conversation_id = request.path_params["conversation_id"]
+    if conversation_id not in conversations.by_id:
+        conversations.find(conversation_id)
+    conversations.drop([conversation_id])
+    return unary({})
+
+
+async def delete_all(request: HttpRequest) -> Response:
+    """Delete all for good."""
+    conversations = service_of(request).conversations
+    conversations.drop(conversations.by_id)
+    return unary({})
+
+
+def _found(request: HttpRequest) -> Conversation:
+    return service_of(request).conversations.find(request.path_params["conversation_id"])
+
+
+ROUTES = (
+    Route(_PREFIX, listed),
+    Route(_PREFIX, delete_all, methods=["DELETE"]),
+    Route(f"{_PREFIX}/deleted", listed_deleted),
+    Route(f"{_PREFIX}/restore", restore, methods=["POST"]),
+    Route(f"{_PREFIX}/exists/{{conversation_id}}", exists),
+    Route(f"{_PREFIX}/soft/{{conversation_id}}", soft_delete, methods=["DELETE"]),
+    Route(f"{_PREFIX}/{{conversation_id}}", one),
+    Route(f"{_PREFIX}/{{conversation_id}}", change, methods=["PUT"]),
+    Route(f"{_PREFIX}/{{conversation_id}}", hard_delete, methods=["DELETE"]),
+    Route("/rest/app-chat/conversations_v2/{conversation_id}", one_v2),
+)

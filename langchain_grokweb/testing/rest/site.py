@@ -1,0 +1,157 @@
+"""Quotas, modes, the account, and the pages on which one signs in (rest.md 2.5, 2.6, 1.1)."""
+
+from typing import Any
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from langchain_grokweb.testing.rest.replies import body_of, service_of, unary
+from langchain_grokweb.testing.state.account import WINDOW_SECONDS, Account
+
+EMAIL = "user@example.com"
+OPEN_PATHS = frozenset({"/", "/sign-in"})
+
+_SUBSCRIPTIONS = {"super": "SUBSCRIPTION_TIER_GROK_PRO", "heavy": "SUBSCRIPTION_TIER_SUPER_GROK_PRO"}
+_HOME = """<!DOCTYPE html>
+<html lang="en"><head><title>Emulator of grok.com</title></head>
+<body><h1>Signed in</h1><p>This is the emulator of grok.com. You are signed in; there is nothing else to see.</p></body>
+</html>
+"""
+_SIGN_IN = """<!DOCTYPE html>
+<html lang="en"><head><title>Sign in to the emulator of grok.com</title></head>
+<body><h1>Sign in to the emulator of grok.com</h1>
+<p>This is not grok.com, and it needs no password. Press the button, or send POST /sign-in: the reply sets the cookies
+sso, sso-rw and x-userid. In a test, take them from <code>GrokEmulator.cookies</code>.</p>
+<form method="post" action="/sign-in"><button>Sign in</button></form></body>
+</html>
+"""
+
+
+async def rate_limits(request: HttpRequest) -> Response:
+    """What is left of a model or mode; a `requestKind` makes it a request of 2025."""
+    body = body_of(request)
+    name = str(body.get("modelName", "auto"))
+    account = service_of(request).account
+    old = "requestKind" in body
+    is_model = old or name not in {mode["id"] for mode in account.modes()}
+    account.check_mode(name, is_model=is_model)
+    return unary(_quota_object(account, name, old=old))
+
+
+def _quota_object(account: Account, name: str, *, old: bool) -> dict[str, Any]:
+    quota = account.quota(name)
+    found: dict[str, Any] = {"windowSizeSeconds": WINDOW_SECONDS, "remainingQueries": quota.remaining}
+    if quota.remaining == 0:
+        found["waitTimeSeconds"] = quota.wait_seconds
+    found["totalQueries"] = quota.total
+    return found if old else {**found, "lowEffortRateLimits": None, "highEffortRateLimits": None}
+
+
+async def modes(request: HttpRequest) -> Response:
+    """The modes, and what each needs."""
+    return unary({"modes": service_of(request).account.modes(), "defaultModeId": "auto"})
+
+
+async def models(_request: HttpRequest) -> Response:
+    """The models of 2025."""
+    grok_4 = {
+        "name": "Grok 4",
+        "description": "",
+        "modelId": "grok-4",
+        "tags": [],
+        "badgeText": "",
+        "modelMode": "MODEL_MODE_EXPERT",
+        "modeDescription": "Thinks hard",
+        "modeName": "Expert",
+        "promptingBackend": "PROMPTING_BACKEND_UNKNOWN",
+    }
+    return unary(
+        {
+            "models": [grok_4],
+            "defaultFreeModel": "grok-3",
+            "defaultProModel": "grok-4",
+            "unavailableModels": [],
+            "defaultAnonModel": "grok-3",
+            "defaultHeavyModel": "grok-4-heavy",
+            "defaultAnonMode": "MODEL_MODE_FAST",
+            "defaultFreeMode": "MODEL_MODE_AUTO",
+            "defaultProMode": "MODEL_MODE_AUTO",
+            "defaultHeavyMode": "MODEL_MODE_AUTO",
+        }
+    )
+
+
+async def subscriptions(request: HttpRequest) -> Response:
+    """The subscription that the tier stands for; none for the basic one."""
+    account = service_of(request).account
+    if account.tier not in _SUBSCRIPTIONS:
+        return unary({"subscriptions": []})
+    found = {
+        "xaiUserId": account.user_id,
+        "tier": _SUBSCRIPTIONS[account.tier],
+        "status": "SUBSCRIPTION_STATUS_ACTIVE",
+        "createTime": "2026-01-02T03:04:05Z",
+        "modTime": "2026-04-02T03:04:05Z",
+    }
+    return unary({"subscriptions": [found]})
+
+
+async def user_settings(_request: HttpRequest) -> Response:
+    """The settings."""
+    return unary(
+        {
+            "excludeFromTraining": True,
+            "preferences": {},
+            "allowXPersonalization": False,
+            "enableMemory": True,
+        }
+    )
+
+
+async def session(request: HttpRequest) -> Response:
+    """Who is signed in."""
+    user_id = service_of(request).account.user_id
+    return unary(
+        {
+            "status": "authenticated",
+            "session": {"userId": user_id, "email": EMAIL, "organizationId": ""},
+            "user": {"id": user_id, "email": EMAIL},
+        }
+    )
+
+
+async def home(request: HttpRequest) -> Response:
+    """The page behind the sign-in; it tells the browser its user id."""
+    account = service_of(request).account
+    if not account.knows(request.headers.get("cookie", "")):
+        return RedirectResponse("/sign-in", 307)
+    response = Response(_HOME, media_type="text/html")
+    response.set_cookie("x-userid", account.user_id, samesite="lax")
+    return response
+
+
+async def sign_in_page(_request: HttpRequest) -> Response:
+    """How to sign in, in plain words."""
+    return Response(_SIGN_IN, media_type="text/html")
+
+
+async def sign_in(request: HttpRequest) -> Response:
+    """Signs in: sets the cookies, and leads to the page behind."""
+    response = RedirectResponse("/", 303)
+    for name, value in service_of(request).account.cookies.items():
+        response.set_cookie(name, value, httponly=name != "x-userid", samesite="lax")
+    return response
+
+
+ROUTES = (
+    Route("/rest/rate-limits", rate_limits, methods=["POST"]),
+    Route("/rest/modes", modes, methods=["POST"]),
+    Route("/rest/models", models, methods=["POST"]),
+    Route("/rest/subscriptions", subscriptions),
+    Route("/rest/user-settings", user_settings, methods=["GET", "POST"]),
+    Route("/api/auth/session", session),
+    Route("/", home),
+    Route("/sign-in", sign_in_page),
+    Route("/sign-in", sign_in, methods=["POST"]),
+)

@@ -1,0 +1,1 @@
+"""What the service keeps, and how it decides. Knows no wire."""

@@ -1,0 +1,163 @@
+"""The one account of an emulator: who it is, what cookies prove it, what it may use.
+
+Names of models and modes are those of rest.md 3.3; availability and quotas follow the tier, with the numbers
+of rest.md 2.5.
+"""
+
+import base64
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from typing import Any, Literal
+from uuid import uuid4
+
+from langchain_grokweb.testing.state.refused import PERMISSION_DENIED, Refused
+
+Tier = Literal["basic", "super", "heavy"]
+
+TIERS: tuple[Tier, ...] = ("basic", "super", "heavy")
+MODEL_NAMES = frozenset(
+    {
+        "grok-3",
+        "grok-latest",
+        "grok-4",
+        "grok-4-heavy",
+        "grok-3-auto",
+        "grok-3-fast",
+        "grok-4-mini-thinking-tahoe",
+        "grok-4-1-non-thinking-w-tool",
+        "grok-4-1-thinking-1108b",
+        "grok-4-1-thinking-1129",
+        "grok-420",
+    }
+)
+WINDOW_SECONDS = 7200
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One mode of the site, the tier from which it can be used, and its quota for each tier."""
+
+    mode_id: str
+    title: str
+    description: str
+    badge: str
+    tag: str
+    needs: Tier
+    upgrade: str
+    quotas: tuple[int, int, int]
+
+
+MODES = (
+    Mode("auto", "Auto", "Chooses Fast or Expert", "", "TAG_PRIMARY", "basic", "", (20, 50, 150)),
+    Mode("fast", "Fast", "Quick responses", "", "TAG_PRIMARY", "basic", "", (30, 140, 400)),
+    Mode("expert", "Expert", "Thinks hard", "", "TAG_PRIMARY", "basic", "", (10, 50, 150)),
+    Mode(
+        "grok-420-computer-use-sa",
+        "Grok 4.3 (beta)",
+        "Uses Skills and Connectors",
+        "Beta",
+        "TAG_SECONDARY",
+        "super",
+        "TIER_SUPERGROK",
+        (0, 50, 150),
+    ),
+    Mode(
+        "heavy",
+        "Heavy",
+        "Team of Experts",
+        "",
+        "TAG_PRIMARY",
+        "heavy",
+        "TIER_SUPERGROK_HEAVY",
+        (0, 0, 20),
+    ),
+)
+_BY_ID = {mode.mode_id: mode for mode in MODES}
+
+
+@dataclass(slots=True)
+class Quota:
+    """What is left of a mode; an emulator enforces only what a test has set (`is_set`)."""
+
+    total: int
+    remaining: int
+    wait_seconds: int = 2429
+    is_set: bool = False
+
+
+def _session_token() -> str:
+    """A value in the form of the site's session cookie, worth nothing anywhere else."""
+    parts = ({"typ": "JWT", "alg": "HS256"}, {"session_id": str(uuid4())})
+    encoded = (base64.urlsafe_b64encode(json.dumps(part, separators=(",", ":")).encode()) for part in parts)
+    return ".".join([*(part.decode().rstrip("=") for part in encoded), secrets.token_urlsafe(32)])
+
+
+@dataclass(slots=True)
+class Account:
+    """The account: ids, session, tier, quotas."""
+
+    tier: Tier = "heavy"
+    user_id: str = field(default_factory=lambda: str(uuid4()))
+    session: str = field(default_factory=_session_token)
+    quotas: dict[str, Quota] = field(default_factory=dict)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that a signed-in browser has (rest.md 1.1)."""
+        return {"sso": self.session, "sso-rw": self.session, "x-userid": self.user_id}
+
+    def knows(self, cookie_header: str) -> bool:
+        """Whether these cookies are this account's session. That `sso` alone decides is a guess."""
+        try:
+            morsel = SimpleCookie(cookie_header).get("sso")
+        except CookieError:
+            return False
+        return morsel is not None and secrets.compare_digest(morsel.value.encode(), self.session.encode())
+
+    def may_use(self, mode: Mode) -> bool:
+        """Whether the tier suffices."""
+        return TIERS.index(self.tier) >= TIERS.index(mode.needs)
+
+    def check_mode(self, name: str, *, is_model: bool) -> None:
+        """Refuse a model or mode that this account does not have.
+
+        Raises:
+            Refused: 403, code 7, "Model is not found" (rest.md 1.5).
+        """
+        mode = _BY_ID.get(name)
+        known = name in MODEL_NAMES if is_model else mode is not None and self.may_use(mode)
+        if not known:
+            raise Refused(403, PERMISSION_DENIED, "Model is not found", nested=True)
+
+    def quota(self, name: str) -> Quota:
+        """The quota of a mode or model, made at first use."""
+        if name not in self.quotas:
+            mode = _BY_ID.get(name)
+            total = mode.quotas[TIERS.index(self.tier)] if mode else 100
+            self.quotas[name] = Quota(total, total)
+        return self.quotas[name]
+
+    def spend(self, name: str) -> None:
+        """Count one turn; a quota that no test has set never runs out."""
+        quota = self.quota(name)
+        quota.remaining = max(quota.remaining - 1, 0 if quota.is_set else 1)
+
+    def modes(self) -> list[dict[str, Any]]:
+        """The modes as `POST /rest/modes` lists them."""
+        return [self._mode_object(mode) for mode in MODES]
+
+    def _mode_object(self, mode: Mode) -> dict[str, Any]:
+        upgrade = {"message": "", "minimumSubscriptionTier": mode.upgrade}
+        availability: Mapping[str, Any] = {"available": {}} if self.may_use(mode) else {"requiresUpgrade": upgrade}
+        return {
+            "id": mode.mode_id,
+            "title": mode.title,
+            "description": mode.description,
+            "badgeText": mode.badge,
+            "availability": availability,
+            "iconHint": "",
+            "tags": [mode.tag],
+        }

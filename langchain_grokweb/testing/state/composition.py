@@ -1,0 +1,305 @@
+"""A planned reply -> what the answer consists of, step by step. Knows no wire.
+
+A reply is composed once: ids are given out, citations find their place in the text, pictures their keys. The
+result is a list of steps in the order in which the service says them, and the totals that it stores with the
+answer. Each wire then renders the same steps in its own words; ids and card JSON are the same objects on all
+of them.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import uuid4
+from xml.sax.saxutils import escape
+
+from langchain_grokweb.testing.state.script import Reply
+
+Shape = Literal["a", "b"]
+
+_TOKEN = re.compile(r"\s*(?:\w+|[^\w\s]+)|\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """Reasoning: a headline (may be empty) and its text."""
+
+    header: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One use of the site's own search; `results` are WebSearchResult or XPost objects (rest.md 4.5)."""
+
+    card_id: str
+    kind: Literal["web", "x"]
+    query: str
+    results: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A stretch of the answer, streamed in pieces of about a word or by the character."""
+
+    text: str
+    by_character: bool = False
+
+    @property
+    def tokens(self) -> list[str]:
+        """The pieces in which it is streamed."""
+        return list(self.text) if self.by_character else tokens_of(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A citation in the text: the card, its number, and the tag that stands for it."""
+
+    card: Mapping[str, Any]
+    number: int
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture and its preview, in the shape "a" (frames of its own) or "b" (a card in the text) of rest.md 4.7."""
+
+    image_id: str
+    card_id: str
+    key: str
+    preview_key: str
+    prompt: str
+    moderated: bool
+    shape: Shape
+    index: int
+
+    @property
+    def tag(self) -> str:
+        """The tag that puts a picture of shape "b" into the text. That its argument is the prompt is a guess."""
+        argument = f'<argument name="prompt">{escape(self.prompt)}</argument>'
+        return _render_tag(self.card_id, "generated_image_card", "render_generated_image", argument)
+
+    def card(self, chunk: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The card's JSON with this image chunk, None for the mere intent."""
+        return {
+            "id": self.card_id,
+            "type": "render_generated_image",
+            "cardType": "generated_image_card",
+            "prompt": self.prompt,
+            "orientation": "square",
+            "image_chunk": chunk,
+        }
+
+    def chunk(self, *, finished: bool) -> dict[str, Any]:
+        """The image chunk of the preview or of the finished picture."""
+        key = self.key if finished else self.preview_key
+        progress = 100 if finished else 50
+        return {
+            "imageUuid": self.image_id,
+            "imageUrl": key,
+            "seq": int(finished),
+            "progress": progress,
+            "moderated": self.moderated and finished,
+        }
+
+
+Step = Thought | Search | Text | Mark | Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """The steps of one answer, and what it comes to."""
+
+    steps: tuple[Step, ...]
+    reply: Reply
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """The steps of one kind."""
+        return [step for step in self.steps if isinstance(step, kind)]
+
+    @property
+    def message(self) -> str:
+        """The whole text with its tags, as the service stores it."""
+        return "".join(_stored_text(step) for step in self.steps)
+
+    @property
+    def trace(self) -> str:
+        """The whole reasoning as one text."""
+        return "\n".join(part for thought in self.of(Thought) for part in (thought.header, thought.text) if part)
+
+    @property
+    def web_results(self) -> list[Mapping[str, Any]]:
+        """What the web searches found."""
+        return [result for search in self.of(Search) if search.kind == "web" for result in search.results]
+
+    @property
+    def posts(self) -> list[Mapping[str, Any]]:
+        """What the X searches found."""
+        return [result for search in self.of(Search) if search.kind == "x" for result in search.results]
+
+    @property
+    def cited(self) -> list[Mapping[str, Any]]:
+        """The cited pages as search results: the only place where the wire names their titles."""
+        found = {str(result["url"]): result for result in self.web_results}
+        return [found.get(one["url"]) or web_result(one) for one in self.reply.citations]
+
+    @property
+    def cards(self) -> list[str]:
+        """All cards as JSON texts, pictures in their last state."""
+        cards = []
+        for step in self.steps:
+            if isinstance(step, Mark):
+                cards.append(card_json(step.card))
+            elif isinstance(step, Picture) and step.shape == "b":
+                cards.append(card_json(step.card(None if step.moderated else step.chunk(finished=True))))
+        return cards
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """The pictures, whatever their shape."""
+        return self.of(Picture)
+
+    @property
+    def finished_keys(self) -> list[str]:
+        """The keys of the pictures of shape "a" that may be shown."""
+        return [one.key for one in self.of(Picture) if one.shape == "a" and not one.moderated]
+
+
+def compose(reply: Reply, user_id: str, shape: Shape, ending: Text | None = None) -> Composition:
+    """Compose an answer for this account.
+
+    `shape` is the one of pictures that name none; `ending` is what the answer's tool calls were written down as.
+    """
+    pictures = tuple(_pictures(reply, user_id, shape))
+    steps = [
+        *_thoughts(reply),
+        *(_search(one) for one in reply.search),
+        *(one for one in pictures if one.shape == "a"),
+        *_marked_text(reply),
+        *(one for one in pictures if one.shape == "b"),
+    ]
+    if ending is not None:
+        steps.append(ending)
+    elif pictures and not reply.text and all(one.shape == "a" for one in pictures):
+        steps.append(Text(f"I generated images with the prompt: '{pictures[0].prompt}'"))
+    return Composition(tuple(steps), reply)
+
+
+def tokens_of(text: str) -> list[str]:
+    """Cut a text into pieces of about a word; white space belongs to the piece that follows it (rest.md 4.1)."""
+    return _TOKEN.findall(text)
+
+
+def card_json(card: Mapping[str, Any]) -> str:
+    """A card's `jsonData`."""
+    return json.dumps(card, ensure_ascii=False, separators=(",", ":"))
+
+
+def web_result(source: Mapping[str, Any]) -> dict[str, Any]:
+    """A WebSearchResult (rest.md 4.5) out of `{"url", "title"?, "snippet"?}`."""
+    title = source.get("title", "")
+    return {
+        "url": source["url"],
+        "title": title,
+        "preview": source.get("snippet", ""),
+        "searchEngineText": "",
+        "description": "",
+        "siteName": "",
+        "metadataTitle": title,
+        "creator": "",
+        "image": "",
+        "favicon": "",
+        "citationId": "",
+    }
+
+
+def _stored_text(step: Step) -> str:
+    if isinstance(step, Text):
+        return step.text
+    if isinstance(step, Mark) or (isinstance(step, Picture) and step.shape == "b"):
+        return step.tag
+    return ""
+
+
+def _thoughts(reply: Reply) -> Iterator[Thought]:
+    if isinstance(reply.reasoning, str):
+        yield Thought("", reply.reasoning)
+    else:
+        for step in reply.reasoning or ():
+            yield Thought(step.get("header", ""), step.get("summary", ""))
+
+
+def _search(plan: Mapping[str, Any]) -> Search:
+    kind: Literal["web", "x"] = "x" if plan.get("kind", "web") == "x" else "web"
+    make = _post if kind == "x" else web_result
+    return Search(str(uuid4()), kind, plan["query"], tuple(make(result) for result in plan.get("results", ())))
+
+
+def _post(source: Mapping[str, Any]) -> dict[str, Any]:
+    handle, _, post_id = source["url"].rstrip("/").rpartition("/status/")
+    username = handle.rpartition("/")[2] or "someone"
+    return {
+        "username": username,
+        "name": source.get("title", username),
+        "text": source.get("snippet", ""),
+        "createTime": "2026-04-16T14:00:00Z",
+        "profileImageUrl": "",
+        "postId": post_id or "1912000000000000001",
+        "citationId": "",
+        "parentPostId": "",
+        "quotePostId": "",
+        "viewCount": 0,
+        "communityNote": "",
+        "verifiedType": "",
+    }
+
+
+def _pictures(reply: Reply, user_id: str, shape: Shape) -> Iterator[Picture]:
+    for index, plan in enumerate(reply.images):
+        wanted: Mapping[str, Any] = {"prompt": plan} if isinstance(plan, str) else plan
+        image_id = str(uuid4())
+        place = f"users/{user_id}/generated/{image_id}"
+        yield Picture(
+            image_id,
+            uuid4().hex[:5],
+            f"{place}/image.jpg",
+            f"{place}-part-0/image.jpg",
+            wanted["prompt"],
+            bool(wanted.get("moderated", False)),
+            wanted.get("shape", shape),
+            index,
+        )
+
+
+def _marked_text(reply: Reply) -> Iterator[Text | Mark]:
+    """The text, cut where marks of citations stand."""
+    start = 0
+    for end, mark in sorted(_marks(reply), key=lambda placed: placed[0]):
+        if end > start:
+            yield Text(reply.text[start:end])
+        yield mark
+        start = end
+    if reply.text[start:]:
+        yield Text(reply.text[start:])
+
+
+def _marks(reply: Reply) -> Iterator[tuple[int, Mark]]:
+    for index, citation in enumerate(reply.citations):
+        after = citation.get("after")
+        end = reply.text.index(after) + len(after) if after else len(reply.text)
+        yield end, _mark(citation["url"], index)
+
+
+def _mark(url: str, index: int) -> Mark:
+    card_id = uuid4().hex[:6]
+    card = {"id": card_id, "type": "render_inline_citation", "cardType": "citation_card", "url": url}
+    # citation_id is an opaque number, on purpose not the index of anything (rest.md 4.5)
+    number = 9 + 4 * index
+    argument = f'<argument name="citation_id">{number}</argument>'
+    return Mark(card, number, _render_tag(card_id, "citation_card", "render_inline_citation", argument))
+
+
+def _render_tag(card_id: str, card_type: str, render_type: str, argument: str) -> str:
+    head = f'<grok:render card_id="{card_id}" card_type="{card_type}" type="{render_type}">'
+    return f"{head}{argument}</grok:render>"

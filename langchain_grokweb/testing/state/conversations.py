@@ -1,0 +1,128 @@
+"""The conversation trees as the service keeps them (rest.md 2.1 and 2.3). Knows no wire.
+
+A conversation is a tree of responses, each naming its parent; questions have the sender `human`, answers
+`ASSISTANT`. Two answers with one parent, or two questions below one answer, are branches. What a wire wants
+to store beside the text goes into `details`, under the member names of rest.md 4.9.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from langchain_grokweb.testing.state.moments import conversation_time, response_time
+from langchain_grokweb.testing.state.refused import INVALID_ARGUMENT, NOT_FOUND, Refused
+
+HUMAN = "human"
+ASSISTANT = "ASSISTANT"
+FIRST_TITLE = "New conversation"
+
+
+@dataclass(slots=True)
+class Node:
+    """One response of a conversation; `parent_id` is None for the first question."""
+
+    response_id: str
+    sender: str
+    message: str
+    parent_id: str | None
+    create_time: str = field(default_factory=response_time)
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A tree of responses, in the order in which they came."""
+
+    conversation_id: str = field(default_factory=lambda: str(uuid4()))
+    title: str = FIRST_TITLE
+    starred: bool = False
+    temporary: bool = False
+    deleted: bool = False
+    mode: str = ""
+    create_time: str = field(default_factory=conversation_time)
+    modify_time: str = field(default_factory=conversation_time)
+    order: int = 0
+    nodes: dict[str, Node] = field(default_factory=dict)
+
+    def path_to(self, response_id: str | None) -> list[Node]:
+        """The responses from the root down to this one, itself included; other branches are left out."""
+        path: list[Node] = []
+        node = self.nodes.get(response_id or "")
+        while node is not None:
+            path.append(node)
+            node = self.nodes.get(node.parent_id or "")
+        return path[::-1]
+
+    def children(self, response_id: str | None) -> list[Node]:
+        """The responses right below this one, oldest first."""
+        return [node for node in self.nodes.values() if node.parent_id == response_id]
+
+    def check_parent(self, response_id: str | None) -> None:
+        """Refuse a parent that this conversation does not have.
+
+        Raises:
+            Refused: 400, code 3. That it is this status is a guess (rest.md 5.1, item 10).
+        """
+        if response_id is None and not self.nodes:
+            return
+        if response_id not in self.nodes:
+            raise Refused(400, INVALID_ARGUMENT, "Invalid parentResponseId")
+
+
+@dataclass(slots=True)
+class Conversations:
+    """All conversations of the account, by id."""
+
+    by_id: dict[str, Conversation] = field(default_factory=dict)
+    _clock: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def start(self, *, temporary: bool, mode: str = "") -> Conversation:
+        """A new conversation without responses."""
+        conversation = Conversation(temporary=temporary, mode=mode)
+        self.by_id[conversation.conversation_id] = conversation
+        self.touch(conversation)
+        return conversation
+
+    def touch(self, conversation: Conversation) -> None:
+        """Note that it was changed now; `order` tells apart what falls into one microsecond."""
+        conversation.modify_time = conversation_time()
+        conversation.order = next(self._clock)
+
+    def find(self, conversation_id: str, *, deleted: bool = False) -> Conversation:
+        """The conversation of this id.
+
+        Raises:
+            Refused: 404, code 5: there is none, or it is deleted and that was not asked for.
+        """
+        conversation = self.by_id.get(conversation_id)
+        if conversation is None or conversation.deleted is not deleted:
+            raise Refused(404, NOT_FOUND, "Conversation not found")
+        return conversation
+
+    def add(self, conversation: Conversation, node: Node) -> None:
+        """Put a response into the tree."""
+        conversation.nodes[node.response_id] = node
+        self.touch(conversation)
+
+    def listed(self, *, deleted: bool = False) -> list[Conversation]:
+        """Newest change first; temporary ones are never listed (rest.md 5)."""
+        found = (one for one in self.by_id.values() if one.deleted is deleted and not one.temporary)
+        return sorted(found, key=lambda one: one.order, reverse=True)
+
+    def dump(self) -> list[dict[str, Any]]:
+        """All of it as plain JSON."""
+        return [asdict(conversation) for conversation in self.by_id.values()]
+
+    def load(self, dumped: Iterable[dict[str, Any]]) -> None:
+        """Put back what `dump` gave."""
+        for entry in dumped:
+            nodes = {name: Node(**node) for name, node in entry["nodes"].items()}
+            conversation = Conversation(**{**entry, "nodes": nodes, "order": next(self._clock)})
+            self.by_id[conversation.conversation_id] = conversation
+
+    def drop(self, conversation_ids: Iterable[str]) -> None:
+        """Delete for good."""
+        for conversation_id in list(conversation_ids):
+            self.by_id.pop(conversation_id, None)

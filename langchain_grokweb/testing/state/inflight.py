@@ -1,0 +1,150 @@
+"""Answers that are being written: a log of frames, filled by one task and read by any number of sockets.
+
+Writing and delivering are apart, as at the real service: a lost socket does not stop an answer, and whoever
+reconnects reads the same log (rest.md 2.2 and 5). A generation ends when its source does, when it is stopped,
+or when it is lost; its answer may be complete, and stored, before the last frame (titles come late). The frames
+themselves are a wire's business; the log only knows how each counts.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from langchain_grokweb.testing.state.script import Turn, TurnStatus
+
+FrameKind = Literal["result", "response", "error", "raw"]
+
+_BATCH = 32
+_BREATHE_EVERY = 16
+
+
+@dataclass(slots=True)
+class Frame:
+    """One frame of a wire.
+
+    Attributes:
+        kind: "response" for what concerns a response, "result" for what stands beside it (conversation, title), "error"
+            for a line that ends the stream, "raw" for bytes that are no frame at all.
+        body: The members, or the bytes.
+        text: What the frame adds to the answer.
+        is_opening: It is not said again to somebody who reconnects.
+        is_token: It waits for the emulator's `pace`.
+        completes: With it the answer is complete and stored; what follows comes late.
+        delay: Seconds before it.
+    """
+
+    kind: FrameKind
+    body: Any
+    text: str = ""
+    is_opening: bool = False
+    is_token: bool = False
+    completes: bool = False
+    delay: float = 0.0
+
+
+@dataclass(slots=True)
+class Generation:
+    """One answer in the making. `stopped_frames` gives the frames that end it early."""
+
+    turn: Turn
+    create_time: str
+    stopped_frames: Callable[[], Sequence[Frame]]
+    on_end: Callable[["Generation", TurnStatus], None]
+    pace: float = 0.0
+    hold_after: int | None = None
+    log: list[Frame] = field(default_factory=list)
+    delivered: int = 0
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_complete: bool = False
+    _responses: int = 0
+    _grown: asyncio.Event = field(default_factory=asyncio.Event)
+    _released: asyncio.Event = field(default_factory=asyncio.Event)
+    _task: asyncio.Task[None] | None = None
+
+    def start(self, source: AsyncIterator[Frame]) -> None:
+        """Begin to write what the source gives."""
+        self._task = asyncio.get_running_loop().create_task(self._run(source))
+        self._task.add_done_callback(self._check)
+
+    def stop(self) -> None:
+        """Stop writing; the answer ends with what there is."""
+        self.cancel()
+        frames = self.stopped_frames()
+        self._complete("stopped")
+        for frame in frames:
+            self._append(frame)
+        self._end("stopped")
+
+    def lose(self) -> None:
+        """Drop the answer, as if the service had forgotten it."""
+        self.cancel()
+        self.ended.set()
+        self._wake()
+
+    def cancel(self) -> None:
+        """Stop the task that writes, and nothing else."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def release(self, hold_after: int | None = None) -> None:
+        """Go on, where a fault holds the answer; to where another one holds it."""
+        self.hold_after = hold_after
+        self._released.set()
+        self._released = asyncio.Event()
+
+    async def follow(self, start: int = 0) -> AsyncIterator[list[Frame]]:
+        """The log from this place on, in batches of what is there, until the generation ends."""
+        position = start
+        while True:
+            batch = self.log[position : position + _BATCH]
+            position += len(batch)
+            if batch:
+                yield batch
+            elif self.ended.is_set():
+                return
+            else:
+                await self._grown.wait()
+
+    async def _run(self, source: AsyncIterator[Frame]) -> None:
+        async for frame in source:
+            await self._wait_before(frame)
+            self._append(frame)
+        self._end("finished")
+
+    async def _wait_before(self, frame: Frame) -> None:
+        is_held = self.hold_after is not None and self._responses >= self.hold_after
+        if is_held and not self._is_complete:  # who would let go of what comes late?
+            await self._released.wait()
+        seconds = frame.delay + (self.pace if frame.is_token else 0.0)
+        if seconds or len(self.log) % _BREATHE_EVERY == 0:
+            await asyncio.sleep(seconds)
+
+    def _append(self, frame: Frame) -> None:
+        self.log.append(frame)
+        self.turn.text += frame.text
+        self._responses += frame.kind == "response"
+        if frame.completes:
+            self._complete("finished")
+        self._wake()
+
+    def _complete(self, status: TurnStatus) -> None:
+        if not self._is_complete:
+            self._is_complete = True
+            self.on_end(self, status)
+
+    def _end(self, status: TurnStatus) -> None:
+        self._complete(status)
+        self.ended.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        self._grown.set()
+        self._grown = asyncio.Event()
+
+    def _check(self, task: asyncio.Task[None]) -> None:
+        """A source that breaks is a bug of the emulator: say so on the wire rather than hang."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._append(Frame("error", {"code": 13, "message": f"Emulator: {error!r}", "details": []}))
+            self._end("finished")

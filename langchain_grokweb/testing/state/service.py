@@ -1,0 +1,397 @@
+"""The service behind all wires: it takes a question, lets an answer be written, and remembers everything.
+
+A wire parses what it was sent into an `Ask`, hands over a writer that renders the answer in its words, and
+gets back a generation to read from. Everything here runs in the server's event loop; what a test looks at
+from its own thread are lists that only grow, and `watch` tells it when they did.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
+from uuid import uuid4
+
+from langchain_grokweb.testing.assistant.answers import TurnContext, answer_of
+from langchain_grokweb.testing.assistant.instructions import read
+from langchain_grokweb.testing.assistant.spelling import written
+from langchain_grokweb.testing.state.account import Account, Tier
+from langchain_grokweb.testing.state.composition import Composition, Shape, compose
+from langchain_grokweb.testing.state.conversations import (
+    ASSISTANT,
+    FIRST_TITLE,
+    HUMAN,
+    Conversation,
+    Conversations,
+    Node,
+)
+from langchain_grokweb.testing.state.faults import STREAM_ERRORS, Fault
+from langchain_grokweb.testing.state.inflight import Frame, Generation
+from langchain_grokweb.testing.state.moments import conversation_time
+from langchain_grokweb.testing.state.refused import INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, Refused
+from langchain_grokweb.testing.state.responses import Era, file_object
+from langchain_grokweb.testing.state.script import (
+    GatewayEvent,
+    GatewaySession,
+    Reply,
+    Request,
+    Script,
+    Turn,
+    TurnStatus,
+    UploadedFile,
+)
+
+_TITLE_WORDS = 6
+_TITLE_LENGTH = 60
+_NOT_TOLD_AGAIN = 8  # frames at most
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How an emulator was asked to behave; see `GrokEmulator`."""
+
+    chunk_size: int | None = 7
+    era: Era | None = None
+    pace: float = 0.0
+    assistant: Any = None
+    tier: Tier = "heavy"
+    reconnect: Literal["replay", "continue"] = "replay"
+    deflate: bool = False
+    longest_prompt: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question as a wire understood it.
+
+    `begins` where its conversation begins with it; `remembers` unless the assistant shall not see earlier turns.
+    """
+
+    prompt: str
+    conversation_id: str | None
+    parent_response_id: str | None
+    mode: str
+    is_model: bool
+    era: Era
+    temporary: bool = False
+    thinking: bool = False
+    search: bool = True
+    images: bool = True
+    keep_running: bool = False
+    final_metadata: bool = True
+    follow_ups: bool = True
+    file_ids: tuple[str, ...] = ()
+    begins: bool = False
+    remembers: bool = True
+    wire: str = "rest"
+
+
+class Writer(Protocol):
+    """Renders one turn on a wire; `answer` is the node that it fills in."""
+
+    @property
+    def conversation(self) -> Conversation:
+        """Where the turn belongs."""
+
+    @property
+    def question(self) -> Node:
+        """The node of the question."""
+
+    @property
+    def answer(self) -> Node:
+        """The node of the answer."""
+
+    def opening(self) -> Sequence[Frame]:
+        """What comes before there is an answer."""
+
+    def answered(self, composition: Composition, title: str | None, faults: Sequence[Fault]) -> Sequence[Frame]:
+        """The answer, with what content faults make of it."""
+
+    def stopped(self, text: str) -> Sequence[Frame]:
+        """The end of an answer that was stopped."""
+
+
+MakeWriter = Callable[[Ask, Conversation, Node, Node], Writer]
+
+
+@dataclass(slots=True)
+class Service:
+    """Everything that the emulator is and remembers."""
+
+    settings: Settings
+    account: Account
+    script: Script = field(default_factory=Script)
+    conversations: Conversations = field(default_factory=Conversations)
+    uploads: dict[str, UploadedFile] = field(default_factory=dict)
+    pictures: dict[str, bool] = field(default_factory=dict)
+    generations: dict[str, Generation] = field(default_factory=dict)
+    writers: dict[str, Writer] = field(default_factory=dict)
+    turns: list[Turn] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    stops: list[str] = field(default_factory=list)
+    sessions: list[GatewaySession] = field(default_factory=list)
+    events: list[GatewayEvent] = field(default_factory=list)
+    watch: threading.Condition = field(default_factory=threading.Condition)
+    transport_of: Callable[[Any], asyncio.Transport | None] = lambda _client: None
+    _sockets: int = 0
+
+    def note(self) -> None:
+        """Tell whoever waits that something has changed."""
+        with self.watch:
+            self.watch.notify_all()
+
+    def next_socket(self) -> int:
+        """The number of a socket that was accepted, from 1."""
+        self._sockets += 1
+        return self._sockets
+
+    def saw(self, memory: list[Any], one: Any) -> None:
+        """Put one thing into one of the lists that a test looks at."""
+        with self.watch:
+            memory.append(one)
+            self.watch.notify_all()
+
+    def forget(self) -> None:
+        """Forget all that happened and all that was planned; the account and its session stay."""
+        for generation in self.generations.values():
+            generation.lose()
+        self.script.clear()
+        for memory in (self.turns, self.requests, self.stops, self.sessions, self.events):
+            memory.clear()
+        self.account.quotas.clear()
+        self.generations.clear()
+        self.writers.clear()
+        self.uploads.clear()
+        self.pictures.clear()
+        self.conversations.by_id.clear()
+
+    # -- taking questions
+
+    def check(self, ask: Ask) -> None:
+        """Refuse what the service would not take on.
+
+        Raises:
+            Refused: unknown model (403), conversation (404), parent or file (400), or an exhausted quota (429).
+        """
+        self.account.check_mode(ask.mode, is_model=ask.is_model)
+        if ask.conversation_id is not None:
+            self.conversations.find(ask.conversation_id).check_parent(ask.parent_response_id)
+        for file_id in ask.file_ids:
+            if file_id not in self.uploads:
+                raise Refused(400, INVALID_ARGUMENT, "Invalid file attachment")
+        quota = self.account.quota(ask.mode)
+        if quota.is_set and quota.remaining == 0:
+            raise Refused(429, RESOURCE_EXHAUSTED, "Too many requests", nested=True)
+
+    def too_long(self, prompt: str) -> Reply | None:
+        """The error that a stream reports instead of an answer, where the question is too long (rest.md 5)."""
+        longest = self.settings.longest_prompt
+        return Reply(error="prompt_too_long") if longest is not None and len(prompt) > longest else None
+
+    def begin(self, ask: Ask, planned: Reply | None, faults: Sequence[Fault], make_writer: MakeWriter) -> Generation:
+        """Take a question on: into the tree with it, and an answer under way."""
+        conversation = self._conversation_of(ask)
+        if not ask.keep_running:
+            self.supersede(conversation.conversation_id)
+        question = self._question(ask, conversation)
+        turn = self._turn(ask, conversation, question)
+        writer = make_writer(ask, conversation, question, Node(turn.response_id, ASSISTANT, "", question.response_id))
+        self.writers[turn.response_id] = writer
+        generation = Generation(
+            turn,
+            writer.answer.create_time,
+            stopped_frames=lambda: writer.stopped(turn.text),
+            on_end=self._on_end,
+            pace=self.settings.pace,
+            hold_after=_hold(faults),
+        )
+        self.generations[turn.response_id] = generation
+        self.account.spend(ask.mode)
+        generation.start(self._written(ask, writer, turn, planned, faults))
+        self.saw(self.turns, turn)
+        return generation
+
+    def active(self, conversation_id: str) -> list[Generation]:
+        """The answers of a conversation that are being written."""
+        return [one for one in self.generations.values() if one.turn.conversation_id == conversation_id]
+
+    def running(self, response_id: str) -> Generation:
+        """The answer of this id that is being written.
+
+        Raises:
+            Refused: 404, code 5: it is unknown or over.
+        """
+        generation = self.generations.get(response_id)
+        if generation is None:
+            raise Refused(404, NOT_FOUND, "Response not found")
+        return generation
+
+    def stop(self, response_id: str) -> None:
+        """Stop an answer because the client asked for it.
+
+        Raises:
+            Refused: 404, code 5: it is unknown or over.
+        """
+        self.running(response_id).stop()
+        self.saw(self.stops, response_id)
+
+    def lose(self, response_id: str) -> None:
+        """Forget an answer that is being written."""
+        generation = self.generations.pop(response_id, None)
+        if generation is not None:
+            generation.lose()
+
+    async def settle(self, generation: Generation, fault: Fault) -> None:
+        """See to what a fault promised of the answer, before the client can ask."""
+        if fault.options["then"] == "finished":
+            await generation.ended.wait()
+        elif fault.options["then"] == "lost":
+            self.lose(generation.turn.response_id)
+
+    def supersede(self, conversation_id: str) -> None:
+        """A new question cancels what is running in its conversation (rest.md 5)."""
+        for generation in self.active(conversation_id):
+            generation.stop()
+
+    async def wait_for_turn(self, conversation_id: str) -> None:
+        """Wait until nothing runs in a conversation: the gateway's questions queue (a guess; gateway.md 5, item 7)."""
+        while running := self.active(conversation_id):
+            await running[0].ended.wait()
+
+    # -- how a turn comes about
+
+    def _conversation_of(self, ask: Ask) -> Conversation:
+        if ask.conversation_id is None:
+            return self.conversations.start(temporary=ask.temporary, mode=ask.mode)
+        conversation = self.conversations.find(ask.conversation_id)
+        conversation.mode = ask.mode
+        return conversation
+
+    def _question(self, ask: Ask, conversation: Conversation) -> Node:
+        question = Node(str(uuid4()), HUMAN, ask.prompt, ask.parent_response_id)
+        files = [self.uploads[file_id] for file_id in ask.file_ids]
+        if files:
+            question.details = {
+                "fileAttachments": list(ask.file_ids),
+                "fileUris": [file.uri for file in files],
+                "fileAttachmentsMetadata": [file_object(file) for file in files],
+            }
+        self.conversations.add(conversation, question)
+        return question
+
+    def _turn(self, ask: Ask, conversation: Conversation, question: Node) -> Turn:
+        return Turn(
+            prompt=ask.prompt,
+            conversation_id=conversation.conversation_id,
+            parent_response_id=ask.parent_response_id,
+            response_id=str(uuid4()),
+            user_response_id=question.response_id,
+            mode=ask.mode,
+            temporary=conversation.temporary,
+            thinking=ask.thinking,
+            files=tuple(self.uploads[file_id] for file_id in ask.file_ids),
+            wire=ask.wire,
+        )
+
+    async def _written(
+        self, ask: Ask, writer: Writer, turn: Turn, planned: Reply | None, faults: Sequence[Fault]
+    ) -> AsyncIterator[Frame]:
+        for frame in writer.opening():
+            yield frame
+        context = self._context(ask, turn)
+        reply = planned or _error_alone(faults) or await answer_of(self.settings.assistant, context)
+        composition = self._composed(ask, context, _with_error(reply, faults))
+        for frame in writer.answered(composition, self._title(ask, turn, reply), faults):
+            yield frame
+
+    def _composed(self, ask: Ask, context: TurnContext, reply: Reply) -> Composition:
+        shape: Shape = "a" if ask.era == "2025" else "b"
+        reply, ending = written(reply, lambda: read(context.prompt, context.history), self.script.next_slip)
+        composition = compose(reply, self.account.user_id, shape, ending)
+        for picture in composition.pictures:
+            self.pictures[picture.preview_key] = False
+            if not picture.moderated:
+                self.pictures[picture.key] = True
+        return composition
+
+    def _context(self, ask: Ask, turn: Turn) -> TurnContext:
+        conversation = self.conversations.by_id[turn.conversation_id]
+        history = (
+            ("human" if node.sender == HUMAN else "ai", node.message)
+            for node in (conversation.path_to(turn.parent_response_id) if ask.remembers else ())
+        )
+        return TurnContext(
+            prompt=turn.prompt,
+            history=tuple(history),
+            conversation_id=turn.conversation_id,
+            parent_response_id=turn.parent_response_id,
+            mode=turn.mode,
+            thinking=turn.thinking,
+            search=ask.search,
+            images=ask.images,
+            temporary=turn.temporary,
+            files=turn.files,
+        )
+
+    def _title(self, ask: Ask, turn: Turn, reply: Reply) -> str | None:
+        """The title to announce: a planned one, or for a new conversation the first words of its prompt."""
+        if reply.title is False or (reply.title is None and not ask.begins):
+            return None
+        title = reply.title or title_of(ask.prompt)
+        self.conversations.by_id[turn.conversation_id].title = title
+        return title
+
+    def _on_end(self, generation: Generation, status: TurnStatus) -> None:
+        """The answer is over: into the tree with it."""
+        turn = generation.turn
+        self.generations.pop(turn.response_id, None)
+        conversation = self.conversations.by_id.get(turn.conversation_id)
+        if conversation is not None:
+            self.conversations.add(conversation, self.writers[turn.response_id].answer)
+        turn.status = status
+        self.note()
+
+    # -- files
+
+    def keep(self, name: str, mime_type: str, content: bytes) -> UploadedFile:
+        """Keep an upload."""
+        file_id = str(uuid4())
+        uri = f"users/{self.account.user_id}/{file_id}/content"
+        file = UploadedFile(file_id, name, mime_type, content, uri, conversation_time())
+        self.uploads[file_id] = file
+        return file
+
+
+def title_of(prompt: str) -> str:
+    """A title out of the first words of a prompt."""
+    title = " ".join(prompt.split()[:_TITLE_WORDS])[:_TITLE_LENGTH].rstrip(" ?!.,:;")
+    return title or FIRST_TITLE
+
+
+def _hold(faults: Sequence[Fault]) -> int | None:
+    """After how many response frames an answer waits: for somebody to reconnect, or until it is lost.
+
+    The question's frame always comes. An answer whose end alone is missing does not wait.
+    """
+    for fault in faults:
+        waits = fault.stage == "delivery" and fault.name != "close_without_done"
+        if waits and fault.options.get("then", "active") != "finished":
+            return max(1, int(fault.options.get("after", 1)))
+    return None
+
+
+def held_again(fault: Fault | None, start: int) -> int | None:
+    """The same for an answer that somebody reconnects to, from there on; not all of its frames are told again."""
+    held = None if fault is None else _hold([fault])
+    return None if held is None else start + held + _NOT_TOLD_AGAIN
+
+
+def _error_alone(faults: Sequence[Fault]) -> Reply | None:
+    """An error that ends a turn leaves no answer beside it."""
+    named = [fault.name for fault in faults if fault.replaces_answer]
+    return Reply(error=named[0]) if named else None
+
+
+def _with_error(reply: Reply, faults: Sequence[Fault]) -> Reply:
+    named = [fault.name for fault in faults if fault.name in STREAM_ERRORS]
+    return replace(reply, error=named[0]) if named and reply.error is None else reply
