@@ -1,7 +1,7 @@
 """`ChatGrokWeb`: fields and LangChain's hooks.
 
 A call plans its turn (`messages.conversation`), says it (`messages.prompt`), hands it to a `GrokWebClient` and passes
-on what `messages.output` makes of the events. All four hooks stand on one `Exchange` (`exchange`). A model holds
+on what `messages.output` makes of the events. All four hooks stand on one `ModelCall` (`exchange`). A model holds
 settings alone: no client, no lock, no conversation. So it can be copied, pickled, shared, and built for every call.
 """
 
@@ -57,12 +57,12 @@ from langchain_grokweb.errors import (
 )
 from langchain_grokweb.messages import content_blocks, prompt
 from langchain_grokweb.messages import json_schema as schemas
-from langchain_grokweb.messages.accumulator import PROVIDER, Answer, Asked
-from langchain_grokweb.messages.output_spec import Wanted
+from langchain_grokweb.messages.accumulator import PROVIDER, Answer, RequestInfo
+from langchain_grokweb.messages.output_spec import OutputSpec
 from langchain_grokweb.messages.planner import Plan, Start, fresh
 from langchain_grokweb.messages.planner import plan as find_plan
 from langchain_grokweb.messages.tools.toolbox import chosen, definitions
-from langchain_grokweb.model_call import Exchange
+from langchain_grokweb.model_call import ModelCall
 from langchain_grokweb.wire import modes
 from langchain_grokweb.wire.conversation_ids import parse_conversation
 from langchain_grokweb.wire.turn import ConversationRef, DeepSearch, Turn
@@ -285,14 +285,14 @@ class ChatGrokWeb(BaseChatModel):
             while (chunks := await exchange.next_chunks()) is not None:
                 yield chunks
 
-    async def _open(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> Exchange:
+    async def _open(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> ModelCall:
         """Open a turn that says these messages. A conversation that is gone at the service is told anew, once."""
         credentials = self._credentials()
         client = GrokWebClient.over(self._service, credentials)
         sequences = _sequences(stop or self.stop)
         if (kwargs.get("tools") or kwargs.get("response_format")) and not schemas.is_loaded():
             await anyio.to_thread.run_sync(schemas.load)
-        wanted = Wanted.of(kwargs, credentials.account)
+        wanted = OutputSpec.of(kwargs, credentials.account)
         start = self._start(kwargs)
         plan = await self._plan(messages, client, credentials.account, start)
         turn = self._turn(plan, wanted, kwargs)
@@ -306,7 +306,7 @@ class ChatGrokWeb(BaseChatModel):
             plan = fresh(messages, "replayed")
             turn = self._turn(plan, wanted, kwargs)
             opened = await opener.open(turn)
-        asked = Asked(
+        asked = RequestInfo(
             model=turn.model,
             mode=modes.resolve(turn.model).id,
             account=credentials.account,
@@ -315,7 +315,7 @@ class ChatGrokWeb(BaseChatModel):
             temporary=turn.temporary,
         )
         answer = Answer(asked, wanted=wanted, stop=sequences, image_markdown=self.image_markdown)
-        return Exchange(opened, answer, partial(self._mend, opener, turn), self.tool_repair_attempts)
+        return ModelCall(opened, answer, partial(self._mend, opener, turn), self.tool_repair_attempts)
 
     async def _mend(self, opener: Opener, turn: Turn, place: ConversationRef, prompt_text: str) -> OpenTurn:
         """Open a further turn in the same conversation, for an answer that could not be used as it was."""
@@ -366,7 +366,7 @@ class ChatGrokWeb(BaseChatModel):
             )
         return plan
 
-    def _turn(self, plan: Plan, wanted: Wanted, kwargs: dict[str, Any]) -> Turn:
+    def _turn(self, plan: Plan, wanted: OutputSpec, kwargs: dict[str, Any]) -> Turn:
         name = kwargs.get("model") or self.model
         if not isinstance(name, str):
             raise GrokWebInvalidRequestError("A model is named by a string.", next_step="Correct `model=`.")

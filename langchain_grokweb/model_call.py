@@ -17,7 +17,7 @@ from langchain_grokweb.wire.turn import ConversationRef
 Mend = Callable[[ConversationRef, str], Awaitable[OpenTurn]]
 
 
-class Exchange:
+class ModelCall:
     """A turn that is open, and its answer as it comes."""
 
     def __init__(self, turn: OpenTurn, answer: Answer, mend: Mend, attempts: int) -> None:

@@ -133,22 +133,22 @@ def _fault_and_reply(name: str, options: dict[str, Any], times: int) -> Callable
 
 # --- the four ways: the message, or what was given out before the error
 
-Given = list[BaseMessage]
+EmittedObject = list[BaseMessage]
 
 
-def _invoke(model: ChatGrokWeb, messages: list[BaseMessage], given: Given) -> None:
+def _invoke(model: ChatGrokWeb, messages: list[BaseMessage], given: EmittedObject) -> None:
     given.append(model.invoke(messages))
 
 
-def _ainvoke(model: ChatGrokWeb, messages: list[BaseMessage], given: Given) -> None:
+def _ainvoke(model: ChatGrokWeb, messages: list[BaseMessage], given: EmittedObject) -> None:
     given.append(asyncio.run(model.ainvoke(messages)))
 
 
-def _stream(model: ChatGrokWeb, messages: list[BaseMessage], given: Given) -> None:
+def _stream(model: ChatGrokWeb, messages: list[BaseMessage], given: EmittedObject) -> None:
     given.extend(model.stream(messages))
 
 
-def _astream(model: ChatGrokWeb, messages: list[BaseMessage], given: Given) -> None:
+def _astream(model: ChatGrokWeb, messages: list[BaseMessage], given: EmittedObject) -> None:
     async def consume() -> None:
         async for chunk in model.astream(messages):
             given.append(chunk)
@@ -156,7 +156,7 @@ def _astream(model: ChatGrokWeb, messages: list[BaseMessage], given: Given) -> N
     asyncio.run(consume())
 
 
-WAYS: dict[str, Callable[[ChatGrokWeb, list[BaseMessage], Given], None]] = {
+WAYS: dict[str, Callable[[ChatGrokWeb, list[BaseMessage], EmittedObject], None]] = {
     "invoke": _invoke,
     "ainvoke": _ainvoke,
     "stream": _stream,
@@ -181,7 +181,7 @@ def outcome(grok: GrokEmulator, case: Case, wire: str, way: str, **more: Any) ->
         messages += [model.invoke(messages), HumanMessage("And where do they live?")]
     before = len(grok.requests)
     case.plan(grok)
-    given: Given = []
+    given: EmittedObject = []
     try:
         with leaks.logged() as lines:
             WAYS[way](model, messages, given)
@@ -197,7 +197,7 @@ def outcome(grok: GrokEmulator, case: Case, wire: str, way: str, **more: Any) ->
     return Outcome("whole", len(grok.requests) - before)
 
 
-def _check_whole(given: Given) -> None:
+def _check_whole(given: EmittedObject) -> None:
     whole: Any = given[0]
     for chunk in given[1:]:
         whole += chunk
@@ -210,7 +210,7 @@ def _check_whole(given: Given) -> None:
     assert sum(isinstance(one, AIMessageChunk) and one.chunk_position == "last" for one in given) <= 1
 
 
-def _check_beginning(given: Given, error: GrokWebError) -> None:
+def _check_beginning(given: EmittedObject, error: GrokWebError) -> None:
     said = "".join(chunk.text for chunk in given)
     assert TEXT.startswith(said), f"not the beginning of the answer: {said!r}"
     assert not any(chunk.chunk_position == "last" for chunk in given), "an end, and then an error"

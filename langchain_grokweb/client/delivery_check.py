@@ -14,7 +14,7 @@ import anyio
 
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.retry import pause_before
-from langchain_grokweb.client.stopping import BrokenOff, InDoubt, RunningAnswer, known_prompts
+from langchain_grokweb.client.stopping import BrokenOff, DeliveryUnknownError, RunningAnswer, known_prompts
 from langchain_grokweb.errors import GrokWebError, GrokWebTimeoutError
 from langchain_grokweb.wire import inflight
 from langchain_grokweb.wire.events import ConversationOpened, Event, PromptStored
@@ -29,7 +29,7 @@ _NEWEST = 5  # conversations to look into
 _Place = tuple[str, str]  # conversation and prompt
 
 
-class ArrivedTurn:
+class RecoveredTurn:
     """A turn whose prompt was found at the service: taken, and without a stream of its own."""
 
     def __init__(self, http: Http, turn: Turn, transport: str, conversation_id: str, prompt_id: str) -> None:
@@ -51,11 +51,11 @@ class ArrivedTurn:
         known, self._known = self._known, []
         return known
 
-    def held_back(self) -> list[Event]:
+    def flush(self) -> list[Event]:
         """Nothing was."""
         return []
 
-    async def let_go(self) -> None:
+    async def aclose(self) -> None:
         """There is nothing to let go of."""
 
 
@@ -63,7 +63,9 @@ class Unknowable(Exception):  # noqa: N818 - becomes the error of the turn
     """Whether the prompt arrived cannot be told."""
 
 
-async def look_up(http: Http, turn: Turn, doubt: InDoubt, sent: datetime, transport: str) -> ArrivedTurn | None:
+async def look_up(
+    http: Http, turn: Turn, doubt: DeliveryUnknownError, sent: datetime, transport: str
+) -> RecoveredTurn | None:
     """The turn, where its prompt arrived; `None` where it did not. Looked for twice, since it may take a moment.
 
     Raises:
@@ -80,7 +82,7 @@ async def look_up(http: Http, turn: Turn, doubt: InDoubt, sent: datetime, transp
         raise Unknowable from None
     if len(places) > 1:
         raise Unknowable
-    return ArrivedTurn(http, turn, transport, *places[0]) if places else None
+    return RecoveredTurn(http, turn, transport, *places[0]) if places else None
 
 
 def now() -> datetime:
@@ -88,7 +90,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def _places(http: Http, turn: Turn, doubt: InDoubt, since: datetime) -> list[_Place]:
+async def _places(http: Http, turn: Turn, doubt: DeliveryUnknownError, since: datetime) -> list[_Place]:
     if doubt.conversation_id is not None and doubt.prompt_id is not None:
         return [(doubt.conversation_id, doubt.prompt_id)]
     if turn.conversation is not None:
@@ -112,7 +114,7 @@ async def _prompts(
     return [(conversation_id, prompt_id) for prompt_id in found]
 
 
-def not_to_be_told(doubt: InDoubt) -> GrokWebError:
+def not_to_be_told(doubt: DeliveryUnknownError) -> GrokWebError:
     """The error of a turn that may have been taken: it is not sent again."""
     error = doubt.error
     happened = str(error).removesuffix(error.next_step).rstrip()

@@ -22,13 +22,13 @@ from websockets.frames import CloseCode
 from websockets.typing import Origin
 
 from langchain_grokweb.client.account import user_id
-from langchain_grokweb.client.http import Hidden, Http, what_failed
+from langchain_grokweb.client.http import Http, RedactedHeaders, what_failed
 from langchain_grokweb.client.pool import attend, shared_context
 from langchain_grokweb.client.service import Service, environment_proxy
 from langchain_grokweb.client.stopping import (
     LATE_SECONDS,
     BrokenOff,
-    InDoubt,
+    DeliveryUnknownError,
     RunningAnswer,
     silence,
     split_failure,
@@ -96,7 +96,7 @@ class GatewayTurn:
             await opened.leave()
             if not was_said:
                 raise
-            raise InDoubt(error, opened.answer.conversation_id, opened.answer.prompt_id) from None
+            raise DeliveryUnknownError(error, opened.answer.conversation_id, opened.answer.prompt_id) from None
         except BaseException:  # a cancellation too must not leave the turn running
             await opened.leave()
             raise
@@ -137,12 +137,12 @@ class GatewayTurn:
         parts = urlsplit(service.base_url)
         secure = parts.scheme == "https"
         url = f"{'wss' if secure else 'ws'}://{parts.netloc}{wire.PATH}?uid={quote(await user_id(self._http), safe='')}"
-        headers = Hidden(self._http.headers("GET", wire.PATH))
+        headers = RedactedHeaders(self._http.headers("GET", wire.PATH))
         return await _Connect(
             url,
             origin=Origin(headers.get("origin", service.base_url)),
             user_agent_header=headers["user-agent"],
-            additional_headers=Hidden({n: v for n, v in headers.items() if n not in {"origin", "user-agent"}}),
+            additional_headers=RedactedHeaders({n: v for n, v in headers.items() if n not in {"origin", "user-agent"}}),
             ssl=await shared_context() if secure else None,
             proxy=service.proxy or (None if service.is_local else environment_proxy(url)),
             compression=None,
@@ -279,7 +279,7 @@ class GatewayTurn:
             await self._wait()
         return scope.cancelled_caught
 
-    def held_back(self) -> list[ev.Event]:
+    def flush(self) -> list[ev.Event]:
         """What was held back of an answer that broke off, and is taken for what it looks like."""
         self._session.close()
         return self._session.take()
@@ -291,9 +291,9 @@ class GatewayTurn:
 
     async def leave(self) -> None:
         """Stop the turn at the service if it may still be running there, and close the socket."""
-        await self.answer.leave(self.let_go, self.unknown)
+        await self.answer.leave(self.aclose, self.unknown)
 
-    async def let_go(self) -> None:
+    async def aclose(self) -> None:
         """Close the socket."""
         for task in self._tasks:
             task.cancel()

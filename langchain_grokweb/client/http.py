@@ -60,7 +60,7 @@ _ROTATING = "__cf_bm"
 _rotated: dict[tuple[str, str, str], str] = {}
 
 
-class Hidden(Mapping[str, str]):
+class RedactedHeaders(Mapping[str, str]):
     """Headers that do not show: tracebacks with local variables tell what everything in a frame is."""
 
     __slots__ = ("_headers",)

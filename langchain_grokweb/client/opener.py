@@ -13,9 +13,9 @@ from langchain_grokweb.client.delivery_check import Unknowable, look_up, not_to_
 from langchain_grokweb.client.gateway import GatewayTurn
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.rest import RestTurn
-from langchain_grokweb.client.resume import UnbrokenTurn, WireTurn
+from langchain_grokweb.client.resume import ResumableStream, WireTurn
 from langchain_grokweb.client.retry import may_try_again, seconds_to_wait
-from langchain_grokweb.client.stopping import InDoubt
+from langchain_grokweb.client.stopping import DeliveryUnknownError
 from langchain_grokweb.client.uploads import Uploads
 from langchain_grokweb.errors import GrokWebPermissionError, GrokWebTimeoutError
 from langchain_grokweb.wire.events import Event
@@ -82,7 +82,7 @@ class Opener:
         return not turn.deep_search and (self._service.http_client is None or self._service.proxy is not None)
 
     async def _open(self, wire: type[RestTurn | GatewayTurn], turn: Turn) -> OpenTurn:
-        return UnbrokenTurn(self._http, await self._try(self._once, wire, turn))
+        return ResumableStream(self._http, await self._try(self._once, wire, turn))
 
     async def _try(self, work: Callable[..., Awaitable[T]], *args: Any) -> T:
         """Do something, again where that is safe."""
@@ -100,7 +100,7 @@ class Opener:
         sent = now()
         try:
             return await wire.open(self._http, turn)
-        except InDoubt as in_doubt:
+        except DeliveryUnknownError as in_doubt:
             doubt = in_doubt
         try:
             found = await look_up(self._http, turn, doubt, sent, wire.transport)

@@ -9,7 +9,7 @@ import httpx
 
 from langchain_grokweb.client.http import Http, in_time
 from langchain_grokweb.client.rest_stream import EventStream
-from langchain_grokweb.client.stopping import InDoubt, RunningAnswer
+from langchain_grokweb.client.stopping import DeliveryUnknownError, RunningAnswer
 from langchain_grokweb.errors import (
     GrokWebConnectionError,
     GrokWebConversationNotFoundError,
@@ -54,7 +54,7 @@ class RestTurn:
             await opened.leave()
             if error.never_sent or not (opened._was_out or isinstance(error, GrokWebTimeoutError)):
                 raise
-            raise InDoubt(error) from None
+            raise DeliveryUnknownError(error) from None
         except BaseException:  # a cancellation too must not leave the turn running
             await opened.leave()
             raise
@@ -94,7 +94,7 @@ class RestTurn:
         """
         return self._stream.next_batch()
 
-    def held_back(self) -> list[ev.Event]:
+    def flush(self) -> list[ev.Event]:
         """What was held back of a stream that broke off, and is taken for what it looks like."""
         return self._stream.decoder.close()
 
@@ -105,8 +105,8 @@ class RestTurn:
 
     async def leave(self) -> None:
         """Let go of the connection, and stop the turn at the service if it may still be running there."""
-        await self.answer.leave(self.let_go, self.unknown)
+        await self.answer.leave(self.aclose, self.unknown)
 
-    async def let_go(self) -> None:
+    async def aclose(self) -> None:
         """Let go of the connection."""
         await self._stream.close()

@@ -32,7 +32,7 @@ from langchain_grokweb.errors import (
 )
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire import inflight
-from langchain_grokweb.wire.replay import Divergence, Joint, Seam
+from langchain_grokweb.wire.replay import DeliveredLog, ReplayFilter, ReplayMismatchError
 
 TRIES_IN_VAIN = 4  # to pick up an answer, one after the other, that bring nothing of it
 MOST_TRIES = 100  # in all: the longest answers are cut once a minute
@@ -52,18 +52,18 @@ class WireTurn(Protocol):
             GrokWebError: The answer failed or fell silent.
         """
 
-    def held_back(self) -> list[ev.Event]:
+    def flush(self) -> list[ev.Event]:
         """What was held back of a stream that broke off, and is taken for what it looks like."""
 
     @property
     def unknown(self) -> Counter[str]:
         """What came that nobody knows, counted by kind."""
 
-    async def let_go(self) -> None:
+    async def aclose(self) -> None:
         """Let go of the connection."""
 
 
-class UnbrokenTurn:
+class ResumableStream:
     """A turn that the service has taken, and its answer up to its end, over as many streams as that needs."""
 
     def __init__(self, http: Http, turn: WireTurn) -> None:
@@ -71,9 +71,9 @@ class UnbrokenTurn:
         self._http = http
         self._turn = turn
         self._answer = turn.answer
-        self._seam = Seam()
+        self._seam = DeliveredLog()
         self._stream: EventStream | None = None
-        self._joint: Joint | None = None
+        self._joint: ReplayFilter | None = None
         self._failure: GrokWebError | None = None
         self._is_first = True  # the turn's own stream is read
         self._is_settled = False
@@ -118,7 +118,7 @@ class UnbrokenTurn:
             return self._refused(error)
         return None if batch is None else self._joined(self._stream, self._joint, batch)
 
-    def _joined(self, stream: EventStream, joint: Joint, batch: list[ev.Event]) -> list[ev.Event]:
+    def _joined(self, stream: EventStream, joint: ReplayFilter, batch: list[ev.Event]) -> list[ev.Event]:
         """What is new of what a further stream says."""
         new = joint.feed(batch, from_start=stream.decoder.saw_beginning)
         if new or joint.told > self._furthest:
@@ -127,7 +127,7 @@ class UnbrokenTurn:
             new += self._settled(stream.decoder.definitive or {}, joint)
         return new
 
-    def _settled(self, response: Any, joint: Joint) -> list[ev.Event]:
+    def _settled(self, response: Any, joint: ReplayFilter) -> list[ev.Event]:
         """What is new by the answer as the service stores it; it has the last word."""
         assets_url = self._http.service.assets_url
         definitive, failure = split_failure(inflight.read_definitive(response, assets_url=assets_url))
@@ -136,7 +136,7 @@ class UnbrokenTurn:
         self._failure = failure
         try:
             return [] if failure else joint.settle(definitive)
-        except Divergence:
+        except ReplayMismatchError:
             self._failure = self._interrupted("what grok.com has is another text than what it told before")
             return []
 
@@ -193,14 +193,14 @@ class UnbrokenTurn:
         except BaseException:  # a cancellation too must not leave the stream open
             await stream.close()
             raise
-        self._stream, self._joint = stream, Joint(self._seam)
+        self._stream, self._joint = stream, ReplayFilter(self._seam)
 
     async def _load(self, answer_id: str) -> list[ev.Event]:
         """What is missing, by the text that the service stored."""
         if (stored := inflight.stored_answer(await self._fetch_stored(answer_id), answer_id)) is None:
             self._finding = "grok.com does not tell its text"
             return []
-        joint = Joint(self._seam)
+        joint = ReplayFilter(self._seam)
         if not (stored.get("message") or joint.told_all):
             self._finding = "grok.com has it without its text"
             return []
@@ -221,7 +221,7 @@ class UnbrokenTurn:
         """The last that can be told; then the error."""
         self._answer.may_run = False
         self._failure = self._interrupted(self._finding)
-        return self._turn.held_back() if self._joint is None else []
+        return self._turn.flush() if self._joint is None else []
 
     def _interrupted(self, finding: str) -> GrokWebInterruptedError:
         tries = f"{self._tries} {'try' if self._tries == 1 else 'tries'}"
@@ -246,6 +246,6 @@ class UnbrokenTurn:
         await self._answer.leave(self._let_go, unknown)
 
     async def _let_go(self) -> None:
-        await self._turn.let_go()
+        await self._turn.aclose()
         if self._stream is not None:
             await self._stream.close()

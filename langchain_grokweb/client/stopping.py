@@ -37,7 +37,7 @@ class BrokenOff(Exception):  # noqa: N818 - not for users: the answer is picked 
     """The stream ended before its answer."""
 
 
-class InDoubt(Exception):  # noqa: N818 - not for users either
+class DeliveryUnknownError(Exception):
     """The turn may have been taken, though nothing came back.
 
     Attributes:
@@ -94,13 +94,13 @@ class RunningAnswer:
                 case ev.TurnFailed(error):
                     self.may_run = isinstance(error, GrokWebProtocolError)
 
-    async def leave(self, let_go: Callable[[], Awaitable[None]], unknown: Counter[str]) -> None:
+    async def leave(self, aclose: Callable[[], Awaitable[None]], unknown: Counter[str]) -> None:
         """Let go of the connection and stop the turn, within a bounded time and whatever cancels the caller."""
         drift.note(unknown)
         self._left = True
         if sys.is_finalizing():
             return
-        task = asyncio.create_task(self._leave(let_go))
+        task = asyncio.create_task(self._leave(aclose))
         if not finishing(task):
             self._stop_elsewhere()
         with suppress(ResourceWarning):
@@ -116,10 +116,10 @@ class RunningAnswer:
         if self.may_run and self._http.service.http_client is None:
             portal.soon(self._stop_if_running)
 
-    async def _leave(self, let_go: Callable[[], Awaitable[None]]) -> None:
+    async def _leave(self, aclose: Callable[[], Awaitable[None]]) -> None:
         with anyio.move_on_after(STOP_SECONDS):
             try:
-                await let_go()
+                await aclose()
                 await self._stop_if_running()
             except (asyncio.CancelledError, ResourceWarning):
                 # The loop is ending (and where warnings are errors, httpx's own generators cannot be begun there).

@@ -19,10 +19,10 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_grokweb.errors import GrokWebServerError
-from langchain_grokweb.messages.output_spec import UNFIT_KEY, JsonAnswer, Wanted, unfit
+from langchain_grokweb.messages.output_spec import UNFIT_KEY, JsonAnswer, OutputSpec, unfit
 from langchain_grokweb.messages.planner import LINK_KEY, LINK_VERSION, Plan, hash_answer
 from langchain_grokweb.messages.stop import StopCut
-from langchain_grokweb.messages.structured.stream import Given, JsonFault
+from langchain_grokweb.messages.structured.stream import EmittedObject, JsonFault
 from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolFault
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.turn import ConversationRef
@@ -45,7 +45,7 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RequestInfo:
     """What an answer must know of its question to carry a link.
 
     Attributes:
@@ -70,15 +70,15 @@ class Answer:
 
     def __init__(
         self,
-        asked: Asked,
+        asked: RequestInfo,
         *,
-        wanted: Wanted | None = None,
+        wanted: OutputSpec | None = None,
         stop: Sequence[str] = (),
         image_markdown: bool = False,
     ) -> None:
         self._asked = asked
-        self._wanted = wanted or Wanted()
-        self._given = Given()
+        self._wanted = wanted or OutputSpec()
+        self._given = EmittedObject()
         self._reader = self._wanted.reader(self._given)
         self._calls: list[ToolCall] = []
         self._faults: list[ToolFault] = []

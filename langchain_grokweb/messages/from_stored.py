@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from langchain_grokweb.messages.accumulator import Answer, Asked
+from langchain_grokweb.messages.accumulator import Answer, RequestInfo
 from langchain_grokweb.messages.planner import LINK_KEY, Plan, hash_messages, hash_system
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.stored import StoredResponse
@@ -45,7 +45,9 @@ def to_messages(
         elif response.says_something:
             before = None if place is None else ConversationRef(conversation_id, place)
             plan = Plan(before, [], turn, hash_messages(turn), hash_system([]), "continued")
-            asked = Asked(model=response.model, mode="", account=account, plan=plan, transport="", temporary=temporary)
+            asked = RequestInfo(
+                model=response.model, mode="", account=account, plan=plan, transport="", temporary=temporary
+            )
             answer = Answer(asked, image_markdown=image_markdown)
             turn = [*turn, _message(answer, conversation_id, response)]
             if response.is_whole:

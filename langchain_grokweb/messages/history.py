@@ -28,7 +28,7 @@ Proof = Literal["proven", "truncated", "unproven"]
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ConversationLink:
     """An answer's place at the service, and what was said there.
 
     Attributes:
@@ -114,7 +114,7 @@ class History:
         self._chains = [hashes.BEGINNING]  # of the first messages, for as many as were needed
         self._proofs: dict[int, Proof] = {}
         self._before: dict[int, int] = {}
-        linked = {index: link for index, message in enumerate(said) if (link := Link.of(message, account))}
+        linked = {index: link for index, message in enumerate(said) if (link := ConversationLink.of(message, account))}
         self.links = {index: link for index, link in linked.items() if link.temporary is temporary}
         self._indices: dict[str, list[int]] = {}
         for index, link in self.links.items():

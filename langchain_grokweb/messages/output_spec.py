@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from langchain_grokweb.errors import GrokWebToolCallError
 from langchain_grokweb.messages.structured.response_format import JsonFormat, json_format
-from langchain_grokweb.messages.structured.stream import Given, JsonReader
+from langchain_grokweb.messages.structured.stream import EmittedObject, JsonReader
 from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolCallParser, ToolFault
 from langchain_grokweb.messages.tools.toolbox import Toolbox, toolbox
 
@@ -29,7 +29,7 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class OutputSpec:
     """The tools of a call and the form of its answer; without any, an answer is words.
 
     An answer that lacks what was demanded is an error, or, where it is kept (`keeps_unfit`), says so in its link.
@@ -41,7 +41,7 @@ class Wanted:
     keeps_unfit: bool = False
 
     @classmethod
-    def of(cls, kwargs: Mapping[str, Any], account: str) -> Wanted:
+    def of(cls, kwargs: Mapping[str, Any], account: str) -> OutputSpec:
         """What the keyword arguments of a call want.
 
         Raises:
@@ -65,7 +65,7 @@ class Wanted:
         notes = [self.box.note(), self.format.note() if self.format else ""]
         return [text for text in [*said, "\n".join(filter(None, notes))] if text]
 
-    def reader(self, given: Given) -> Reader | None:
+    def reader(self, given: EmittedObject) -> Reader | None:
         """How one turn's text is read, after what earlier turns gave; `None` where it is words and nothing else."""
         if self.format is not None:
             return JsonAnswer(self._calls(), JsonReader(self.format, given))

@@ -22,7 +22,7 @@ from langchain_core.messages import BaseMessage, SystemMessage
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages.hashes import hash_answer, hash_messages, hash_system
-from langchain_grokweb.messages.history import LINK_KEY, LINK_VERSION, History, Link
+from langchain_grokweb.messages.history import LINK_KEY, LINK_VERSION, ConversationLink, History
 from langchain_grokweb.wire.conversation_ids import check_id, parse_conversation
 from langchain_grokweb.wire.turn import ConversationRef
 
@@ -158,7 +158,7 @@ def _is_behind(history: History, index: int, start: Start) -> bool:
     return start.response_id is None or history.follows(index, start.response_id)
 
 
-def _instructions(system: list[SystemMessage], link: Link) -> tuple[list[SystemMessage], str]:
+def _instructions(system: list[SystemMessage], link: ConversationLink) -> tuple[list[SystemMessage], str]:
     """What of them is to be said behind this answer, and their hash."""
     found = hash_system(system)
     return [] if found == link.system_hash else system or [SystemMessage(_NO_LONGER)], found

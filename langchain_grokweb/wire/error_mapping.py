@@ -59,7 +59,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class _Problem:
+class ServiceError:
     """A refusal, whatever shape it came in."""
 
     code: str
@@ -71,6 +71,7 @@ class _Problem:
 
     @property
     def details(self) -> dict[str, Any]:
+        """What every error of ours carries of it."""
         known = _WELL_KNOWN.search(self.message)
         return {"status_code": self.status, "error_code": known.group(1) if known else self.code or None}
 
@@ -83,6 +84,7 @@ class _Problem:
 
     @property
     def quoted(self) -> str:
+        """The text of the service as part of a sentence of ours; empty where it sent none."""
         text = _WELL_KNOWN.sub("", "".join(c if c.isprintable() else " " for c in self.message)).strip()
         if not text:
             return ""
@@ -102,7 +104,7 @@ def from_reply(reply: Reply) -> GrokWebError:
     if reply.status == 200:  # noqa: PLR2004 - OK
         return _not_a_stream(reply)
     plain = text if len(text) <= _MAX_QUOTED_CHARS and "<" not in text else ""
-    return _judge(_Problem("", plain, reply.status, reply.retry_after, reply.login_url), text)
+    return _judge(ServiceError("", plain, reply.status, reply.retry_after, reply.login_url), text)
 
 
 def from_error(
@@ -114,7 +116,7 @@ def from_error(
     message = next((body[key] for key in ("message", "error", "name") if isinstance(body.get(key), str)), "")
     code = body.get("code")
     wait = body.get("waitTimeSeconds", retry_after)
-    problem = _Problem(
+    problem = ServiceError(
         code="" if code is None or isinstance(code, Mapping | list) else str(code),
         message=message,
         status=status,
@@ -147,7 +149,7 @@ def _told(found: Any) -> Mapping[str, Any]:
 
 def _from_told(body: Mapping[str, Any], otherwise: Judgement) -> GrokWebError:
     message = body.get("message")
-    problem = _Problem("", message if isinstance(message, str) else "")
+    problem = ServiceError("", message if isinstance(message, str) else "")
     for kind, details in body.items():
         if kind in _STREAM_ERRORS:
             return _STREAM_ERRORS[kind](replace(problem, limit=_limit(details)))
@@ -185,13 +187,13 @@ def _read_json(body: bytes) -> Any:
 # --- one function for each kind of refusal
 
 
-def _authentication(p: _Problem) -> GrokWebError:
+def _authentication(p: ServiceError) -> GrokWebError:
     return errors.GrokWebAuthenticationError(
         f"grok.com does not accept these cookies (any more).{p.quoted}", login_url=p.login_url, **p.details
     )
 
 
-def _unexplained_401(p: _Problem) -> GrokWebError:
+def _unexplained_401(p: ServiceError) -> GrokWebError:
     return errors.GrokWebAuthenticationError(
         f"grok.com refused the request as not signed in (401), without saying why.{p.quoted}",
         login_url=p.login_url,
@@ -211,7 +213,7 @@ def _challenge(status: int) -> GrokWebError:
     )
 
 
-def _anti_bot(p: _Problem) -> GrokWebError:
+def _anti_bot(p: ServiceError) -> GrokWebError:
     return errors.GrokWebPermissionError(
         f"grok.com's anti-bot rule turned the request away.{p.quoted}",
         reason="anti_bot",
@@ -221,7 +223,7 @@ def _anti_bot(p: _Problem) -> GrokWebError:
     )
 
 
-def _blocked(p: _Problem) -> GrokWebError:
+def _blocked(p: ServiceError) -> GrokWebError:
     return errors.GrokWebPermissionError(
         f"grok.com has blocked this account.{p.quoted}",
         reason="blocked",
@@ -230,7 +232,7 @@ def _blocked(p: _Problem) -> GrokWebError:
     )
 
 
-def _region(p: _Problem) -> GrokWebError:
+def _region(p: ServiceError) -> GrokWebError:
     return errors.GrokWebPermissionError(
         "grok.com is not available in the region of this network address.",
         reason="region",
@@ -239,7 +241,7 @@ def _region(p: _Problem) -> GrokWebError:
     )
 
 
-def _tier(p: _Problem) -> GrokWebError:
+def _tier(p: ServiceError) -> GrokWebError:
     return errors.GrokWebPermissionError(
         f"This needs another grok.com subscription.{p.quoted}",
         reason="tier",
@@ -248,7 +250,7 @@ def _tier(p: _Problem) -> GrokWebError:
     )
 
 
-def _forbidden(p: _Problem) -> GrokWebError:
+def _forbidden(p: ServiceError) -> GrokWebError:
     return errors.GrokWebPermissionError(
         f"grok.com refused the request.{p.quoted}",
         reason="other",
@@ -257,7 +259,7 @@ def _forbidden(p: _Problem) -> GrokWebError:
     )
 
 
-def _model_not_found(p: _Problem) -> GrokWebError:
+def _model_not_found(p: ServiceError) -> GrokWebError:
     return errors.GrokWebModelNotFoundError(
         f"grok.com does not know this model, or not for this account.{p.quoted}",
         next_step="`await model.alist_modes()` lists what this account has.",
@@ -265,7 +267,7 @@ def _model_not_found(p: _Problem) -> GrokWebError:
     )
 
 
-def _conversation_not_found(p: _Problem) -> GrokWebError:
+def _conversation_not_found(p: ServiceError) -> GrokWebError:
     return errors.GrokWebConversationNotFoundError(
         f"grok.com has no such conversation or answer to go on from.{p.quoted}",
         next_step="Begin a new conversation: send the messages without their links.",
@@ -273,7 +275,7 @@ def _conversation_not_found(p: _Problem) -> GrokWebError:
     )
 
 
-def _invalid(p: _Problem) -> GrokWebError:
+def _invalid(p: ServiceError) -> GrokWebError:
     return errors.GrokWebInvalidRequestError(
         f"grok.com called the request invalid.{p.quoted}",
         next_step="Change what it speaks of: `model=`, a field of the model, or the messages.",
@@ -281,7 +283,7 @@ def _invalid(p: _Problem) -> GrokWebError:
     )
 
 
-def _too_long(p: _Problem) -> GrokWebError:
+def _too_long(p: ServiceError) -> GrokWebError:
     return errors.GrokWebContextOverflowError(
         f"The prompt or the conversation is too long for this model.{p.quoted}",
         next_step="Shorten the messages, or summarise the older ones.",
@@ -289,7 +291,7 @@ def _too_long(p: _Problem) -> GrokWebError:
     )
 
 
-def _moderated(p: _Problem) -> GrokWebError:
+def _moderated(p: ServiceError) -> GrokWebError:
     return errors.GrokWebContentFilterError(
         f"grok.com's moderation withheld the answer or refused the request.{p.quoted}",
         next_step="Change what is asked or attached.",
@@ -297,7 +299,7 @@ def _moderated(p: _Problem) -> GrokWebError:
     )
 
 
-def _rate_limited(p: _Problem) -> GrokWebError:
+def _rate_limited(p: ServiceError) -> GrokWebError:
     return errors.GrokWebRateLimitError(
         f"grok.com takes no more requests of this account for now.{p.quoted}",
         retry_after=p.retry_after,
@@ -306,7 +308,7 @@ def _rate_limited(p: _Problem) -> GrokWebError:
     )
 
 
-def _quota_used_up(p: _Problem) -> GrokWebError:
+def _quota_used_up(p: ServiceError) -> GrokWebError:
     error = errors.GrokWebRateLimitError(
         f"The quota of this account for this model is used up.{p.quoted}",
         retry_after=p.retry_after,
@@ -317,7 +319,7 @@ def _quota_used_up(p: _Problem) -> GrokWebError:
     return error
 
 
-def _too_many_at_once(p: _Problem) -> GrokWebError:
+def _too_many_at_once(p: ServiceError) -> GrokWebError:
     return errors.GrokWebRateLimitError(
         f"grok.com is writing too many answers for this account at the same time.{p.quoted}",
         retry_after=p.retry_after,
@@ -326,7 +328,7 @@ def _too_many_at_once(p: _Problem) -> GrokWebError:
     )
 
 
-def _attachment(p: _Problem) -> GrokWebError:
+def _attachment(p: ServiceError) -> GrokWebError:
     return errors.GrokWebInvalidRequestError(
         f"grok.com did not take an attachment.{p.quoted}{p.limit}",
         next_step="Attach something smaller, or leave it out.",
@@ -334,7 +336,7 @@ def _attachment(p: _Problem) -> GrokWebError:
     )
 
 
-def _attachment_lost(p: _Problem) -> GrokWebError:
+def _attachment_lost(p: ServiceError) -> GrokWebError:
     return errors.GrokWebInvalidRequestError(
         f"grok.com could not load an attachment.{p.quoted}",
         next_step="Attach it again, in another format if it is none that the site knows.",
@@ -342,7 +344,7 @@ def _attachment_lost(p: _Problem) -> GrokWebError:
     )
 
 
-def _overloaded(p: _Problem) -> GrokWebError:
+def _overloaded(p: ServiceError) -> GrokWebError:
     return errors.GrokWebServerError(
         f"grok.com is under heavy load.{p.quoted}",
         overloaded=True,
@@ -351,7 +353,7 @@ def _overloaded(p: _Problem) -> GrokWebError:
     )
 
 
-def _server_failed(p: _Problem) -> GrokWebError:
+def _server_failed(p: ServiceError) -> GrokWebError:
     what = "grok.com reported a failure of its own."
     if p.status:
         beyond = p.status >= 520  # noqa: PLR2004 - Cloudflare's own numbers
@@ -359,7 +361,7 @@ def _server_failed(p: _Problem) -> GrokWebError:
     return errors.GrokWebServerError(f"{what}{p.quoted}", next_step="Try again later.", **p.details)
 
 
-def _switched_off(p: _Problem) -> GrokWebError:
+def _switched_off(p: ServiceError) -> GrokWebError:
     return errors.GrokWebServerError(
         f"grok.com has switched this off for now.{p.quoted}",
         next_step="Try again later, or choose another `model=`.",
@@ -367,7 +369,7 @@ def _switched_off(p: _Problem) -> GrokWebError:
     )
 
 
-def _cancelled(p: _Problem) -> GrokWebError:
+def _cancelled(p: ServiceError) -> GrokWebError:
     return errors.GrokWebInterruptedError(
         f"The answer was cancelled at grok.com before it was whole.{p.quoted}",
         next_step="Ask again; a newer prompt in the same conversation cancels a running answer.",
@@ -377,7 +379,7 @@ def _cancelled(p: _Problem) -> GrokWebError:
 
 def _redirected(reply: Reply) -> GrokWebError:
     if re.search(r"sign-?in|login|accounts\.", reply.headers.get("location", ""), re.IGNORECASE):
-        problem = _Problem("", "", reply.status, login_url=reply.login_url)
+        problem = ServiceError("", "", reply.status, login_url=reply.login_url)
         return _authentication(problem)
     return errors.GrokWebServerError(
         "grok.com redirected the request to another address, and cookies do not follow redirects.",
@@ -398,7 +400,7 @@ def _not_a_stream(reply: Reply) -> GrokWebError:
     )
 
 
-Judgement = Callable[[_Problem], GrokWebError]
+Judgement = Callable[[ServiceError], GrokWebError]
 
 _BY_TEXT: list[tuple[re.Pattern[str], Judgement]] = [
     (re.compile(pattern, re.IGNORECASE), judgement)
@@ -467,7 +469,7 @@ _ABOUT_A_TOOL = {
 }
 
 
-def _judge(problem: _Problem, text: str, otherwise: Judgement = _server_failed) -> GrokWebError:
+def _judge(problem: ServiceError, text: str, otherwise: Judgement = _server_failed) -> GrokWebError:
     for pattern, judgement in _BY_TEXT:
         if pattern.search(text):
             return judgement(problem)

@@ -41,14 +41,14 @@ def reconnect_path(response_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Whereabouts:
+class ResponseStatus:
     """What became of an answer; without an id, nothing is known of it."""
 
     answer_id: str | None
     is_running: bool
 
 
-def whereabouts(nodes: Any, *, prompt_id: str | None, answer_id: str | None) -> Whereabouts:
+def whereabouts(nodes: Any, *, prompt_id: str | None, answer_id: str | None) -> ResponseStatus:
     """From a `response-node` reply: the answer of this id, or the one to this prompt, or the only one that there is."""
 
     def ours(entry: Mapping[str, Any]) -> bool:
@@ -59,8 +59,8 @@ def whereabouts(nodes: Any, *, prompt_id: str | None, answer_id: str | None) -> 
     running = (one for one in _entries(nodes, "inflightResponses") if str(one.get("status")) not in _OVER and ours(one))
     stored = (one for one in _entries(nodes, "responseNodes") if not _is_prompt(one) and ours(one))
     if (found := _newest_id(running)) is not None:
-        return Whereabouts(found, is_running=True)
-    return Whereabouts(_newest_id(stored), is_running=False)
+        return ResponseStatus(found, is_running=True)
+    return ResponseStatus(_newest_id(stored), is_running=False)
 
 
 def running_answer(nodes: Any, prompt_id: str) -> str | None:

@@ -1,14 +1,14 @@
 """Where a broken stream is joined: of what a further stream of the same answer says, only what is new passes.
 
-Strategy: `Seam` remembers what was given out. The service may tell an answer again from its beginning, or go on from
-the cut, and does not say which (rest.md 2.2); a further stream comes from a decoder of its own, whose texts and places
-begin at nought in either case. A `Joint` is one such stream. It compares its text with the given one and holds
-everything back until it is sure to hear a replay: the decoder has seen an answer's beginning, a known tool is used
-again, or so many characters are the same that it is hardly a coincidence. From there on it lets pass what lies behind
-the given text, as it comes. A stream that goes on from the cut proves nothing, since what was on its way when the
-connection broke is lost: it is held back to its end, and the definitive answer, which is a replay in one piece,
-settles what is new. It has the last word in any case: a tail that is missing is given out, so a text that is the same
-by chance loses no character, and where two texts differ that is a `Divergence`, never a mixture.
+Strategy: `DeliveredLog` remembers what was given out. The service may tell an answer again from its beginning, or go
+on from the cut, and does not say which (rest.md 2.2); a further stream comes from a decoder of its own, whose texts
+and places begin at nought in either case. A `ReplayFilter` is one such stream. It compares its text with the given
+one and holds everything back until it is sure to hear a replay: the decoder has seen an answer's beginning, a known
+tool is used again, or so many characters are the same that it is hardly a coincidence. From there on it lets pass
+what lies behind the given text, as it comes. A stream that goes on from the cut proves nothing, since what was on its
+way when the connection broke is lost: it is held back to its end, and the definitive answer, which is a replay in one
+piece, settles what is new. It has the last word in any case: a tail that is missing is given out, so a text that is
+the same by chance loses no character, and where two texts differ that is a `ReplayMismatchError`, never a mixture.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _LATE = (ev.TitleGiven, ev.FollowUpsSuggested)
 _SETTLED = (ev.TextDelta, ev.CitationFound, ev.AnswerFinished)  # by the definitive answer
 
 
-class Divergence(Exception):  # noqa: N818 - not for users: it becomes the error that carries the partial answer
+class ReplayMismatchError(Exception):
     """The service tells another text now than it did before."""
 
 
-class Seam:
+class DeliveredLog:
     """What was given out of an answer so far."""
 
     def __init__(self) -> None:
@@ -61,14 +61,14 @@ class Seam:
                     self.told.add(_name(event))
 
 
-class Joint:
+class ReplayFilter:
     """One further stream of the answer."""
 
-    def __init__(self, seam: Seam, *, is_replay: bool = False) -> None:
+    def __init__(self, seam: DeliveredLog, *, is_replay: bool = False) -> None:
         seam.digest()
         self._seam = seam
-        self._text = _Strand("".join(seam.texts))
-        self._thoughts = _Strand("".join(seam.thoughts))
+        self._text = PrefixMatcher("".join(seam.texts))
+        self._thoughts = PrefixMatcher("".join(seam.thoughts))
         self._known_results = Counter(seam.results)
         self._results: Counter[str] = Counter()
         self._is_replay = is_replay
@@ -124,11 +124,11 @@ class Joint:
         elif self.told_all:  # a team of agents leaves the definitive text empty (rest.md 4.6): a replay is believed
             new = self._passed(self._waiting)
         else:
-            raise Divergence
-        whole = Joint(self._seam, is_replay=True)
+            raise ReplayMismatchError
+        whole = ReplayFilter(self._seam, is_replay=True)
         passed = whole.feed(definitive)
         if has_text and not whole.told_all:
-            raise Divergence
+            raise ReplayMismatchError
         return [*new, *passed, *_end(definitive)]
 
     @property
@@ -192,7 +192,7 @@ class Joint:
         return event if is_new else None
 
 
-class _Strand:
+class PrefixMatcher:
     """A text that was given out, and how much of it a further stream has told again."""
 
     def __init__(self, given: str) -> None:

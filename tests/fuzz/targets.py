@@ -18,7 +18,7 @@ import orjson
 from langchain_core.messages import AIMessage, HumanMessage, message_chunk_to_message
 
 from langchain_grokweb import GrokWebError
-from langchain_grokweb.messages.accumulator import Answer, Asked
+from langchain_grokweb.messages.accumulator import Answer, RequestInfo
 from langchain_grokweb.messages.planner import fresh
 from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire import events as ev
@@ -192,7 +192,7 @@ def _check_message(events: list[ev.Event]) -> str:
 
 def _answer() -> Answer:
     plan = fresh([HumanMessage("Hi")])
-    return Answer(Asked(model="auto", mode="auto", account="a", plan=plan, transport="rest"))
+    return Answer(RequestInfo(model="auto", mode="auto", account="a", plan=plan, transport="rest"))
 
 
 def _check_error(error: GrokWebError) -> None:

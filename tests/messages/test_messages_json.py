@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_grokweb.messages.structured.response_format import JsonFormat
-from langchain_grokweb.messages.structured.stream import Given, JsonFault, JsonReader
+from langchain_grokweb.messages.structured.stream import EmittedObject, JsonFault, JsonReader
 
 PERSON = JsonFormat(
     {
@@ -28,9 +28,9 @@ PERSON = JsonFormat(
 ANY = JsonFormat()
 
 
-def read(wanted: JsonFormat, pieces: list[str], given_before: Given | None = None) -> tuple[list[str], str]:
+def read(wanted: JsonFormat, pieces: list[str], given_before: EmittedObject | None = None) -> tuple[list[str], str]:
     """What is given out, piece by piece, and the fault."""
-    reader = JsonReader(wanted, Given() if given_before is None else given_before)
+    reader = JsonReader(wanted, EmittedObject() if given_before is None else given_before)
     said, fault = [], ""
     for found in [*(reader.feed(piece) for piece in pieces), reader.flush()]:
         said.append("".join(piece for piece in found if isinstance(piece, str)))
@@ -83,7 +83,7 @@ def test_however_a_reply_is_cut_the_outcome_is_the_same(wanted, reply, places):
 @settings(max_examples=25, deadline=None)
 @given(places=st.lists(st.integers(0, 200), max_size=40))
 def test_a_further_turn_gives_what_is_missing(reply, places):
-    given_out = Given()
+    given_out = EmittedObject()
     before, _ = read(PERSON, cut(reply, places), given_out)
     after, fault = read(PERSON, cut('{"name": "Ada", "age": 36, "tags": ["x"]}', places), given_out)
     if '"l' in "".join(before):  # "Ada" is no end of that
@@ -127,6 +127,6 @@ def test_a_long_reply_is_read_in_linear_time():
 
 def test_what_is_held_is_what_was_not_given_out():
     for reply in ('{"name": "Ada", "tags": ["a"', "Prose, and", '{"name": "Ad'):
-        reader = JsonReader(PERSON, Given())
+        reader = JsonReader(PERSON, EmittedObject())
         said = [piece for char in reply for piece in reader.feed(char)]
         assert "".join(str(piece) for piece in said) + reader.held == reply.replace(', "tags"', ' "tags"')

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from langchain_grokweb.errors import GrokWebServerError
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.inflight import (
-    Whereabouts,
+    ResponseStatus,
     conversations_since,
     prompts_in,
     read_definitive,
@@ -36,10 +36,10 @@ def test_which_answer_runs_for_a_prompt():
 
 @pytest.mark.parametrize("known", [{"answer_id": ANSWER, "prompt_id": None}, {"answer_id": None, "prompt_id": PROMPT}])
 def test_where_an_answer_is(known):
-    assert whereabouts({"inflightResponses": [RUNNING], "responseNodes": NODES[:1]}, **known) == Whereabouts(
+    assert whereabouts({"inflightResponses": [RUNNING], "responseNodes": NODES[:1]}, **known) == ResponseStatus(
         ANSWER, is_running=True
     )
-    assert whereabouts({"inflightResponses": [], "responseNodes": NODES}, **known) == Whereabouts(
+    assert whereabouts({"inflightResponses": [], "responseNodes": NODES}, **known) == ResponseStatus(
         ANSWER, is_running=False
     )
     over = {**RUNNING, "status": "RESPONSE_STATUS_FINISHED"}

@@ -34,7 +34,7 @@ class JsonFault(ToolFault):
 
 
 @dataclass(slots=True)
-class Given:
+class EmittedObject:
     """What has been given out of an object, in whatever turn.
 
     Attributes:
@@ -72,7 +72,7 @@ class Given:
 class JsonReader:
     """Feed it one turn's text, get the JSON in it as it is settled; the fault, if there is one, at the end."""
 
-    def __init__(self, wanted: JsonFormat, given: Given) -> None:
+    def __init__(self, wanted: JsonFormat, given: EmittedObject) -> None:
         self._wanted = wanted
         self._given = given
         self._mends = bool(given)

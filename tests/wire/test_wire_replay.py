@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire.replay import SURE_CHARS, Divergence, Joint, Seam
+from langchain_grokweb.wire.replay import SURE_CHARS, DeliveredLog, ReplayFilter, ReplayMismatchError
 
 ANSWER = ev.AnswerFinished("a")
 
@@ -36,10 +36,10 @@ def spoken(events: list[Any], kind: type = ev.TextDelta) -> str:
 
 def joined(whole: str, cut: int, told: str, sizes: list[int], stored: str | None = None) -> str:
     """The whole text as its reader has it: cut there, told further like this, and stored."""
-    seam = Seam()
+    seam = DeliveredLog()
     given: list[Any] = deltas(whole[:cut], [3])
     seam.follow(given)
-    joint = Joint(seam)
+    joint = ReplayFilter(seam)
     for event in [*deltas(told, sizes), ANSWER]:
         given += joint.feed([event])
     given += joint.settle([*deltas(whole if stored is None else stored, []), ANSWER])
@@ -66,7 +66,9 @@ def test_a_stream_that_goes_on_from_about_the_cut(whole, cut, sizes, off):
     told = whole[max(0, min(cut, len(whole)) + off) :]
     try:
         assert joined(whole, cut, told, sizes) == whole
-    except Divergence:  # it told so much of the beginning again, by chance, that it was believed to be a replay
+    except (
+        ReplayMismatchError
+    ):  # it told so much of the beginning again, by chance, that it was believed to be a replay
         assert told.startswith(whole[:cut][:SURE_CHARS])
 
 
@@ -90,15 +92,15 @@ def test_stored_text_alone(whole, cut):
 def test_another_text_is_never_mixed_in(whole, other, cut, sizes):
     told = other
     if not other.startswith(whole[:cut].rstrip()) and whole[:cut]:
-        with pytest.raises(Divergence):
+        with pytest.raises(ReplayMismatchError):
             joined(whole, cut, told, sizes, stored=other)
 
 
 def test_a_replay_streams_as_soon_as_it_is_sure():
     whole = "".join(chr(ord("a") + i % 26) for i in range(100))
-    seam = Seam()
+    seam = DeliveredLog()
     seam.follow([ev.TextDelta(whole[:60])])
-    joint = Joint(seam)
+    joint = ReplayFilter(seam)
     assert joint.feed([ev.TextDelta(whole[: SURE_CHARS - 1])]) == []
     assert joint.holds
     assert joint.feed([ev.TextDelta(whole[SURE_CHARS - 1 : 70])]) == [ev.TextDelta(whole[60:70])]
@@ -110,9 +112,9 @@ def test_a_replay_streams_as_soon_as_it_is_sure():
 def test_a_short_text_streams_where_something_else_proves_a_replay(evidence):
     tool, thought = ev.ToolStarted("t", "web_search", {}), ev.ReasoningDelta("x" * SURE_CHARS)
     begun = {"beginning": [], "tool": [tool], "reasoning": [thought]}[evidence]
-    seam = Seam()
+    seam = DeliveredLog()
     seam.follow([*begun, ev.TextDelta("ha")])
-    joint = Joint(seam)
+    joint = ReplayFilter(seam)
     new = joint.feed([*begun, ev.TextDelta("haha")], from_start=evidence == "beginning")
     assert new == [ev.TextDelta("ha")]
 
@@ -125,7 +127,7 @@ def test_without_proof_a_short_text_waits_for_the_stored_one():
 def test_an_empty_stored_text_lets_a_replay_pass_and_nothing_else():
     assert joined("one two", 3, "one two", [], stored="") == "one two"
     assert joined("one two", 0, "one two", [], stored="") == "one two"
-    with pytest.raises(Divergence):
+    with pytest.raises(ReplayMismatchError):
         joined("one two", 3, " two", [], stored="")
 
 
@@ -152,9 +154,9 @@ def test_everything_but_text_passes_once():
         ev.TitleGiven("T"),
         ev.FollowUpsSuggested(["F"]),
     ]
-    seam = Seam()
+    seam = DeliveredLog()
     seam.follow(first)
-    joint = Joint(seam)
+    joint = ReplayFilter(seam)
     new = [passed for event in [*first, *later, ANSWER] for passed in joint.feed([event], from_start=True)]
     assert new == later
     assert joint.settle([ev.ImageFinished("i", "u"), ANSWER]) == [ANSWER]
@@ -162,9 +164,9 @@ def test_everything_but_text_passes_once():
 
 
 def test_a_stream_that_goes_on_gives_its_reasoning_tools_and_pictures():
-    seam = Seam()
+    seam = DeliveredLog()
     seam.follow([ev.ReasoningDelta("I think that"), ev.ToolStarted("t", "web_search", {}), ev.TextDelta("One")])
-    joint = Joint(seam)
+    joint = ReplayFilter(seam)
     told = [
         ev.ReasoningDelta(" it is so."),
         ev.ToolFinished("t", []),
@@ -185,17 +187,17 @@ def test_a_stream_that_goes_on_gives_its_reasoning_tools_and_pictures():
 
 
 def test_a_stream_that_is_cut_while_it_is_held_back_leaves_what_is_new_in_any_case():
-    seam = Seam()
+    seam = DeliveredLog()
     seam.follow([ev.ReasoningDelta("Counting slowly."), ev.TextDelta("One")])
-    joint = Joint(seam)
+    joint = ReplayFilter(seam)
     joint.feed([ev.ReasoningDelta("g slowly. Done."), ev.TextDelta(" two"), ev.ToolStarted("t", "x", {})])
     assert joint.leave() == [ev.ReasoningDelta(" Done."), ev.ToolStarted("t", "x", {})]
 
 
 def test_a_replay_whose_text_turns_out_different_is_settled_by_the_stored_text():
-    seam = Seam()
+    seam = DeliveredLog()
     seam.follow([ev.TextDelta("One two three")])
-    joint = Joint(seam)
+    joint = ReplayFilter(seam)
     assert joint.feed([ev.TextDelta("One TWO three four"), ev.ToolStarted("t", "x", {})], from_start=True) == []
     new = joint.settle([ev.TextDelta("One two three four"), ANSWER])
     assert new == [ev.ToolStarted("t", "x", {}), ev.TextDelta(" four"), ANSWER]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_grokweb import GrokWebInvalidRequestError
+from langchain_grokweb.messages import planner
 from langchain_grokweb.messages.planner import Plan, Start, hash_answer, hash_messages, plan
 from langchain_grokweb.wire.turn import ConversationRef
 
