@@ -68,7 +68,7 @@ class ModelCall:
         try:
             return await self._turn.next_batch()
         except GrokWebError as error:
-            if self._answer.give_up():
+            if self._answer.abandon_repair():
                 self._attempts = 0
                 return None
             if isinstance(error, GrokWebInterruptedError):
@@ -77,16 +77,16 @@ class ModelCall:
 
     async def _goes_on(self) -> bool:
         """Have the answer mended in a further turn, where it needs that and may have it."""
-        place = self._answer.place()
-        if not self._attempts or place is None or (text := self._answer.mend()) is None:
+        place = self._answer.conversation_ref()
+        if not self._attempts or place is None or (text := self._answer.repair_prompt()) is None:
             return False
         self._attempts -= 1
         await self._turn.leave()
-        self._answer.go_on()
+        self._answer.start_repair()
         try:
             self._turn = await self._mend(place, text)
         except GrokWebError:
-            if self._answer.give_up():
+            if self._answer.abandon_repair():
                 return False
             raise
         self._turn_ended = False

@@ -111,22 +111,22 @@ class Answer:
         """The turn is over: settle what was held back."""
         return None if self.stopped or self._reader is None else self._read(self._reader.flush())
 
-    def mend(self) -> str | None:
+    def repair_prompt(self) -> str | None:
         """What to say so that the model mends its answer; `None` where nothing is wrong with it.
 
-        With `go_on` the answer goes on with the events of the further turn.
+        With `start_repair` the answer goes on with the events of the further turn.
         """
         reasons = self._reasons()
         if not reasons or self.stopped:
             return None
         return self._wanted.mending(reasons, of_json=self._lacks_json)
 
-    def go_on(self) -> None:
+    def start_repair(self) -> None:
         """A further turn begins, which is to mend the answer."""
         self._unmended, self._faults = self._faults, []
         self._mending, self._reader = True, self._wanted.reader(self._given)
 
-    def give_up(self) -> bool:
+    def abandon_repair(self) -> bool:
         """The further turn failed; whether the answer can be used as it was, with calls that are invalid."""
         if not self._mending:
             return False
@@ -138,7 +138,7 @@ class Answer:
         """Whether the answer holds what was demanded of it."""
         return not (self._lacks_json or (self._wanted.box.forced and not self._calls))
 
-    def place(self) -> ConversationRef | None:
+    def conversation_ref(self) -> ConversationRef | None:
         """Where the conversation stands after this answer, so far."""
         link = self._known_link()
         if "conversation_id" not in link or "response_id" not in link:
