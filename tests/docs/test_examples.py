@@ -1,12 +1,14 @@
-"""Every example of README and docs is run, against the emulator."""
+"""Every example of README and docs is run, against the emulator, in an account that has chats of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from testing.asking import Browser
 
 from langchain_grokweb import errors
 from langchain_grokweb.testing import GrokEmulator
@@ -17,25 +19,89 @@ FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 
 
 def blocks(language: str) -> list[object]:
-    found = []
+    cases = []
     for page in PAGES:
         for number, (kind, code) in enumerate(FENCE.findall(page.read_text(encoding="utf-8"))):
             if kind == language:
-                found.append(pytest.param(code, id=f"{page.stem}-{number}"))
-    return found
+                cases.append(pytest.param(code, id=f"{page.stem}-{number}"))
+    return cases
+
+
+class ForeignChats:
+    """Chats that the account had before: an example may list them, and must leave them as they are.
+
+    They are what an example would meet by accident: the newest of all at any time, the oldest, some that its searches
+    find, and two in the bin.
+    """
+
+    def __init__(self, grok: GrokEmulator, browser: Browser) -> None:
+        self._grok = grok
+        questions = (
+            "My name is Eve.",
+            "Tell me about foxes.",
+            "Tell me about owls.",
+            "Hello",
+            "What of old foxes?",
+            "Owls?",
+        )
+        self._ids = [browser.new(question).conversation_id for question in questions]
+        for binned in self._ids[-2:]:
+            browser.http.delete(f"/rest/app-chat/conversations/soft/{binned}").raise_for_status()
+        grok.conversations[self._ids[0]].order = 1_000_000
+        self._before = self._now()
+
+    def _now(self) -> dict[str, Any]:
+        dumped = {entry["conversation_id"]: entry for entry in self._grok.dump()["conversations"]}
+        return {name: dumped.get(name) for name in self._ids}
+
+    def check(self) -> None:
+        """Fail unless all are as they were: there, or in the bin, with their titles, times and responses."""
+        assert sum(entry["deleted"] for entry in self._before.values()) == 2
+        assert self._now() == self._before
+
+
+@pytest.fixture
+def foreign_chats(grok: GrokEmulator, browser: Browser) -> ForeignChats:
+    return ForeignChats(grok, browser)
 
 
 @pytest.mark.parametrize("code", blocks("python"))
-def test_python(code: str, grok: GrokEmulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_python(
+    code: str,
+    grok: GrokEmulator,
+    foreign_chats: ForeignChats,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
     monkeypatch.setenv("GROKWEB_BASE_URL", grok.base_url)
     monkeypatch.setenv("GROKWEB_COOKIES", grok.cookies)
-    names: dict[str, object] = {"__name__": "example"}
+    names: dict[str, Any] = {"__name__": "example"}
     exec(compile(code, "example", "exec"), names)
-    for name, found in names.items():
+    for name, function in names.items():
         if name == "main":
-            asyncio.run(found())
+            asyncio.run(function())
         elif name.startswith("test_"):
-            found(grok)
+            function(grok)
+    foreign_chats.check()
+
+
+@pytest.mark.parametrize(
+    "meddling",
+    [
+        lambda client, newest: client.rename(newest.id, "Mine"),
+        lambda client, newest: client.delete(newest.id),
+        lambda client, newest: client.delete(newest.id, forever=True),
+        lambda client, newest: client.restore(next(client.deleted_conversations()).id),
+    ],
+    ids=["renamed", "binned", "deleted", "restored"],
+)
+def test_an_example_that_touches_a_foreign_chat_is_caught(grok: GrokEmulator, foreign_chats: ForeignChats, meddling):
+    from langchain_grokweb import GrokWebClient
+
+    client = GrokWebClient(base_url=grok.base_url, cookies=grok.cookies).blocking
+    meddling(client, next(client.conversations()))
+    with pytest.raises(AssertionError):
+        foreign_chats.check()
 
 
 def test_all_languages_are_known():
