@@ -1,19 +1,19 @@
-"""`GrokWebClient`: the account's conversations, for users.
+"""`GrokWebClient`: the account's conversations, for users; asynchronous, and with a blocking face.
 
-What only users of the conversations need (`client.conversations`, `client.blocking`) is imported when it is used: to
-import a chat model does not cost it.
+What only users of the conversations need (`client.conversations`) is imported when it is used: to import a chat model
+does not cost it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from langchain_grokweb.client import drift
+from langchain_grokweb.client import drift, portal
 from langchain_grokweb.client.account import AvailableMode, list_modes
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.opener import Opener
@@ -27,12 +27,10 @@ from langchain_grokweb.client.service import (
     check_proxy,
     check_url,
 )
-from langchain_grokweb.client.tree import newest_answer
 from langchain_grokweb.credentials import CookieSource, GrokCredentials
 from langchain_grokweb.wire.conversation_ids import parse_conversation
 
 if TYPE_CHECKING:
-    from langchain_grokweb.client.blocking import BlockingClient
     from langchain_grokweb.wire.stored import Conversation, StoredConversation
 
 
@@ -188,6 +186,8 @@ class GrokWebClient:
             GrokWebInvalidRequestError: This names none, or it has no answer yet.
             GrokWebError: It could not be asked.
         """
+        from langchain_grokweb.client.conversations import newest_answer  # noqa: PLC0415
+
         return await newest_answer(self._http, parse_conversation(conversation)[0])
 
     @staticmethod
@@ -211,8 +211,6 @@ class GrokWebClient:
         Raises:
             GrokWebInvalidRequestError: There is an `http_client`, which belongs to your event loop.
         """
-        from langchain_grokweb.client.blocking import BlockingClient  # noqa: PLC0415
-
         self._service.check_blocking()
         return BlockingClient(self)
 
@@ -239,3 +237,50 @@ class GrokWebClient:
             "_service": replace(self._service, proxy=None, headers=None, http_client=None),
             "_credentials": None,
         }
+
+
+class BlockingClient:
+    """What `GrokWebClient` has, without `await`: from a script, a thread, or under a loop that runs already."""
+
+    def __init__(self, client: GrokWebClient) -> None:
+        self._client = client
+
+    def __repr__(self) -> str:
+        return f"{self._client!r}.blocking"
+
+    def conversations(self, *, search: str | None = None, page_size: int = 60) -> Iterator[Conversation]:
+        """See `GrokWebClient.conversations`."""
+        return portal.iterate(lambda: self._client.conversations(search=search, page_size=page_size))
+
+    def deleted_conversations(self, *, page_size: int = 60) -> Iterator[Conversation]:
+        """See `GrokWebClient.deleted_conversations`."""
+        return portal.iterate(lambda: self._client.deleted_conversations(page_size=page_size))
+
+    def conversation(self, conversation: str) -> StoredConversation:
+        """See `GrokWebClient.conversation`."""
+        return portal.call(lambda: self._client.conversation(conversation))
+
+    def latest_response(self, conversation: str) -> str:
+        """See `GrokWebClient.latest_response`."""
+        return portal.call(lambda: self._client.latest_response(conversation))
+
+    def rename(self, conversation: str, title: str) -> Conversation:
+        """See `GrokWebClient.rename`."""
+        return portal.call(lambda: self._client.rename(conversation, title))
+
+    def delete(self, conversation: str, *, forever: bool = False) -> None:
+        """See `GrokWebClient.delete`."""
+        portal.call(lambda: self._client.delete(conversation, forever=forever))
+
+    def restore(self, conversation: str) -> None:
+        """See `GrokWebClient.restore`."""
+        portal.call(lambda: self._client.restore(conversation))
+
+    @staticmethod
+    def drift() -> dict[str, int]:
+        """See `GrokWebClient.drift`."""
+        return drift.drift()
+
+    def modes(self) -> list[AvailableMode]:
+        """See `GrokWebClient.modes`."""
+        return portal.call(self._client.modes)

@@ -12,7 +12,7 @@ from langchain_grokweb.errors import (
     GrokWebInvalidRequestError,
     GrokWebProtocolError,
 )
-from langchain_grokweb.wire import inflight, stored
+from langchain_grokweb.wire import inflight, stored, tree
 from langchain_grokweb.wire.conversation_ids import parse_conversation
 from langchain_grokweb.wire.rest import CONVERSATIONS
 from langchain_grokweb.wire.stored import Conversation, StoredConversation
@@ -70,6 +70,21 @@ async def restore(http: Http, text: str) -> None:
     """Take one back."""
     conversation_id, _ = parse_conversation(text)
     await _fetch(http, "POST", f"{CONVERSATIONS}/restore", {"conversationId": conversation_id})
+
+
+async def newest_answer(http: Http, conversation_id: str) -> str:
+    """The newest answer of a conversation (`response-node`, rest.md 2.1).
+
+    Raises:
+        GrokWebInvalidRequestError: It has none yet.
+    """
+    told = await http.fetch_json("GET", inflight.nodes_path(conversation_id))
+    if (found := tree.newest_answer(told)) is None:
+        raise GrokWebInvalidRequestError(
+            "This conversation has no answer to go on from.",
+            next_step="Wait until its first answer is whole, or leave `conversation_id=` out.",
+        )
+    return found
 
 
 async def _fetch(http: Http, method: str, path: str, body: Any = None) -> Any:

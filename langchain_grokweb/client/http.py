@@ -7,6 +7,7 @@ service says is freed of cookie values before it gets into an error.
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 import ssl
@@ -21,7 +22,6 @@ import httpx
 import orjson
 
 from langchain_grokweb._version import __version__
-from langchain_grokweb.client.logs import keep_cookies_out
 from langchain_grokweb.client.pool import Lease, lease
 from langchain_grokweb.client.service import Service
 from langchain_grokweb.credentials import GrokCredentials
@@ -36,9 +36,6 @@ from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire.turn import Attachment
 
 T = TypeVar("T")
-
-keep_cookies_out()
-
 _MAX_REFUSAL_BYTES = 64 * 1024
 _MAX_REPLY_BYTES = 64 * 1024 * 1024
 # Ids that came from elsewhere stand in paths: no other host, no way up, no further query may hide in them.
@@ -356,3 +353,26 @@ def what_failed(error: BaseException | None) -> str:
             return "its name is not known here"
         error = error.__cause__ or error.__context__
     return "no connection could be made"
+
+
+# --- what the libraries below log: at DEBUG, httpcore logs the headers of every reply, cookies among them
+
+_SET_COOKIE = re.compile(r"(\(b'set-cookie', b)(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")", re.IGNORECASE)
+
+
+class _CookieFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.msg, str):
+            record.msg = _SET_COOKIE.sub(r"\1'[cookie]'", record.msg)
+        return True
+
+
+def _keep_cookies_out_of_logs() -> None:
+    """From now on, for the life of the process."""
+    for name in ("httpcore.http11", "httpcore.http2"):
+        library_logger = logging.getLogger(name)
+        if not any(isinstance(log_filter, _CookieFilter) for log_filter in library_logger.filters):
+            library_logger.addFilter(_CookieFilter())
+
+
+_keep_cookies_out_of_logs()

@@ -24,7 +24,7 @@ from langchain_grokweb import (
     GrokWebInvalidRequestError,
     GrokWebProtocolError,
 )
-from langchain_grokweb.client.blocking import BlockingClient
+from langchain_grokweb.client.client import BlockingClient
 from langchain_grokweb.testing import GrokEmulator
 
 MARK = "eyJtYXJrZXI.mArKeR.dGhlLW1hcms"
