@@ -12,7 +12,7 @@ from langchain_grokweb.errors import (
     GrokWebInvalidRequestError,
     GrokWebProtocolError,
 )
-from langchain_grokweb.wire import inflight, stored, tree
+from langchain_grokweb.wire import inflight, stored
 from langchain_grokweb.wire.conversation_ids import parse_conversation
 from langchain_grokweb.wire.rest import CONVERSATIONS
 from langchain_grokweb.wire.stored import Conversation, StoredConversation
@@ -79,7 +79,7 @@ async def newest_answer(http: Http, conversation_id: str) -> str:
         GrokWebInvalidRequestError: It has none yet.
     """
     told = await http.fetch_json("GET", inflight.nodes_path(conversation_id))
-    if (found := tree.newest_answer(told)) is None:
+    if (found := inflight.newest_answer(told)) is None:
         raise GrokWebInvalidRequestError(
             "This conversation has no answer to go on from.",
             next_step="Wait until its first answer is whole, or leave `conversation_id=` out.",

@@ -1,22 +1,23 @@
-"""What the service says of answers that are being made, or were: where to ask, and what the replies mean.
+"""What the service reports of answers that are being made, or were: where to ask, and what the replies mean.
 
-`response-node` names the responses of a conversation and what runs in it; `responses` and `load-responses` tell their
+`response-node` names the responses of a conversation and what runs in it; `responses` and `load-responses` hold their
 texts (rest.md 2.1 and 2.2). A stored answer is read as the one frame that ends a stream, so it means the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from langchain_grokweb.errors import GrokWebProtocolError
 from langchain_grokweb.wire import events as ev
+from langchain_grokweb.wire.json_fields import Fields, get_objects, wrong_type
 from langchain_grokweb.wire.rest import CONVERSATIONS, RestDecoder
-from langchain_grokweb.wire.retold import frames
+from langchain_grokweb.wire.stored import frames
 
-_HUMAN = "human"
+_HUMAN, _ASSISTANT = "human", "assistant"  # in any case of letters (rest.md 2.1)
 _OVER = {"RESPONSE_STATUS_FINISHED", "RESPONSE_STATUS_ERROR"}
 
 
@@ -26,12 +27,12 @@ def nodes_path(conversation_id: str) -> str:
 
 
 def whole_path(conversation_id: str) -> str:
-    """Where a conversation is told in one go."""
+    """Where a whole conversation is loaded in one request."""
     return f"{CONVERSATIONS}/{conversation_id}/responses?includeThreads=true"
 
 
 def load_path(conversation_id: str) -> str:
-    """Where some responses of a conversation are told, by a POST."""
+    """Where some responses of a conversation are loaded, by a POST."""
     return f"{CONVERSATIONS}/{conversation_id}/load-responses"
 
 
@@ -51,31 +52,53 @@ class ResponseStatus:
 def whereabouts(nodes: Any, *, prompt_id: str | None, answer_id: str | None) -> ResponseStatus:
     """From a `response-node` reply: the answer of this id, or the one to this prompt, or the only one that there is."""
 
-    def ours(entry: Mapping[str, Any]) -> bool:
+    def is_ours(node: Fields) -> bool:
         if answer_id is not None:
-            return entry.get("responseId") == answer_id
-        return prompt_id is None or entry.get("parentResponseId") == prompt_id
+            return node.get("responseId") == answer_id
+        return prompt_id is None or node.get("parentResponseId") == prompt_id
 
-    running = (one for one in _entries(nodes, "inflightResponses") if str(one.get("status")) not in _OVER and ours(one))
-    stored = (one for one in _entries(nodes, "responseNodes") if not _is_prompt(one) and ours(one))
-    if (found := _newest_id(running)) is not None:
-        return ResponseStatus(found, is_running=True)
-    return ResponseStatus(_newest_id(stored), is_running=False)
+    inflight = (node for node in get_objects(nodes, "inflightResponses") if str(node.get("status")) not in _OVER)
+    stored = (node for node in get_objects(nodes, "responseNodes") if _sender(node) != _HUMAN)
+    if (running_id := _newest_id(filter(is_ours, inflight))) is not None:
+        return ResponseStatus(running_id, is_running=True)
+    return ResponseStatus(_newest_id(filter(is_ours, stored)), is_running=False)
 
 
 def running_answer(nodes: Any, prompt_id: str) -> str | None:
     """From a `response-node` reply: the id of the answer that is being made to a prompt."""
-    found = whereabouts(nodes, prompt_id=prompt_id, answer_id=None)
-    return found.answer_id if found.is_running else None
+    status = whereabouts(nodes, prompt_id=prompt_id, answer_id=None)
+    return status.answer_id if status.is_running else None
 
 
-def stored_answer(responses: Any, answer_id: str) -> Mapping[str, Any] | None:
-    """From a reply of `responses` or `load-responses`: this answer, where it is told."""
-    return next((one for one in _entries(responses, "responses") if one.get("responseId") == answer_id), None)
+def newest_answer(nodes: Any) -> str | None:
+    """From a `response-node` reply: the answer that a next turn follows.
+
+    It is the last finished one on the way to the newest leaf. A question without an answer, or whose answer is still
+    being written, is not continued from, and neither is a thread beside the conversation.
+
+    Raises:
+        GrokWebProtocolError: This is no tree.
+    """
+    by_id = _by_id(nodes, "responseNodes")
+    running = _by_id(nodes, "inflightResponses")
+    line = {name: node for name, node in by_id.items() if not node.get("threadParentId") and name not in running}
+    parents = {node.get("parentResponseId") for node in line.values()}
+    place = next((name for name in reversed(line) if name not in parents), None)
+    for _ in range(len(line)):
+        if place not in line or _sender(line[place]) == _ASSISTANT:
+            break
+        place = line[place].get("parentResponseId")
+    return place if place in line and _sender(line[place]) == _ASSISTANT else None
 
 
-def read_definitive(response: Mapping[str, Any], *, assets_url: str) -> list[ev.Event]:
-    """The events of a stored answer: all that is told of it; a `TurnFailed` where it failed."""
+def stored_answer(responses: Any, answer_id: str) -> Fields | None:
+    """From a reply of `responses` or `load-responses`: this answer, where it is among them."""
+    entries = get_objects(responses, "responses")
+    return next((entry for entry in entries if entry.get("responseId") == answer_id), None)
+
+
+def read_definitive(response: Fields, *, assets_url: str) -> list[ev.Event]:
+    """The events of a stored answer; a `TurnFailed` where it failed."""
     decoder = RestDecoder(assets_url=assets_url)
     try:
         events = decoder.feed_frames(list(frames(response, "the stored answer")))
@@ -100,24 +123,24 @@ def prompts_in(
         known: Ids of prompts that are known to be others.
     """
     return [
-        found
-        for one in _entries(responses, "responses")
-        if _is_prompt(one)
-        and isinstance(found := one.get("responseId"), str)
-        and found not in known
-        and (one.get("parentResponseId") or None) == parent
-        and (prompt is None or str(one.get("message")).strip() == prompt.strip())
-        and not _is_older(one, since)
+        response_id
+        for entry in get_objects(responses, "responses")
+        if _sender(entry) == _HUMAN
+        and isinstance(response_id := entry.get("responseId"), str)
+        and response_id not in known
+        and (entry.get("parentResponseId") or None) == parent
+        and (prompt is None or str(entry.get("message")).strip() == prompt.strip())
+        and not _is_older(entry, since)
     ]
 
 
 def conversations_since(listed: Any, since: datetime) -> list[str]:
     """From a list of conversations: the ids of those that began since then."""
-    found = [one for one in _entries(listed, "conversations") if not _is_older(one, since)]
-    return [one["conversationId"] for one in found if isinstance(one.get("conversationId"), str)]
+    newer = [entry for entry in get_objects(listed, "conversations") if not _is_older(entry, since)]
+    return [entry["conversationId"] for entry in newer if isinstance(entry.get("conversationId"), str)]
 
 
-def _is_older(entry: Mapping[str, Any], since: datetime) -> bool:
+def _is_older(entry: Fields, since: datetime) -> bool:
     """Whether something was made before then; not, where it does not say when."""
     try:
         made = datetime.fromisoformat(str(entry.get("createTime")))
@@ -126,15 +149,18 @@ def _is_older(entry: Mapping[str, Any], since: datetime) -> bool:
     return made.replace(tzinfo=made.tzinfo or UTC) < since
 
 
-def _is_prompt(entry: Mapping[str, Any]) -> bool:
-    return str(entry.get("sender")).lower() == _HUMAN
+def _sender(node: Fields) -> str:
+    return str(node.get("sender")).lower()
 
 
-def _newest_id(entries: Iterator[Mapping[str, Any]]) -> str | None:
-    ids = [one["responseId"] for one in entries if isinstance(one.get("responseId"), str)]
+def _newest_id(nodes: Iterable[Fields]) -> str | None:
+    ids = [node["responseId"] for node in nodes if isinstance(node.get("responseId"), str)]
     return ids[-1] if ids else None
 
 
-def _entries(reply: Any, name: str) -> list[Mapping[str, Any]]:
-    found = reply.get(name) if isinstance(reply, dict) else None
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+def _by_id(nodes: Any, member: str) -> dict[str, Fields]:
+    entries = nodes.get(member, []) if isinstance(nodes, dict) else None
+    if not isinstance(entries, list):  # where one is missing, an older place would be taken for the newest
+        raise wrong_type(f"response-node: {member}", "list", entries)
+    objects = (entry for entry in entries if isinstance(entry, dict))
+    return {name: entry for entry in objects if isinstance(name := entry.get("responseId"), str)}

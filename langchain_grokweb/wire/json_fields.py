@@ -1,6 +1,7 @@
 """Members of parsed JSON: one that is missing has a default, since the service leaves out what is empty.
 
-One of another type than it should have is a `GrokWebProtocolError` that names its place.
+Every reader is lenient by default: a member of another type counts as missing. With `where`, the place in the protocol,
+it is strict: such a member is a `GrokWebProtocolError` that names its place, and the type that stood there.
 """
 
 from __future__ import annotations
@@ -11,30 +12,45 @@ from typing import Any, TypeVar
 
 from langchain_grokweb.errors import GrokWebProtocolError
 
-T = TypeVar("T")
+T = TypeVar("T", str, bool, list[Any], dict[str, Any])
+
+Fields = Mapping[str, Any]
 
 
-def read(found: Mapping[str, Any], name: str, default: T, where: str) -> T:
-    """A member that may be missing, of the type of its default."""
-    value = found.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, type(default)):
-        raise wrong_type(f"{where}.{name}", type(default).__name__, value)
-    return value
+def get_str(fields: Any, *names: str, where: str = "") -> str:
+    """The first of these members that is text; empty where none is."""
+    for name in names:
+        if (text := _get(fields, name, str, where)) is not None:
+            return text
+    return ""
 
 
-def read_id(found: Mapping[str, Any], name: str, where: str) -> str:
-    """A member that must be there, and not be empty."""
-    value = found.get(name)
-    if not isinstance(value, str) or not value:
-        raise wrong_type(f"{where}.{name}", "str", value)
-    return value
+def get_bool(fields: Any, name: str, *, where: str = "") -> bool:
+    """A switch; off where it is missing."""
+    return _get(fields, name, bool, where) or False
 
 
-def read_time(found: Mapping[str, Any], name: str, where: str) -> datetime | None:
-    """A time in ISO 8601, by UTC where it names no zone."""
-    text = read(found, name, "", where)
+def get_dict(fields: Any, name: str, *, where: str = "") -> Fields:
+    """An object; an empty one where it is missing."""
+    return _get(fields, name, dict, where) or {}
+
+
+def get_list(fields: Any, name: str, *, where: str = "") -> list[Any]:
+    """A list, whatever is in it; an empty one where it is missing."""
+    return _get(fields, name, list, where) or []
+
+
+def get_objects(fields: Any, name: str, *, where: str = "") -> list[Fields]:
+    """The objects in a list; what else is in it is left out, or an error where `where` is given."""
+    entries = get_list(fields, name, where=where)
+    if where:
+        return [require_object(entry, f"{where}.{name}[]") for entry in entries]
+    return [entry for entry in entries if isinstance(entry, dict)]
+
+
+def get_time(fields: Any, name: str, *, where: str) -> datetime | None:
+    """A time in ISO 8601, in UTC where it names no zone; `None` where it is missing."""
+    text = get_str(fields, name, where=where)
     try:
         time = datetime.fromisoformat(text) if text else None
     except ValueError:
@@ -42,18 +58,16 @@ def read_time(found: Mapping[str, Any], name: str, where: str) -> datetime | Non
     return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
 
 
-def read_list(found: Mapping[str, Any], name: str, where: str) -> list[Any]:
-    """A list, whatever is in it."""
-    return read(found, name, [], where)
+def require_str(fields: Fields, name: str, *, where: str) -> str:
+    """Text that must be there, and not be empty."""
+    value = fields.get(name)
+    if not isinstance(value, str) or not value:
+        raise wrong_type(f"{where}.{name}", "str", value)
+    return value
 
 
-def read_entries(found: Mapping[str, Any], name: str, where: str) -> list[Mapping[str, Any]]:
-    """A list of objects."""
-    return [as_object(entry, f"{where}.{name}[]") for entry in read_list(found, name, where)]
-
-
-def as_object(value: Any, where: str) -> Mapping[str, Any]:
-    """An object."""
+def require_object(value: Any, where: str) -> Fields:
+    """An object that must be there."""
     if not isinstance(value, dict):
         raise wrong_type(where, "dict", value)
     return value
@@ -62,3 +76,12 @@ def as_object(value: Any, where: str) -> Mapping[str, Any]:
 def wrong_type(where: str, expected: str, got: Any) -> GrokWebProtocolError:
     """The error for a value of another type."""
     return GrokWebProtocolError(where=where, expected=expected, got=type(got).__name__)
+
+
+def _get(fields: Any, name: str, kind: type[T], where: str) -> T | None:
+    value = fields.get(name) if isinstance(fields, dict) else None
+    if value is None or isinstance(value, kind):
+        return value
+    if where:
+        raise wrong_type(f"{where}.{name}", kind.__name__, value)
+    return None

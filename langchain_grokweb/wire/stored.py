@@ -1,29 +1,37 @@
 """What the service keeps: conversations and the responses in them (rest.md 2.1, 2.3 and 4.9), from parsed JSON.
 
-An answer that is stored is read by the decoder of the stream, as frames that would have brought it: so what is loaded
-says the same as what was heard, text without tags, citations in their places, pictures, thoughts and all. The service
+A stored answer is read by the decoder of the stream, as the frames that would have brought it. So what is loaded says
+the same as what was streamed: text without tags, citations in their places, pictures, thoughts and all. The service
 leaves out what is empty, so a member that is missing has a default; one of another type than it should have is an error
 that names its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from langchain_grokweb.errors import GrokWebConversationNotFoundError, GrokWebProtocolError
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire.json_fields import as_object, read, read_entries, read_id, read_list, read_time
+from langchain_grokweb.wire.json_fields import (
+    Fields,
+    get_bool,
+    get_list,
+    get_objects,
+    get_str,
+    get_time,
+    require_object,
+    require_str,
+)
 from langchain_grokweb.wire.rest import RestDecoder
-from langchain_grokweb.wire.retold import frames
 
 Sender = Literal["human", "assistant"]
 
 _SENDERS: Mapping[str, Sender] = {"human": "human", "user": "human", "assistant": "assistant", "": "assistant"}
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
-_SAYING = (ev.TextDelta, ev.ImageFinished, ev.ImageWithheld)
+_CONTENT = (ev.TextDelta, ev.ImageFinished, ev.ImageWithheld)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +65,9 @@ class StoredResponse:
         sender: `"human"` or `"assistant"`.
         text: What it says, without the site's markup.
         created: When it was written, to the microsecond.
-        model: The site's own name of the model, where it tells it.
+        model: The site's own name of the model, where it names it.
         is_whole: `False` for an answer that broke off, failed, or is still being written.
-        events: An answer in the words of `wire.events`.
+        events: An answer as the events of `wire.events`.
     """
 
     id: str
@@ -74,7 +82,7 @@ class StoredResponse:
     @property
     def says_something(self) -> bool:
         """Whether there is anything in it: text or pictures."""
-        return bool(self.text) or any(isinstance(event, _SAYING) for event in self.events)
+        return bool(self.text) or any(isinstance(event, _CONTENT) for event in self.events)
 
     @property
     def reasoning(self) -> str:
@@ -94,11 +102,11 @@ class StoredResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredConversation(Conversation):
-    """A conversation with all that was said in it.
+    """A conversation with everything in it.
 
     Attributes:
         responses: A tree in a list, in the order of the service: each response names the one that it follows. Two
-            answers to one question are branches, and so are two questions behind one answer.
+            answers to one question are branches, and so are two questions after one answer.
     """
 
     responses: tuple[StoredResponse, ...] = field(default=(), repr=False)
@@ -114,7 +122,7 @@ class StoredConversation(Conversation):
         return max(newest_first, key=lambda response: response.created or _BEFORE_ALL, default=None)
 
     def path(self, response_id: str | None = None) -> list[StoredResponse]:
-        """What was said up to a response, from the root down to it; without an id, to the `leaf`.
+        """Everything up to a response, from the root down to it; without an id, to the `leaf`.
 
         Raises:
             GrokWebConversationNotFoundError: The conversation has no such response.
@@ -145,16 +153,16 @@ def _circle() -> GrokWebProtocolError:
 
 
 def read_page(reply: Any, where: str) -> tuple[list[Conversation], str]:
-    """A page of a list, what the search found in texts behind it, and the token of the next page (rest.md 2.3).
+    """A page of a list, what the search matched in texts after it, and the token of the next page (rest.md 2.3).
 
     Raises:
         GrokWebProtocolError: It is not of this form.
     """
-    found = as_object(reply, where)
-    entries: list[Any] = read_list(found, "conversations", where)
-    matched = [match.get("conversation") for match in read_entries(found, "textSearchMatches", where)]
-    page = [read_conversation(entry, f"{where}.conversations[]") for entry in [*entries, *matched]]
-    return page, read(found, "nextPageToken", "", where)
+    page = require_object(reply, where)
+    matches = [match.get("conversation") for match in get_objects(page, "textSearchMatches", where=where)]
+    entries = [*get_list(page, "conversations", where=where), *matches]
+    conversations = [read_conversation(entry, f"{where}.conversations[]") for entry in entries]
+    return conversations, get_str(page, "nextPageToken", where=where)
 
 
 def read_conversation(value: Any, where: str) -> Conversation:
@@ -163,7 +171,7 @@ def read_conversation(value: Any, where: str) -> Conversation:
     Raises:
         GrokWebProtocolError: It is not of this form.
     """
-    return Conversation(**_described(as_object(value, where), where))
+    return Conversation(**_described(require_object(value, where), where))
 
 
 def read_stored(conversation: Any, responses: Any, *, assets_url: str) -> StoredConversation:
@@ -173,72 +181,115 @@ def read_stored(conversation: Any, responses: Any, *, assets_url: str) -> Stored
         GrokWebProtocolError: They are not of this form.
     """
     where = "conversations_v2: conversation"
-    about = as_object(as_object(conversation, "conversations_v2").get("conversation"), where)
-    found = as_object(responses, "responses")
-    running = [_running(entry) for entry in read_entries(found, "inflightResponses", "responses")]
-    unfinished = {one.id for one in running if not one.is_whole}
-    said = [
-        _response(entry, f"responses[{number}]", unfinished, assets_url)
-        for number, entry in enumerate(read_entries(found, "responses", "responses"))
+    about = require_object(require_object(conversation, "conversations_v2").get("conversation"), where)
+    reply = require_object(responses, "responses")
+    inflight = [_inflight(entry) for entry in get_objects(reply, "inflightResponses", where="responses")]
+    running = {response.id: response for response in inflight if not response.is_whole}
+    stored = [
+        _response(entry, f"responses[{number}]", running, assets_url)
+        for number, entry in enumerate(get_objects(reply, "responses", where="responses"))
     ]
-    known = {response.id for response in said}
-    said += [one for one in running if not one.is_whole and one.id not in known]
-    return StoredConversation(**_described(about, where), responses=tuple(said))
+    known = {response.id for response in stored}
+    stored += [response for response in running.values() if response.id not in known]
+    return StoredConversation(**_described(about, where), responses=tuple(stored))
 
 
-def _described(found: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _described(fields: Fields, where: str) -> dict[str, Any]:
     return {
-        "id": read_id(found, "conversationId", where),
-        "title": read(found, "title", "", where),
-        "created": read_time(found, "createTime", where),
-        "modified": read_time(found, "modifyTime", where),
-        "starred": read(found, "starred", False, where),  # noqa: FBT003 - a default
-        "temporary": read(found, "temporary", False, where),  # noqa: FBT003
+        "id": require_str(fields, "conversationId", where=where),
+        "title": get_str(fields, "title", where=where),
+        "created": get_time(fields, "createTime", where=where),
+        "modified": get_time(fields, "modifyTime", where=where),
+        "starred": get_bool(fields, "starred", where=where),
+        "temporary": get_bool(fields, "temporary", where=where),
     }
 
 
 # --- responses
 
 
-def _running(found: Mapping[str, Any]) -> StoredResponse:
+def _inflight(fields: Fields) -> StoredResponse:
     """An answer that is being written, and may not be among the responses yet (rest.md 2.2)."""
     where = "responses: inflightResponses[]"
     return StoredResponse(
-        id=read_id(found, "responseId", where),
-        parent_id=_parent(found, where),
+        id=require_str(fields, "responseId", where=where),
+        parent_id=_parent(fields, where),
         sender="assistant",
         text="",
-        created=read_time(found, "createTime", where),
-        is_whole=read(found, "status", "", where) == "RESPONSE_STATUS_FINISHED",
+        created=get_time(fields, "createTime", where=where),
+        is_whole=get_str(fields, "status", where=where) == "RESPONSE_STATUS_FINISHED",
     )
 
 
-def _response(found: Mapping[str, Any], where: str, unfinished: set[str], assets_url: str) -> StoredResponse:
-    response_id = read_id(found, "responseId", where)
-    sender = _SENDERS.get(read(found, "sender", "", where).lower())
+def _response(fields: Fields, where: str, running: Container[str], assets_url: str) -> StoredResponse:
+    response_id = require_str(fields, "responseId", where=where)
+    sender = _SENDERS.get(get_str(fields, "sender", where=where).lower())
     if sender is None:
         raise GrokWebProtocolError(where=f"{where}.sender", expected="human or assistant", got="another word")
-    text = read(found, "message", "", where)
+    text = get_str(fields, "message", where=where)
     events: tuple[ev.Event, ...] = ()
     is_whole = True
     if sender == "assistant":
         decoder = RestDecoder(assets_url=assets_url)
-        events = (*decoder.feed_frames(frames(found, where)), *decoder.close())
+        events = (*decoder.feed_frames(frames(fields, where)), *decoder.close())
         text = "".join(event.text for event in events if isinstance(event, ev.TextDelta))
-        is_partial = read(found, "partial", False, where)  # noqa: FBT003 - a default
-        is_whole = decoder.finished and not is_partial and response_id not in unfinished
+        is_partial = get_bool(fields, "partial", where=where)
+        is_whole = decoder.finished and not is_partial and response_id not in running
     return StoredResponse(
         id=response_id,
-        parent_id=_parent(found, where),
+        parent_id=_parent(fields, where),
         sender=sender,
         text=text,
-        created=read_time(found, "createTime", where),
-        model=read(found, "model", "", where),
+        created=get_time(fields, "createTime", where=where),
+        model=get_str(fields, "model", where=where),
         is_whole=is_whole,
         events=events,
     )
 
 
-def _parent(found: Mapping[str, Any], where: str) -> str | None:
+def _parent(fields: Fields, where: str) -> str | None:
     """What it follows; the first of a side thread names its place otherwise."""
-    return read(found, "parentResponseId", "", where) or read(found, "threadParentId", "", where) or None
+    parent = get_str(fields, "parentResponseId", where=where) or get_str(fields, "threadParentId", where=where)
+    return parent or None
+
+
+# --- a stored answer as frames
+
+
+def frames(response: Fields, where: str) -> Iterator[dict[str, Any]]:
+    """The frames that would have brought a stored answer, the definitive one last (rest.md 4.9).
+
+    Raises:
+        GrokWebProtocolError: A member is of another type than it should have.
+    """
+    message = get_str(response, "message", where=where)
+    has_results = False
+    for number, step in enumerate(get_objects(response, "steps", where=where)):
+        place = f"{where}.steps[{number}]"
+        yield from _texts(step, number, place, is_answered=bool(message))
+        yield from ({"toolUsageCard": card} for card in get_objects(step, "toolUsageCards", where=place))
+        for result in get_objects(step, "toolUsageResults", where=place):
+            has_results = True
+            yield {name: value for name, value in result.items() if name.endswith(("CardId", "Result", "Results"))}
+    if not has_results:  # older ones keep what a search brought without what was searched for
+        for name, frame in (("webSearchResults", "webSearchResults"), ("xposts", "xSearchResults")):
+            if results := get_objects(response, name, where=where):
+                yield {frame: results}
+    width, height = response.get("generatedImageWidth"), response.get("generatedImageHeight")
+    yield {"imageDimensions": {"width": width, "height": height}}
+    for name in ("cardAttachmentsJson", "generatedImageUrls", "streamErrors"):
+        get_list(response, name, where=where)  # the decoder would pass over one of another type
+    if response.get("error") or response.get("streamErrors"):
+        yield {"token": message}  # nothing of the definitive text is read after an error
+    yield {"modelResponse": response}
+
+
+def _texts(step: Fields, number: int, where: str, *, is_answered: bool) -> Iterator[dict[str, Any]]:
+    """The texts of a step with their tags: thoughts, and in some modes the answer itself (rest.md 4.6)."""
+    texts, tags = get_list(step, "text", where=where), get_list(step, "tags", where=where)
+    rollout = step.get("rolloutId")
+    for index, text in enumerate(texts):
+        tag = tags[min(index, len(tags) - 1)] if tags else ""
+        if tag != "final" or not is_answered:
+            frame = {"token": text, "isThinking": tag != "final", "messageTag": tag}
+            yield {**frame, "messageStepId": number, "rolloutId": rollout}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from langchain_grokweb.errors import GrokWebProtocolError
-from langchain_grokweb.wire.tree import newest_answer
+from langchain_grokweb.wire.inflight import newest_answer
 
 
 def node(name: str, sender: str, parent: str | None = None, **more: Any) -> dict[str, Any]:
