@@ -9,6 +9,7 @@ import pytest
 from testing.asking import Browser
 
 from langchain_grokweb import ChatGrokWeb
+from langchain_grokweb.client import state
 from langchain_grokweb.testing import GrokEmulator
 
 
@@ -22,6 +23,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def retries_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("langchain_grokweb.client.retry.FIRST_PAUSE_SECONDS", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_remembered() -> None:
+    """No test knows what the one before it learned of an account."""
+    state.reset()
 
 
 @pytest.fixture

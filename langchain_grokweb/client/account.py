@@ -38,10 +38,6 @@ async def list_modes(http: Http) -> list[AvailableMode]:
     return [_mode(entry) for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
 
 
-# An account's id does not change; it is asked for once in the life of the process.
-_user_ids: dict[tuple[str, str], str] = {}
-
-
 async def user_id(http: Http) -> str:
     """The account's id, which the gateway's address holds: from the cookie, the front page or the session.
 
@@ -52,10 +48,9 @@ async def user_id(http: Http) -> str:
     """
     if http.credentials.user_id:
         return http.credentials.user_id
-    key = (http.service.base_url, http.credentials.account)
-    if key not in _user_ids:
-        _user_ids[key] = await _from_front_page(http) or await _from_session(http)
-    return _user_ids[key]
+    if http.account.user_id is None:
+        http.account.user_id = await _from_front_page(http) or await _from_session(http)
+    return http.account.user_id
 
 
 async def _from_front_page(http: Http) -> str | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from langchain_grokweb.client import drift, portal
+from langchain_grokweb.client import portal, state
 from langchain_grokweb.client.account import AvailableMode, list_modes
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.opener import Opener
@@ -198,7 +198,7 @@ class GrokWebClient:
             Counts by place, name and type, such as `{"result.someField:dict": 3}`; never a value. Many of them after a
             change of the site are what to report.
         """
-        return drift.drift()
+        return state.drift()
 
     async def modes(self) -> list[AvailableMode]:
         """What the site offers to this account."""
@@ -279,7 +279,7 @@ class BlockingClient:
     @staticmethod
     def drift() -> dict[str, int]:
         """See `GrokWebClient.drift`."""
-        return drift.drift()
+        return state.drift()
 
     def modes(self) -> list[AvailableMode]:
         """See `GrokWebClient.modes`."""

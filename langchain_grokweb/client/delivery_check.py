@@ -14,7 +14,7 @@ import anyio
 
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.retry import pause_before
-from langchain_grokweb.client.stopping import BrokenOff, DeliveryUnknownError, RunningAnswer, known_prompts
+from langchain_grokweb.client.stopping import BrokenOff, DeliveryUnknownError, RunningAnswer
 from langchain_grokweb.errors import GrokWebError, GrokWebTimeoutError
 from langchain_grokweb.wire import inflight
 from langchain_grokweb.wire.events import ConversationOpened, Event, PromptStored
@@ -110,7 +110,7 @@ async def _prompts(
     told = await http.fetch_json("GET", inflight.whole_path(conversation_id))
     parent = turn.conversation.parent_response_id if turn.conversation else None
     prompt = None if whatever else turn.prompt
-    found = inflight.prompts_in(told, prompt, parent=parent, since=since, known=known_prompts)
+    found = inflight.prompts_in(told, prompt, parent=parent, since=since, known=http.account.prompt_ids)
     return [(conversation_id, prompt_id) for prompt_id in found]
 
 

@@ -22,6 +22,7 @@ import httpx
 import orjson
 
 from langchain_grokweb._version import __version__
+from langchain_grokweb.client import state
 from langchain_grokweb.client.pool import Lease, lease
 from langchain_grokweb.client.service import Service
 from langchain_grokweb.credentials import GrokCredentials
@@ -52,9 +53,7 @@ _OURS = {
     "upgrade",
 }
 
-# Cloudflare renews this cookie with any reply (rest.md 1.1); the newest is kept for each service and account.
-_ROTATING = "__cf_bm"
-_rotated: dict[tuple[str, str, str], str] = {}
+_RENEWED_COOKIE = "__cf_bm"  # Cloudflare renews it with any reply (rest.md 1.1)
 
 
 class RedactedHeaders(Mapping[str, str]):
@@ -101,11 +100,12 @@ class Reply:
 
 
 class Http:
-    """Requests to one service in one account's name."""
+    """Requests to one service in one account's name, and what the process remembers of that account."""
 
     def __init__(self, service: Service, credentials: GrokCredentials) -> None:
         self.service = service
         self.credentials = credentials
+        self.account = state.of_account(service.base_url, credentials.account)
 
     async def open(
         self,
@@ -133,7 +133,7 @@ class Http:
         try:
             request = self._request(client, method, path, body=body, referer=referer, file=file)
             reply.response = await client.send(request, stream=True, follow_redirects=False)
-            self._keep_rotated(reply.response)
+            self._keep_renewed(reply.response)
             if not (page and reply.response.is_success):
                 await self._check(reply.response)
         except BaseException:  # a cancellation too must not leave the connection open
@@ -219,18 +219,13 @@ class Http:
     # --- cookies
 
     def _cookies(self) -> str:
-        newest = _rotated.get(self._rotation_key)
-        credentials = self.credentials.with_cookies({_ROTATING: newest}) if newest else self.credentials
+        newest = self.account.renewed_cookies.get(self.credentials.cookies.get(_RENEWED_COOKIE, ""))
+        credentials = self.credentials.with_cookies({_RENEWED_COOKIE: newest}) if newest else self.credentials
         return credentials.cookie_header
 
-    @property
-    def _rotation_key(self) -> tuple[str, str, str]:
-        """What a renewed cookie belongs to; the pasted one is part of it, so that a newer paste is not overruled."""
-        return self.service.base_url, self.credentials.account, self.credentials.cookies.get(_ROTATING, "")
-
-    def _keep_rotated(self, response: httpx.Response) -> None:
-        if (value := set_cookie(response, _ROTATING)) is not None:
-            _rotated[self._rotation_key] = value
+    def _keep_renewed(self, response: httpx.Response) -> None:
+        if (value := set_cookie(response, _RENEWED_COOKIE)) is not None:
+            self.account.renewed_cookies[self.credentials.cookies.get(_RENEWED_COOKIE, "")] = value
 
     # --- refusals
 

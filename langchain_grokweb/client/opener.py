@@ -25,9 +25,6 @@ logger = logging.getLogger("langchain_grokweb")
 
 T = TypeVar("T")
 
-# Which accounts of which hosts the conversations endpoint turned away, as long as the process lives.
-_over_gateway: set[tuple[str, str]] = set()
-
 
 class OpenTurn(Protocol):
     """A turn that the service has taken, whichever wire it went over."""
@@ -63,18 +60,18 @@ class Opener:
             turn = replace(turn, file_ids=await self._uploads.ids(turn.attachments))
         if self._service.transport == "rest":
             return await self._open(RestTurn, turn)
-        account = (self._service.base_url, self._http.credentials.account)
+        account = self._http.account
         may_change = self._may_change_wires(turn)
-        if self._service.transport == "gateway" or (account in _over_gateway and may_change):
+        if self._service.transport == "gateway" or (account.refused_by_anti_bot and may_change):
             return await self._open(GatewayTurn, turn)
         try:
             return await self._open(RestTurn, turn)
         except GrokWebPermissionError as error:
             if error.reason != "anti_bot" or not may_change:
                 raise
-        if account not in _over_gateway:
+        if not account.refused_by_anti_bot:
             logger.info("The conversations endpoint's anti-bot rule refused: this account goes over the gateway now.")
-            _over_gateway.add(account)
+            account.refused_by_anti_bot = True
         return await self._open(GatewayTurn, turn)
 
     def _may_change_wires(self, turn: Turn) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import anyio
 
-from langchain_grokweb.client import drift, portal
+from langchain_grokweb.client import portal, state
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.pool import finishing
 from langchain_grokweb.client.service import Service
@@ -28,9 +28,6 @@ from langchain_grokweb.wire.turn import Turn
 
 STOP_SECONDS = 2.0
 LATE_SECONDS = 0.5  # how long to wait for what comes behind a whole answer
-
-# The newest prompts that turns of this process were told to be theirs: whoever looks for his own leaves them alone.
-known_prompts: deque[str] = deque(maxlen=4096)
 
 
 class BrokenOff(Exception):  # noqa: N818 - not for users: the answer is picked up again, or becomes an error of ours
@@ -86,7 +83,7 @@ class RunningAnswer:
                     self.conversation_id = conversation_id
                 case ev.PromptStored(response_id):
                     self.prompt_id = response_id
-                    known_prompts.append(response_id)
+                    self._http.account.prompt_ids.append(response_id)
                 case ev.AnswerStarted(response_id):
                     self.answer_id = response_id
                 case ev.AnswerFinished():
@@ -96,7 +93,7 @@ class RunningAnswer:
 
     async def leave(self, aclose: Callable[[], Awaitable[None]], unknown: Counter[str]) -> None:
         """Let go of the connection and stop the turn, within a bounded time and whatever cancels the caller."""
-        drift.note(unknown)
+        state.note_unknown(unknown)
         self._left = True
         if sys.is_finalizing():
             return

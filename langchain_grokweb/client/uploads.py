@@ -30,9 +30,6 @@ MAX_AT_ONCE = 3
 _SLOWEST_BYTES_PER_SECOND = 128 * 1024
 _NOT_THERE = {404, 405}
 
-# Services without the multipart endpoint, as long as the process lives.
-_classic: set[str] = set()
-
 
 class Uploads:
     """The files of one model call; `attempt` does an upload, again where that is safe."""
@@ -75,16 +72,15 @@ class Uploads:
         raise self._http.clean(failure)
 
     async def _to_newest(self, file: Attachment) -> str:
-        base_url = self._http.service.base_url
-        if base_url not in _classic:
+        if not self._http.account.uploads_by_classic:
             try:
                 return await self._post(wire.DIRECT, file)
             except GrokWebError as error:
                 if error.status_code not in _NOT_THERE:
                     raise
-        found = await self._post(wire.CLASSIC, file)
-        _classic.add(base_url)
-        return found
+        file_id = await self._post(wire.CLASSIC, file)
+        self._http.account.uploads_by_classic = True
+        return file_id
 
     async def _post(self, path: str, file: Attachment) -> str:
         seconds = self._http.service.timeout + len(file.content) / _SLOWEST_BYTES_PER_SECOND

@@ -40,9 +40,7 @@ DIRECT, CLASSIC = "/http/upload-file-v2/direct", "/rest/app-chat/upload-file"
 
 
 @pytest.fixture(autouse=True)
-def grok(shared_grok, monkeypatch):
-    monkeypatch.setattr("langchain_grokweb.client.files._classic", set())
-    monkeypatch.setattr("langchain_grokweb.client.opening._over_gateway", set())
+def grok(shared_grok):
     shared_grok.reset()
     return shared_grok
 

@@ -7,13 +7,7 @@ import logging
 import pytest
 
 from langchain_grokweb import GrokWebProtocolError
-from langchain_grokweb.client import GrokWebClient, drift
-
-
-@pytest.fixture(autouse=True)
-def empty_ledger(monkeypatch):
-    monkeypatch.setattr(drift, "_seen", type(drift._seen)())
-
+from langchain_grokweb.client import GrokWebClient
 
 UNKNOWN = {
     "rest": {"result.someFutureField:dict", "result.somethingElse:dict", "result.aFutureMember:dict"},

@@ -98,7 +98,7 @@ async def test_a_refusal_that_never_ends_is_told_all_the_same(make_model):
 
 async def test_a_stop_that_is_not_answered_holds_nobody_up(grok, make_model, monkeypatch):
     """Where the site does not answer the request to stop, leaving ends all the same, in bounded time."""
-    monkeypatch.setattr("langchain_grokweb.client.running.STOP_SECONDS", 0.2)
+    monkeypatch.setattr("langchain_grokweb.client.stopping.STOP_SECONDS", 0.2)
     grok.reply("word " * 50, fault="silence:9")
     grok.fault("slow_open", seconds=20, path="/rest/app-chat/conversations/inflight-response/")
     chunks = make_model().astream("Hi")

@@ -1,0 +1,73 @@
+"""What the process remembers: one record for each account of each service, and what was unknown on the wire.
+
+Only what would cost a request, a refusal or a wrong guess to learn again, for the life of the process and nowhere
+else; nothing here is written down. `reset` forgets all of it. There is no lock, which a fork could leave held for ever:
+where threads race, something is learned twice, or a count is a little too low.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+logger = logging.getLogger("langchain_grokweb")
+
+_MAX_PROMPT_IDS = 4096
+_MAX_UNKNOWN_NAMES = 1000
+
+
+def _newest_prompt_ids() -> deque[str]:
+    return deque(maxlen=_MAX_PROMPT_IDS)
+
+
+@dataclass(slots=True)
+class AccountState:
+    """What is remembered of one account at one service.
+
+    Attributes:
+        user_id: The account's id, once it was asked for; it does not change (gateway.md 1.2).
+        refused_by_anti_bot: Whether the conversations endpoint turned this account away: it goes over the gateway.
+        uploads_by_classic: Whether the service has no multipart endpoint for uploads (rest.md 2.4).
+        renewed_cookies: The newest `__cf_bm` (rest.md 1.1), by the pasted one, so that a newer paste is not overruled.
+        prompt_ids: The newest prompts that are known to be of a turn of this process. Whoever looks for the prompt of
+            another turn leaves them alone.
+    """
+
+    user_id: str | None = field(default=None, repr=False)
+    refused_by_anti_bot: bool = False
+    uploads_by_classic: bool = False
+    renewed_cookies: dict[str, str] = field(default_factory=dict, repr=False)
+    prompt_ids: deque[str] = field(default_factory=_newest_prompt_ids, repr=False)
+
+
+_accounts: dict[tuple[str, str], AccountState] = {}
+_unknown: Counter[str] = Counter()
+
+
+def of_account(base_url: str, account: str) -> AccountState:
+    """The record of an account (`GrokCredentials.account`) at the service with this address."""
+    return _accounts.setdefault((base_url, account), AccountState())
+
+
+def reset() -> None:
+    """Forget everything, as a new process would know it."""
+    _accounts.clear()
+    _unknown.clear()
+
+
+# --- what nobody here knows: by place and type, never by value
+
+
+def note_unknown(unknown: Counter[str]) -> None:
+    """Move what a turn brought into the count; each name is logged when it comes for the first time."""
+    new_names = sorted(unknown.keys() - _unknown.keys())[: max(0, _MAX_UNKNOWN_NAMES - len(_unknown))]
+    _unknown.update({name: count for name, count in unknown.items() if name in _unknown or name in new_names})
+    unknown.clear()  # a turn may be left twice
+    if new_names:
+        logger.info("grok.com sent something unknown, which was ignored: %s.", ", ".join(new_names))
+
+
+def drift() -> dict[str, int]:
+    """How often something unknown has come, by its name; the most frequent first."""
+    return dict(_unknown.most_common())
