@@ -1,10 +1,14 @@
-"""A block of content that is not text: what it holds, whatever form it came in.
+"""What is attached to messages: what a block of content holds, whatever its form, and which attachments go up.
 
-The forms are LangChain's own (v1, and v0 before it), OpenAI's, Anthropic's and Google's. They differ in where they put
-three things, the content, its type and its name, and in what these are called. So each is looked for under all of its
-names, in the part that holds the source first, then in the block itself and in what else was noted of it. Content is
-base64, a data URI, bytes, or text. Nothing is fetched: what is named only by an address, or by the id that a file has
+The forms of blocks are LangChain's own (v1, and v0 before it), OpenAI's, Anthropic's and Google's. They differ in where
+they put three things, the content, its type and its name, and in what these are called. So each is looked for under all
+of its names, in the part that holds the source first, then in the block itself and in what else was noted of it.
+Content is base64, a data URI, bytes, or text. Nothing is fetched: what is named only by an address, or by the id that a file has
 at another service, has no content here.
+
+What belongs to the question itself must go up with the prompt, or the question is refused. Of the other messages,
+tools' results among them, the newest go up, as far as there is room; the prompt names what stays here. The same content
+goes up once, however often it stands in the messages.
 """
 
 from __future__ import annotations
@@ -15,11 +19,17 @@ import hashlib
 import json
 import mimetypes
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
+
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
+
+from langchain_grokweb.errors import GrokWebInvalidRequestError
+from langchain_grokweb.wire.turn import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS, Attachment
 
 Block = Mapping[str, Any]
 
@@ -48,6 +58,10 @@ _TYPES = ("mime_type", "media_type")
 _TYPE = re.compile(r"[\w.+-]+/[\w.+-]+")
 _USUAL_TYPES = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
 _TYPE_OF_NAME = dict(mimetypes.types_map)  # the module's own table: its functions would read files
+_LONGEST_NAME = 100
+_ENDINGS: dict[str, str] = {}
+for _ending, _mime in mimetypes.types_map.items():  # the preferred ending of a type comes first
+    _ENDINGS.setdefault(_mime, _ending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +142,8 @@ def _content(places: list[Block]) -> tuple[bytes | Obstacle, str]:
     """The bytes, or why there are none; and a type that stands beside them."""
     for place in places:
         for name in (*_DATA, *_ADDRESSES):
-            if (found := _value(place, name)) is not None:
-                return found
+            if (value := _value(place, name)) is not None:
+                return value
     if text := _text(places, ("text",)):
         return text.encode("utf-8", "replace"), "text/plain"
     if _text(places, _ADDRESSES):
@@ -163,25 +177,25 @@ def _data_uri(uri: str) -> tuple[bytes | Obstacle, str]:
 
 
 def _decoded(data: str) -> bytes | Obstacle:
-    for found in (data, "".join(data.split())):  # line breaks are rare, and to look for them takes as long as reading
+    for digits in (data, "".join(data.split())):  # line breaks are rare, and to look for them takes as long as reading
         with suppress(binascii.Error, ValueError):
-            return base64.b64decode(found, validate=True) or EMPTY
+            return base64.b64decode(digits, validate=True) or EMPTY
     return BROKEN
 
 
-def _mime_type(given: str, name: str, kind: str) -> str:
+def _mime_type(declared: str, name: str, kind: str) -> str:
     """A type without parameters, that cannot break out of a header."""
-    given = given.partition(";")[0].strip().lower()
-    if _TYPE.fullmatch(given):
-        return given
+    declared = declared.partition(";")[0].strip().lower()
+    if _TYPE.fullmatch(declared):
+        return declared
     _, dot, ending = name.lower().rpartition(".")
     return _TYPE_OF_NAME.get(dot + ending) or _USUAL_TYPES.get(kind, "application/octet-stream")
 
 
 def _text(places: Iterable[Block], names: Iterable[str]) -> str:
     """The first of these members that is a text."""
-    found = (place.get(name) for place in places for name in names)
-    return next((value for value in found if isinstance(value, str) and value), "")
+    values = (place.get(name) for place in places for name in names)
+    return next((value for value in values if isinstance(value, str) and value), "")
 
 
 def _key(content: bytes | str) -> str:
@@ -190,5 +204,125 @@ def _key(content: bytes | str) -> str:
 
 
 def _without_ids(block: Block) -> str:
-    """The block as text, without what LangChain numbers anew each time."""
+    """The block as text, without what LangChain numbers newly each time."""
     return json.dumps({k: v for k, v in block.items() if k not in {"id", "index"}}, sort_keys=True, default=repr)
+
+
+# --- what goes up
+
+MessageParts = tuple[BaseMessage, list[str | Attached]]  # a message and its parts: to read them takes time
+Enclosed = Mapping[str, Attachment]  # by key, in the order in which they stand in the messages
+
+
+def enclose(messages: Sequence[MessageParts], *, kept_free: int = 0) -> Enclosed:
+    """Choose what goes up, and name it.
+
+    Args:
+        messages: The messages that are sent, each with its parts.
+        kept_free: How many places are not to be used.
+
+    Raises:
+        GrokWebInvalidRequestError: Something that belongs to the question cannot be sent, or it is too much.
+    """
+    attached = [[part for part in parts if isinstance(part, Attached)] for _, parts in messages]
+    if not any(attached):
+        return {}
+    question = _of_question([message for message, _ in messages])
+    room = _Room(MAX_ATTACHMENTS - kept_free)
+    for index in question:
+        for part in attached[index]:
+            room.demand(part)
+    for index in reversed([index for index in range(len(messages)) if index not in question]):
+        for part in attached[index]:
+            room.offer(part)
+    return _named(part for parts in attached for part in parts if part.key in room.taken)
+
+
+def _of_question(messages: Sequence[BaseMessage]) -> list[int]:
+    """The places of the messages that ask: those after the last answer, without tools' results."""
+    answers = [index for index, message in enumerate(messages) if isinstance(message, AIMessage)]
+    start = answers[-1] + 1 if answers else 0
+    asking = range(start, len(messages))
+    return [index for index in asking if not isinstance(messages[index], ToolMessage | SystemMessage)]
+
+
+class _Room:
+    """What there is room for in one message to the service."""
+
+    def __init__(self, places: int) -> None:
+        self.taken: set[str] = set()
+        self._places = places
+        self._bytes = MAX_ATTACHMENT_BYTES
+
+    def offer(self, part: Attached) -> bool:
+        """Take something, if it can be sent and there is room."""
+        if part.content is None:
+            return False
+        if part.key not in self.taken:
+            if len(self.taken) >= self._places or len(part.content) > self._bytes:
+                return False
+            self.taken.add(part.key)
+            self._bytes -= len(part.content)
+        return True
+
+    def demand(self, part: Attached) -> None:
+        """Take something.
+
+        Raises:
+            GrokWebInvalidRequestError: It cannot be sent, or there is no room.
+        """
+        if part.obstacle is not None:
+            name = _clean(part.name.partition("?")[0])  # what follows that in an address may be a secret
+            named = f" ({name})" if name else ""
+            raise GrokWebInvalidRequestError(
+                f"The question has an attachment of the type {part.kind!r}{named} that cannot be sent: it "
+                f"{part.obstacle.what}.",
+                next_step=part.obstacle.next_step,
+            )
+        if not self.offer(part):
+            raise GrokWebInvalidRequestError(
+                f"The question has more attachments than go up with it: {self._places} files, of "
+                f"{MAX_ATTACHMENT_BYTES // 2**20} MiB in all.",
+                next_step="Ask with fewer or smaller ones, one message after another.",
+            )
+
+
+# --- names
+
+
+def _named(taken: Iterable[Attached]) -> Enclosed:
+    enclosed: dict[str, Attachment] = {}
+    used: set[str] = set()
+    for part in taken:
+        if part.key not in enclosed and part.content is not None:
+            name = unique(_clean(part.name) or _numbered(part, used), used)
+            used.add(name)
+            enclosed[part.key] = Attachment(name, part.mime_type, part.content)
+    return enclosed
+
+
+def _clean(name: str) -> str:
+    """A file name without a path, of printable characters, with its ending where it is long."""
+    name = "".join(character for character in name if character.isprintable() and character not in '"<>|')
+    name = name.replace("\\", "/").rstrip("/").rpartition("/")[2].strip().rstrip(".")
+    path = PurePosixPath(name)
+    return name if len(name) <= _LONGEST_NAME else f"{path.stem[: _LONGEST_NAME - 20]}{path.suffix[:20]}"
+
+
+def _numbered(part: Attached, used: set[str]) -> str:
+    """`image-1.png` and so on."""
+    subtype = part.mime_type.rpartition("/")[2]
+    ending = _ENDINGS.get(part.mime_type) or (f".{subtype}" if subtype.isalnum() else "")
+    number = 1
+    while any(name.startswith(f"{part.kind}-{number}.") for name in used):
+        number += 1
+    return f"{part.kind}-{number}{ending}"
+
+
+def unique(name: str, used: Iterable[str]) -> str:
+    """A name that is not used yet: this one, or with a number after it."""
+    used, path, number = set(used), PurePosixPath(name), 2
+    while name in used:
+        name = f"{path.stem}-{number}{path.suffix}"
+        number += 1
+    return name

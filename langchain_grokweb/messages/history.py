@@ -1,8 +1,12 @@
-"""Which of the links in a history can be believed.
+"""Which of the links in a history can be believed, and the hashes that prove them.
+
+Hashes are over what messages say (role, text, tool calls, attachments), never over ids, names, metadata, reasoning, or
+whether content is a string or blocks. The hash of several messages is a chain, followed by a few digits of each of the
+newest of them: so the end of a turn can be checked too, when its beginning was trimmed away.
 
 A link is believed only as far as it is proven: `self_hash` must be the hash of the message that carries it, `turn_hash`
 the hash of the messages that were sent in its turn, and the answer that its turn followed must stand further up and be
-proven itself, up to the first turn. Where that answer is not there because the history begins behind it, the link is
+proven itself, up to the first turn. Where that answer is missing because the history begins after it, the link is
 proven as far as can be seen: the head of the history is gone.
 
 Nothing is hashed before a proof needs it, and nothing twice, so a proof is linear in what it has to look at.
@@ -10,14 +14,17 @@ Nothing is hashed before a proof needs it, and nothing twice, so a proof is line
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, SystemMessage, ToolMessage
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
-from langchain_grokweb.messages import hashes
+from langchain_grokweb.messages.content import attachments, text_of
 from langchain_grokweb.wire.conversation_ids import check_id
 from langchain_grokweb.wire.turn import ConversationRef
 
@@ -25,6 +32,77 @@ LINK_KEY = "grokweb"
 LINK_VERSION = 1
 
 Proof = Literal["proven", "truncated", "unproven"]
+
+_CHAIN_START = "0" * 16
+_DIGITS = 16  # of a hash
+_TAIL_DIGITS = 8  # of each of the newest messages of a turn
+_TAIL_MESSAGES = 64  # how many messages of a turn are known from its end
+_ENCODER = json.JSONEncoder(sort_keys=True, default=str)
+
+
+# --- hashes
+
+
+def hash_messages(messages: Sequence[BaseMessage]) -> str:
+    """The hash of what these messages say: of one, or of a turn."""
+    return _turn_hash([digest(_canonical_text(message)) for message in messages])
+
+
+def hash_answer(message: BaseMessage) -> str:
+    """The hash of an answer: its text and tool calls."""
+    return hash_messages([message])
+
+
+def hash_system(messages: Sequence[SystemMessage]) -> str:
+    """The hash of the instructions."""
+    attached = [part.key for message in messages for part in attachments(message)]
+    return digest(_ENCODER.encode([[text_of(message) for message in messages], attached]))
+
+
+def digest(text: str) -> str:
+    """The hash of a text."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
+
+
+def _canonical_text(message: BaseMessage) -> str:
+    """What a message says, in one spelling."""
+    kind = "ai" if isinstance(message, AIMessage) else message.type
+    kind = f"{kind} {message.role}" if isinstance(message, ChatMessage) else kind
+    calls = [[call["name"], call["args"]] for call in message.tool_calls] if isinstance(message, AIMessage) else []
+    answered: list[Any] = [message.tool_call_id, message.status] if isinstance(message, ToolMessage) else []
+    attached = [part.key for part in attachments(message)]
+    return _ENCODER.encode([kind, calls, answered, attached]) + text_of(message)
+
+
+def _turn_hash(hashes: Sequence[str]) -> str:
+    """The hash of a turn whose messages have these hashes; that of one message has no tail."""
+    chain = _chain_hash(_CHAIN_START, hashes)
+    return chain if len(hashes) == 1 else f"{chain}:{_tail(hashes[-_TAIL_MESSAGES:])}"
+
+
+def _chain_hash(chain: str, hashes: Iterable[str]) -> str:
+    """The chain after some more messages, from the chain before them and their hashes."""
+    for message_hash in hashes:
+        chain = digest(chain + message_hash)
+    return chain
+
+
+def _has_chain(turn_hash: str, chain: str) -> bool:
+    """Whether this is the hash of the turn that has this chain."""
+    return turn_hash[:_DIGITS] == chain
+
+
+def _ends_with_first(turn_hash: str, count: int, hash_at: Callable[[int], str]) -> bool:
+    """Whether a turn of this hash has more messages than the first `count` of a history, and ends with them."""
+    tail = turn_hash[_DIGITS + 1 :]
+    return not count or (count * _TAIL_DIGITS < len(tail) and tail.endswith(_tail(map(hash_at, range(count)))))
+
+
+def _tail(hashes: Iterable[str]) -> str:
+    return "".join(message_hash[:_TAIL_DIGITS] for message_hash in hashes)
+
+
+# --- links
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,33 +134,33 @@ class ConversationLink:
 
     @classmethod
     def of(cls, message: BaseMessage, account: str) -> Self | None:
-        """The link of an answer that can be gone on from: one of this account, whole and not broken off."""
-        found = message.response_metadata.get(LINK_KEY) if isinstance(message, AIMessage) else None
-        needed = ("conversation_id", "response_id", "self_hash", "turn_hash")
-        if not isinstance(found, dict) or found.get("v") != LINK_VERSION or found.get("account") != account:
+        """The link of an answer that can be continued: one of this account, whole and not broken off."""
+        link = message.response_metadata.get(LINK_KEY) if isinstance(message, AIMessage) else None
+        required = ("conversation_id", "response_id", "self_hash", "turn_hash")
+        if not isinstance(link, dict) or link.get("v") != LINK_VERSION or link.get("account") != account:
             return None
-        if found.get("interrupted") or not all(isinstance(found.get(name), str) for name in needed):
+        if link.get("interrupted") or not all(isinstance(link.get(name), str) for name in required):
             return None
-        if not (_is_id(found["conversation_id"]) and _is_id(found["response_id"])):
+        if not (_is_id(link["conversation_id"]) and _is_id(link["response_id"])):
             return None
-        parent = found.get("parent_response_id")
+        parent = link.get("parent_response_id")
         return cls(
-            **{name: found[name] for name in needed},
+            **{name: link[name] for name in required},
             parent_response_id=parent if isinstance(parent, str) else None,
-            system_hash=str(found.get("system_hash") or ""),
-            tools_hash=str(found.get("tools_hash") or ""),
-            started=found.get("started") is True,
-            temporary=found.get("temporary") is True,
+            system_hash=str(link.get("system_hash") or ""),
+            tools_hash=str(link.get("tools_hash") or ""),
+            started=link.get("started") is True,
+            temporary=link.get("temporary") is True,
         )
 
     @property
     def place(self) -> ConversationRef:
-        """Where the turn goes that follows the answer."""
+        """Where the turn that follows the answer goes."""
         return ConversationRef(self.conversation_id, self.response_id)
 
     @property
     def start(self) -> ConversationRef | None:
-        """The place that the caller had named for its turn, where he did."""
+        """The place that the caller named for its turn; `None` where there was none."""
         if not self.started or self.parent_response_id is None:
             return None
         return ConversationRef(self.conversation_id, self.parent_response_id)
@@ -97,24 +175,31 @@ def _is_id(text: str) -> bool:
     return True
 
 
+# --- proofs
+
+
 class History:
     """Messages without the system's, and the links among them.
 
     Args:
-        said: The messages.
+        messages: The messages.
         account: Whose links count.
-        temporary: Whether those of private chats count, or the others: neither is gone on from as if it were the other.
-        limit: The length, in characters, behind which a proof looks no further up, and takes the head as gone.
+        temporary: Whether those of private chats count, or the others: neither is continued as the other.
+        limit: The length, in characters, after which a proof looks no further up, and takes the head as gone.
     """
 
-    def __init__(self, said: list[BaseMessage], account: str, *, temporary: bool = False, limit: float = inf) -> None:
-        self._said = said
+    def __init__(
+        self, messages: list[BaseMessage], account: str, *, temporary: bool = False, limit: float = inf
+    ) -> None:
+        self._messages = messages
         self._left = limit
-        self._hashes: list[str | None] = [None] * len(said)
-        self._chains = [hashes.BEGINNING]  # of the first messages, for as many as were needed
+        self._hashes: list[str | None] = [None] * len(messages)
+        self._chains = [_CHAIN_START]  # of the first messages, for as many as were needed
         self._proofs: dict[int, Proof] = {}
         self._before: dict[int, int] = {}
-        linked = {index: link for index, message in enumerate(said) if (link := ConversationLink.of(message, account))}
+        linked = {
+            index: link for index, message in enumerate(messages) if (link := ConversationLink.of(message, account))
+        }
         self.links = {index: link for index, link in linked.items() if link.temporary is temporary}
         self._indices: dict[str, list[int]] = {}
         for index, link in self.links.items():
@@ -124,12 +209,12 @@ class History:
     def was_answered(self) -> bool:
         """Whether something follows an answer of this package, be its link of use or not."""
         return any(
-            isinstance(message, AIMessage) and LINK_KEY in message.response_metadata for message in self._said[:-1]
+            isinstance(message, AIMessage) and LINK_KEY in message.response_metadata for message in self._messages[:-1]
         )
 
     def candidates(self) -> list[int]:
         """Where the linked answers stand that something follows, the newest first."""
-        return [index for index in reversed(self.links) if index < len(self._said) - 1]
+        return [index for index in reversed(self.links) if index < len(self._messages) - 1]
 
     def start(self, conversation_id: str | None) -> ConversationRef | None:
         """The place that the caller had named for the first turn, or for the first in this conversation."""
@@ -138,25 +223,25 @@ class History:
 
     def prove(self, index: int) -> Proof:
         """Whether what the service has up to this answer is what stands here."""
-        chain: list[int] = []
+        walked: list[int] = []
         step: Proof | int = index
         while isinstance(step, int):
             if step in self._proofs:
                 step = self._proofs[step]
-            elif chain and self._left <= 0:
+            elif walked and self._left <= 0:
                 step = "truncated"
             else:
-                chain.append(step)
+                walked.append(step)
                 step = self._step(step)
-        self._proofs.update(dict.fromkeys(chain, step))
+        self._proofs.update(dict.fromkeys(walked, step))
         return step
 
     def hash_from(self, index: int) -> str:
         """The hash of a turn that says all messages from this one on."""
-        return hashes.turn([self._hash(place) for place in range(index, len(self._said))])
+        return _turn_hash([self._hash(place) for place in range(index, len(self._messages))])
 
     def follows(self, index: int, response_id: str) -> bool:
-        """Whether a proven answer stands behind this one at the service, as far as can be seen."""
+        """Whether a proven answer comes after this one at the service, as far as can be seen."""
         while True:
             link = self.links[index]
             if response_id in {link.response_id, link.parent_response_id}:
@@ -168,28 +253,30 @@ class History:
     def _step(self, index: int) -> Proof | int:
         """Prove one turn: a verdict, or the answer before it that is to be proven next."""
         link = self.links[index]
-        if not hashes.is_of(link.self_hash, self._chain(index, index + 1)):
+        if not _has_chain(link.self_hash, self._chain(index, index + 1)):
             return "unproven"
         # An answer that was copied stands in more than one place.
         for before in reversed(self._indices.get(link.parent_response_id or "", ())):
-            if before < index and hashes.is_of(link.turn_hash, self._chain(before + 1, index)):
+            if before < index and _has_chain(link.turn_hash, self._chain(before + 1, index)):
                 self._before[index] = before
                 return before
-        if hashes.is_of(link.turn_hash, self._chain(0, index)):
+        if _has_chain(link.turn_hash, self._chain(0, index)):
             return "proven" if link.parent_response_id is None or link.started else "truncated"
-        return "truncated" if hashes.ends_with(link.turn_hash, index, self._hash) else "unproven"
+        return "truncated" if _ends_with_first(link.turn_hash, index, self._hash) else "unproven"
 
     def _chain(self, start: int, end: int) -> str:
+        """The chain of these messages; chains from the first message on are kept."""
         if start:
-            return hashes.chain(hashes.BEGINNING, map(self._hash, range(start, end)))
+            return _chain_hash(_CHAIN_START, map(self._hash, range(start, end)))
         while len(self._chains) <= end:
-            self._chains.append(hashes.chain(self._chains[-1], [self._hash(len(self._chains) - 1)]))
+            self._chains.append(_chain_hash(self._chains[-1], [self._hash(len(self._chains) - 1)]))
         return self._chains[end]
 
     def _hash(self, index: int) -> str:
-        found = self._hashes[index]
-        if found is None:
-            said = hashes.said(self._said[index])
-            self._left -= len(said)
-            found = self._hashes[index] = hashes.digest(said)
-        return found
+        """The hash of one message, made at most once."""
+        message_hash = self._hashes[index]
+        if message_hash is None:
+            text = _canonical_text(self._messages[index])
+            self._left -= len(text)
+            message_hash = self._hashes[index] = digest(text)
+        return message_hash

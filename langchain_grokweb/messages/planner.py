@@ -21,8 +21,15 @@ from typing import Any, Literal, Self
 from langchain_core.messages import BaseMessage, SystemMessage
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
-from langchain_grokweb.messages.hashes import hash_answer, hash_messages, hash_system
-from langchain_grokweb.messages.history import LINK_KEY, LINK_VERSION, ConversationLink, History
+from langchain_grokweb.messages.history import (
+    LINK_KEY,
+    LINK_VERSION,
+    ConversationLink,
+    History,
+    hash_answer,
+    hash_messages,
+    hash_system,
+)
 from langchain_grokweb.wire.conversation_ids import check_id, parse_conversation
 from langchain_grokweb.wire.turn import ConversationRef
 

@@ -18,9 +18,8 @@ from html import escape
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
-from langchain_grokweb.messages.attachments import Attached
+from langchain_grokweb.messages.attachments import Attached, Enclosed, MessageParts, enclose, unique
 from langchain_grokweb.messages.content import parts, text_of
-from langchain_grokweb.messages.enclosed import Enclosed, Said, enclose, unique
 from langchain_grokweb.wire.turn import LONGEST_PROMPT_CHARS, MAX_ATTACHMENTS, Attachment
 
 _PREAMBLE = (
@@ -81,7 +80,7 @@ def _bare(said: list[str | Attached], enclosed: Enclosed) -> str:
 
 
 def _transcript(
-    system: Sequence[Said], messages: Sequence[Said], instructions: Sequence[str], enclosed: Enclosed
+    system: Sequence[MessageParts], messages: Sequence[MessageParts], instructions: Sequence[str], enclosed: Enclosed
 ) -> Prompt:
     head = [*(_element(*said, enclosed) for said in system), *map(_instruction, instructions)]
     said = [_element(*said, enclosed) for said in messages]

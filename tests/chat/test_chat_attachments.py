@@ -300,7 +300,7 @@ def test_what_cannot_be_sent_is_refused_before_any_request(grok, model, block, s
 def test_too_much_is_refused_before_any_request(grok, model, monkeypatch):
     with pytest.raises(GrokWebInvalidRequestError, match="8 files"):
         model.invoke([ask(*(picture(bytes([number])) for number in range(9)))])
-    monkeypatch.setattr("langchain_grokweb.messages.enclosed.MAX_ATTACHMENT_BYTES", len(PICTURE) - 1)
+    monkeypatch.setattr("langchain_grokweb.messages.attachments.MAX_ATTACHMENT_BYTES", len(PICTURE) - 1)
     with pytest.raises(GrokWebInvalidRequestError, match="more attachments"):
         model.invoke([ask(picture())])
     assert grok.requests == []

@@ -14,7 +14,7 @@ from langchain_core.messages import (
     messages_to_dict,
 )
 
-from langchain_grokweb.messages.hashes import hash_messages, hash_system
+from langchain_grokweb.messages.history import hash_messages, hash_system
 
 DATA = "iVBORw0KGgo="
 SAME = [

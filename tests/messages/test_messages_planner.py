@@ -148,7 +148,7 @@ def test_what_is_hashed_grows_with_the_history_alone(monkeypatch, size):
         messages = say(paper, messages, q(number))
         messages[0] = edited(messages[0], f"edited {number}")
     hashed = []
-    monkeypatch.setattr("langchain_grokweb.messages.hashes.digest", lambda text: hashed.append(text) or text[:16])
+    monkeypatch.setattr("langchain_grokweb.messages.history.digest", lambda text: hashed.append(text) or text[:16])
     assert plan([*messages, NEXT], ACCOUNT).reason == "replayed"
     assert len(hashed) <= 4 * len(messages)
 
