@@ -3,8 +3,8 @@
 The forms of blocks are LangChain's own (v1, and v0 before it), OpenAI's, Anthropic's and Google's. They differ in where
 they put three things, the content, its type and its name, and in what these are called. So each is looked for under all
 of its names, in the part that holds the source first, then in the block itself and in what else was noted of it.
-Content is base64, a data URI, bytes, or text. Nothing is fetched: what is named only by an address, or by the id that a file has
-at another service, has no content here.
+Content is base64, a data URI, bytes, or text. Nothing is fetched: what is named only by an address, or by the id that a
+file has at another service, has no content here.
 
 What belongs to the question itself must go up with the prompt, or the question is refused. Of the other messages,
 tools' results among them, the newest go up, as far as there is room; the prompt names what stays here. The same content

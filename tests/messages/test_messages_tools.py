@@ -826,7 +826,7 @@ def test_a_call_is_given_as_soon_as_it_is_whole():
     ],
 )  # fmt: skip
 def test_time_is_linear(unit):
-    short, long = (min(processor_time(unit, size) for _ in range(3)) for size in (40_000, 160_000))
+    short, long = (min(processor_time(unit, size) for _ in range(3)) for size in (20_000, 80_000))
     assert long < 8 * short, "four times the text takes about four times as long; it would be sixteen if not linear"
 
 
