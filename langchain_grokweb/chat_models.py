@@ -1,21 +1,17 @@
 """`ChatGrokWeb`: fields and LangChain's hooks.
 
-A call plans its turn (`messages.conversation`), says it (`messages.prompt`), hands it to a `GrokWebClient` and passes
-on what `messages.output` makes of the events. All four hooks stand on one `ModelCall` (`exchange`). A model holds
-settings alone: no client, no lock, no conversation. So it can be copied, pickled, shared, and built for every call.
+The hooks that answer stand on one `ModelCall` (`langchain_grokweb.model_call`), which knows how a call goes. A model
+holds settings alone: no client, no lock, no conversation. So it can be copied, pickled, shared, and built for every
+call.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import anyio.to_thread
 import httpx
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput, ModelProfile
@@ -39,7 +35,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from langchain_grokweb._version import __version__
-from langchain_grokweb.client import AvailableMode, GrokWebClient, Opener, OpenTurn, Service, pool, portal
+from langchain_grokweb.client import AvailableMode, GrokWebClient, Service, pool, portal
 from langchain_grokweb.client.service import (
     BASE_URL_VARIABLE,
     COOKIES_VARIABLE,
@@ -51,26 +47,16 @@ from langchain_grokweb.client.service import (
     check_url,
 )
 from langchain_grokweb.credentials import GrokCredentials
-from langchain_grokweb.errors import (
-    GrokWebConversationNotFoundError,
-    GrokWebInvalidRequestError,
-)
-from langchain_grokweb.messages import content_blocks, prompt
-from langchain_grokweb.messages import json_schema as schemas
-from langchain_grokweb.messages.accumulator import PROVIDER, Answer, RequestInfo
-from langchain_grokweb.messages.output_spec import OutputSpec
-from langchain_grokweb.messages.planner import Plan, Start, fresh
-from langchain_grokweb.messages.planner import plan as find_plan
+from langchain_grokweb.messages import content_blocks
+from langchain_grokweb.messages.accumulator import PROVIDER
 from langchain_grokweb.messages.tools.toolbox import chosen, definitions
 from langchain_grokweb.model_call import ModelCall
 from langchain_grokweb.wire import modes
 from langchain_grokweb.wire.conversation_ids import parse_conversation
-from langchain_grokweb.wire.turn import ConversationRef, DeepSearch, Turn
+from langchain_grokweb.wire.turn import DeepSearch
 
 if TYPE_CHECKING:
     from langchain_grokweb.messages.structured.runnable import Method
-
-logger = logging.getLogger("langchain_grokweb")
 
 content_blocks.register()
 
@@ -93,7 +79,7 @@ class ChatGrokWeb(BaseChatModel):
         ```
 
     Send an answer back among the messages of the next call, as LangChain's memory and LangGraph do, and the
-    conversation goes on at the service: only what is new is uploaded.
+    conversation continues at the service: only what is new is uploaded.
     """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, hide_input_in_errors=True)
@@ -128,10 +114,10 @@ class ChatGrokWeb(BaseChatModel):
     """What to do with a history whose head is gone."""
 
     conversation_id: str | None = None
-    """A conversation to go on from, as one begun in the browser: its id or its address. Also a call's argument."""
+    """A conversation to continue, such as one begun in the browser: its id or its address. Also a call's argument."""
 
     parent_response_id: str | None = None
-    """The answer in it to go on from; by itself the newest. Also a call's argument."""
+    """The answer in it that the call follows; by default the newest. Also a call's argument."""
 
     temporary: bool = False
     """Private chat: not in the user's history."""
@@ -182,7 +168,7 @@ class ChatGrokWeb(BaseChatModel):
     """Accepted, without effect: the site has no such switch."""
 
     tool_repair_attempts: int = Field(default=1, ge=0)
-    """Further turns to mend a malformed tool call or structured reply."""
+    """Further turns to repair a malformed tool call or structured reply."""
 
     image_markdown: bool = False
     """Append `![...](url)` to the text, for front ends that know only markdown."""
@@ -221,7 +207,7 @@ class ChatGrokWeb(BaseChatModel):
     @model_validator(mode="wrap")
     @classmethod
     def _values_stay_hidden(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """What is wrong is told without the value: it may be a cookie in the wrong place."""
+        """The error leaves the value out: it may be a cookie in the wrong place."""
         try:
             return handler(data)
         except ValidationError as error:
@@ -241,8 +227,8 @@ class ChatGrokWeb(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async with await self._open(messages, stop, kwargs) as exchange:
-            while (chunks := await exchange.next_chunks()) is not None:
+        async with await self._open(messages, stop, kwargs) as call:
+            while (chunks := await call.next_chunks()) is not None:
                 for chunk in chunks:
                     yield chunk
 
@@ -264,8 +250,8 @@ class ChatGrokWeb(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        async with await self._open(messages, stop, kwargs) as exchange:
-            message = await exchange.whole_message()
+        async with await self._open(messages, stop, kwargs) as call:
+            message = await call.whole_message()
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     def _generate(
@@ -281,108 +267,14 @@ class ChatGrokWeb(BaseChatModel):
     async def _chunks(
         self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
     ) -> AsyncGenerator[list[ChatGenerationChunk], None]:
-        async with await self._open(messages, stop, kwargs) as exchange:
-            while (chunks := await exchange.next_chunks()) is not None:
+        async with await self._open(messages, stop, kwargs) as call:
+            while (chunks := await call.next_chunks()) is not None:
                 yield chunks
 
     async def _open(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> ModelCall:
-        """Open a turn that says these messages. A conversation that is gone at the service is told anew, once."""
-        credentials = self._credentials()
-        client = GrokWebClient.over(self._service, credentials)
-        sequences = _sequences(stop or self.stop)
-        if (kwargs.get("tools") or kwargs.get("response_format")) and not schemas.is_loaded():
-            await anyio.to_thread.run_sync(schemas.load)
-        wanted = OutputSpec.of(kwargs, credentials.account)
-        start = self._start(kwargs)
-        plan = await self._plan(messages, client, credentials.account, start)
-        turn = self._turn(plan, wanted, kwargs)
-        opener = client.opener()
-        try:
-            opened = await opener.open(turn)
-        except GrokWebConversationNotFoundError:
-            if plan.conversation is None or start or self.conversation == "strict":
-                raise
-            logger.info("The conversation of these messages is gone at grok.com: it is told anew.")
-            plan = fresh(messages, "replayed")
-            turn = self._turn(plan, wanted, kwargs)
-            opened = await opener.open(turn)
-        asked = RequestInfo(
-            model=turn.model,
-            mode=modes.resolve(turn.model).id,
-            account=credentials.account,
-            plan=plan,
-            transport=opened.transport,
-            temporary=turn.temporary,
-        )
-        answer = Answer(asked, wanted=wanted, stop=sequences, image_markdown=self.image_markdown)
-        return ModelCall(opened, answer, partial(self._mend, opener, turn), self.tool_repair_attempts)
+        return await ModelCall.open(self, self._service, self._credentials(), messages, stop=stop, arguments=kwargs)
 
-    async def _mend(self, opener: Opener, turn: Turn, place: ConversationRef, prompt_text: str) -> OpenTurn:
-        """Open a further turn in the same conversation, for an answer that could not be used as it was."""
-        return await opener.open(replace(turn, conversation=place, prompt=prompt_text))
-
-    # --- from settings and messages to a turn
-
-    def _start(self, kwargs: dict[str, Any]) -> Start | None:
-        """The place that the caller names, in the call or before: an answer belongs to the conversation beside it."""
-        for name, instead in _NOT_SERVED.items():
-            if kwargs.get(name):
-                raise GrokWebInvalidRequestError(f"This version has no `{name}=` in a call.", next_step=instead)
-        conversation, response = kwargs.get("conversation_id"), kwargs.get("parent_response_id")
-        start = Start.named(
-            conversation or self.conversation_id,
-            response or (None if conversation else self.parent_response_id),
-        )
-        if start and self.conversation == "stateless":
-            raise GrokWebInvalidRequestError(
-                'With `conversation="stateless"` no conversation is gone on from, and one is named.',
-                next_step='Leave `conversation_id=` out, or use `conversation="auto"`.',
-            )
-        return start
-
-    async def _plan(
-        self, messages: list[BaseMessage], client: GrokWebClient, account: str, start: Start | None
-    ) -> Plan:
-        if self.conversation == "stateless":
-            return fresh(messages)
-        strict = self.conversation == "strict"
-        plan = find_plan(
-            messages,
-            account,
-            on_truncated=self.on_truncated,
-            temporary=self.temporary,
-            whole=strict,
-            start=start,
-        )
-        if start and plan.conversation is None:
-            response_id = start.response_id or await client.latest_response(start.conversation_id)
-            plan = plan.starting_at(ConversationRef(start.conversation_id, response_id))
-        logger.debug("The turn's place: %s.", plan.reason)
-        if strict and plan.reason == "replayed":
-            raise GrokWebConversationNotFoundError(
-                "These messages do not prove a conversation to go on from: they were edited, are another account's, or "
-                "were said with another `temporary=`.",
-                next_step='Send them as they were, or use `conversation="auto"`.',
-            )
-        return plan
-
-    def _turn(self, plan: Plan, wanted: OutputSpec, kwargs: dict[str, Any]) -> Turn:
-        name = kwargs.get("model") or self.model
-        if not isinstance(name, str):
-            raise GrokWebInvalidRequestError("A model is named by a string.", next_step="Correct `model=`.")
-        said = prompt.render(plan.system, plan.messages, wanted.instructions(plan.tools_hash))
-        return Turn(
-            prompt=said.text,
-            attachments=said.attachments,
-            model=name,
-            conversation=plan.conversation,
-            temporary=self.temporary or self.conversation == "stateless",
-            search=self.search or bool(wanted.box.site_tools & {"web_search", "x_search"}),
-            image_generation=self.image_generation or "image_generation" in wanted.box.site_tools,
-            image_count=self.image_count,
-            deep_search=self.deep_search,
-            custom_instructions=self.custom_instructions,
-        )
+    # --- where to ask, and who asks
 
     def _credentials(self) -> GrokCredentials:
         if self.credentials is not None:
@@ -434,16 +326,16 @@ class ChatGrokWeb(BaseChatModel):
             ValueError: `tool_choice` names a tool that is not there.
             GrokWebInvalidRequestError: A tool is not understood.
         """
-        known = definitions(tools, strict=strict)
-        chosen(tool_choice, [tool["function"]["name"] for tool in known if "function" in tool])
+        tool_definitions = definitions(tools, strict=strict)
+        chosen(tool_choice, [tool["function"]["name"] for tool in tool_definitions if "function" in tool])
         bound = {
             "tool_choice": tool_choice,
             "parallel_tool_calls": parallel_tool_calls,
             "strict": strict,
             "response_format": response_format,
         }
-        given = {name: value for name, value in bound.items() if value is not None}
-        return self.bind(tools=known, **given, **kwargs)
+        arguments = {name: value for name, value in bound.items() if value is not None}
+        return self.bind(tools=tool_definitions, **arguments, **kwargs)
 
     def with_structured_output(
         self,
@@ -481,10 +373,10 @@ class ChatGrokWeb(BaseChatModel):
         return await GrokWebClient.over(self._service, self._credentials()).modes()
 
     async def aload_conversation(self, conversation: str, response_id: str | None = None) -> list[BaseMessage]:
-        """A conversation of this account as messages, to go on from: only what is said then goes up.
+        """A conversation of this account as messages that a call can continue: it then sends only what is new.
 
         Its answers carry reasoning, citations, pictures and links as this model's own do. A question is loaded as the
-        text that the site keeps; of a chain with several messages that is the transcript that was sent.
+        text that the site keeps; where a chain sent several messages at once, that is their transcript.
 
         Args:
             conversation: Its id, or its address: `https://grok.com/c/<id>`, also with `?rid=<response id>`.
@@ -493,7 +385,7 @@ class ChatGrokWeb(BaseChatModel):
         Raises:
             GrokWebInvalidRequestError: This is neither an id nor an address of grok.com.
             GrokWebConversationNotFoundError: There is no such conversation, or no such response in it.
-            GrokWebError: It could not be had.
+            GrokWebError: It could not be fetched.
         """
         from langchain_grokweb.messages.from_stored import to_messages  # noqa: PLC0415 - few models load anything
 
@@ -515,8 +407,8 @@ class ChatGrokWeb(BaseChatModel):
     async def aclose(self) -> None:
         """Close the connections that this event loop keeps for later calls, of this model and of all others.
 
-        A loop closes them at its end by itself, so only a long-lived one that is done for now needs this. Turns in
-        flight are left alone, and the model can go on to be used. `async with` does the same at its end.
+        A loop closes them when it ends, so only a long-lived one that is done for now needs this. Turns in flight are
+        left alone, and the model can be used again. `async with` does the same at its end.
         """
         await pool.close_idle()
 
@@ -573,7 +465,7 @@ class ChatGrokWeb(BaseChatModel):
             image_tool_message=True,
             pdf_inputs=True,
             pdf_tool_message=True,
-            audio_inputs=False,  # they are uploaded, but nothing tells that the site's models listen
+            audio_inputs=False,  # they are uploaded, but nothing shows that the site's models listen
             video_inputs=False,
             image_outputs=self.image_generation,
             reasoning_output=modes.resolve(self.model).thinks,
@@ -633,30 +525,13 @@ class ChatGrokWeb(BaseChatModel):
         return super().__deepcopy__(memo)
 
 
-# What a call may ask for elsewhere, and is not ignored here.
-_NOT_SERVED = {
-    "previous_response_id": "Use `parent_response_id=`, with its `conversation_id=`.",
-    "functions": "Bind them with `bind_tools`.",
-}
-
-
-def _sequences(stop: Any) -> list[str]:
-    """Stop sequences, checked before anything is sent."""
-    found = (
-        [stop] if isinstance(stop, str) else list(stop) if isinstance(stop, list | tuple) else [stop] if stop else []
-    )
-    if not all(isinstance(sequence, str) for sequence in found):
-        raise GrokWebInvalidRequestError("Stop sequences are strings.", next_step="Correct `stop=`.")
-    return found
-
-
 def _without_values(error: ValidationError) -> ValidationError:
     lines = [
         InitErrorDetails(
-            type=PydanticCustomError(found["type"], "{text}", {"text": found["msg"]}),
-            loc=found["loc"],
+            type=PydanticCustomError(detail["type"], "{text}", {"text": detail["msg"]}),
+            loc=detail["loc"],
             input="[hidden]",
         )
-        for found in error.errors(include_url=False, include_context=False, include_input=False)
+        for detail in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     return ValidationError.from_exception_data(error.title, lines, hide_input=True)

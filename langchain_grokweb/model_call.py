@@ -1,40 +1,146 @@
-"""One model call at the service: a turn that is open, its answer as it comes, and further turns that mend it."""
+"""One model call: which conversation its messages continue, the turn that says them, its answer, and repairs of it.
+
+A call plans its turn (`messages.planner`), writes the prompt (`messages.prompt`), has the turn opened (`client.opener`)
+and passes on what `messages.accumulator` makes of its events. Where the answer lacks what was demanded of it, the model
+is asked to repair it in a further turn of the same conversation.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Self
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, Protocol, Self
 
-from langchain_core.messages import AIMessage
+import anyio.to_thread
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_grokweb.client import OpenTurn
-from langchain_grokweb.errors import GrokWebError, GrokWebInterruptedError
-from langchain_grokweb.messages.accumulator import Answer, Delta
+from langchain_grokweb.client import GrokWebClient, Opener, OpenTurn, Service
+from langchain_grokweb.credentials import GrokCredentials
+from langchain_grokweb.errors import (
+    GrokWebConversationNotFoundError,
+    GrokWebError,
+    GrokWebInterruptedError,
+    GrokWebInvalidRequestError,
+)
+from langchain_grokweb.messages import json_schema, prompt
+from langchain_grokweb.messages.accumulator import Answer, Delta, RequestInfo
+from langchain_grokweb.messages.output_spec import OutputSpec
+from langchain_grokweb.messages.planner import OnTruncated, Plan, Start, fresh
+from langchain_grokweb.messages.planner import plan as plan_turn
+from langchain_grokweb.wire import modes
 from langchain_grokweb.wire.events import Event
-from langchain_grokweb.wire.turn import ConversationRef
+from langchain_grokweb.wire.turn import ConversationRef, DeepSearch, Turn
 
-Mend = Callable[[ConversationRef, str], Awaitable[OpenTurn]]
+logger = logging.getLogger("langchain_grokweb")
+
+# What a call may ask for elsewhere and would be ignored here, and what to use instead.
+_NOT_SERVED = {
+    "previous_response_id": "Use `parent_response_id=`, with its `conversation_id=`.",
+    "functions": "Bind them with `bind_tools`.",
+}
+
+
+class CallSettings(Protocol):
+    """What of a model's fields decides how its calls go; `ChatGrokWeb` has them all, and says what they mean."""
+
+    model: str
+    conversation: Literal["auto", "stateless", "strict"]
+    on_truncated: OnTruncated
+    conversation_id: str | None
+    parent_response_id: str | None
+    temporary: bool
+    search: bool
+    image_generation: bool
+    image_count: int
+    image_markdown: bool
+    deep_search: DeepSearch | None
+    custom_instructions: str | None
+    stop: list[str] | None
+    tool_repair_attempts: int
 
 
 class ModelCall:
-    """A turn that is open, and its answer as it comes."""
+    """A turn that is open, and its answer as it comes; `async with` leaves the turn at the end."""
 
-    def __init__(self, turn: OpenTurn, answer: Answer, mend: Mend, attempts: int) -> None:
+    def __init__(self, opener: Opener, turn: Turn, stream: OpenTurn, answer: Answer, repair_attempts: int) -> None:
+        self._opener = opener
         self._turn = turn
+        self._stream = stream
         self._answer = answer
-        self._mend = mend
-        self._attempts = attempts
-        self._closed = self._turn_ended = False
+        self._repair_attempts = repair_attempts
+        self._turn_ended = False
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        settings: CallSettings,
+        service: Service,
+        credentials: GrokCredentials,
+        messages: Sequence[BaseMessage],
+        *,
+        stop: Sequence[str] | str | None,
+        arguments: Mapping[str, Any],
+    ) -> Self:
+        """Open a turn that says these messages.
+
+        Where the conversation that they continue is gone at the service, all of them are sent to a new one, once.
+
+        Args:
+            settings: The model's own.
+            service: Where to ask.
+            credentials: Who asks.
+            messages: The history, and what is to be answered.
+            stop: Stop sequences of this call, instead of the model's own.
+            arguments: The further keyword arguments of the call.
+
+        Raises:
+            GrokWebError: The turn cannot be planned, was refused, or could not be opened.
+            ValueError: A tool is to be called that is not among the call's tools.
+        """
+        client = GrokWebClient.over(service, credentials)
+        sequences = _stop_sequences(stop or settings.stop)
+        if (arguments.get("tools") or arguments.get("response_format")) and not json_schema.is_loaded():
+            await anyio.to_thread.run_sync(json_schema.load)
+        spec = OutputSpec.of(arguments, credentials.account)
+        start = _named_start(settings, arguments)
+        plan = await _plan(settings, messages, client, credentials.account, start)
+        turn = _turn(settings, plan, spec, arguments)
+        opener = client.opener()
+        try:
+            stream = await opener.open(turn)
+        except GrokWebConversationNotFoundError:
+            if plan.conversation is None or start or settings.conversation == "strict":
+                raise
+            logger.info("The conversation of these messages is gone at grok.com: it is sent again to a new one.")
+            plan = fresh(messages, "replayed")
+            turn = _turn(settings, plan, spec, arguments)
+            stream = await opener.open(turn)
+        request = RequestInfo(
+            model=turn.model,
+            mode=modes.resolve(turn.model).id,
+            account=credentials.account,
+            plan=plan,
+            transport=stream.transport,
+            temporary=turn.temporary,
+        )
+        answer = Answer(request, wanted=spec, stop=sequences, image_markdown=settings.image_markdown)
+        return cls(opener, turn, stream, answer, settings.tool_repair_attempts)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._turn.leave()
+        await self._stream.leave()
 
     async def next_chunks(self) -> list[ChatGenerationChunk] | None:
-        """The chunks of what arrived together; after the one that closes the stream, `None`."""
+        """The chunks of what arrived together; after the one that closes the stream, `None`.
+
+        Raises:
+            GrokWebError: The answer failed, broke off, fell silent, or lacks what was demanded of it.
+        """
         if self._closed:
             return None
         deltas = await self._next_deltas()
@@ -44,7 +150,7 @@ class ModelCall:
         return [self._answer.last_chunk()]
 
     async def whole_message(self) -> AIMessage:
-        """The answer when it is finished; no chunk is made on the way."""
+        """The answer when it is finished; no chunk is made on the way. Raises as `next_chunks` does."""
         while await self._next_deltas() is not None:
             pass
         return self._answer.message()
@@ -58,36 +164,113 @@ class ModelCall:
             self._turn_ended = True
             if last := self._answer.end_turn():
                 return [last]
-        if await self._goes_on():
+        if await self._repair():
             return []
         self._answer.finish()
         return None
 
     async def _next_batch(self) -> list[Event] | None:
-        """The turn's next events; `None` at its end, or where it failed to mend an answer that can be used as it is."""
+        """The turn's next events; `None` at its end, or where a repair failed and the answer can be used as it is."""
         try:
-            return await self._turn.next_batch()
+            return await self._stream.next_batch()
         except GrokWebError as error:
             if self._answer.abandon_repair():
-                self._attempts = 0
+                self._repair_attempts = 0
                 return None
             if isinstance(error, GrokWebInterruptedError):
                 error.partial = self._answer.partial()
             raise
 
-    async def _goes_on(self) -> bool:
-        """Have the answer mended in a further turn, where it needs that and may have it."""
-        place = self._answer.conversation_ref()
-        if not self._attempts or place is None or (text := self._answer.repair_prompt()) is None:
+    async def _repair(self) -> bool:
+        """Have the answer repaired in a further turn, where it needs that and may have it."""
+        ref = self._answer.conversation_ref()
+        if not self._repair_attempts or ref is None or (text := self._answer.repair_prompt()) is None:
             return False
-        self._attempts -= 1
-        await self._turn.leave()
+        self._repair_attempts -= 1
+        await self._stream.leave()
         self._answer.start_repair()
         try:
-            self._turn = await self._mend(place, text)
+            self._stream = await self._opener.open(replace(self._turn, conversation=ref, prompt=text))
         except GrokWebError:
             if self._answer.abandon_repair():
                 return False
             raise
         self._turn_ended = False
         return True
+
+
+# --- from settings, messages and arguments to a turn
+
+
+def _named_start(settings: CallSettings, arguments: Mapping[str, Any]) -> Start | None:
+    """The place that the caller names, in the call or in the model: an answer belongs to the conversation beside it."""
+    for name, instead in _NOT_SERVED.items():
+        if arguments.get(name):
+            raise GrokWebInvalidRequestError(f"This version has no `{name}=` in a call.", next_step=instead)
+    conversation, response = arguments.get("conversation_id"), arguments.get("parent_response_id")
+    start = Start.named(
+        conversation or settings.conversation_id,
+        response or (None if conversation else settings.parent_response_id),
+    )
+    if start and settings.conversation == "stateless":
+        raise GrokWebInvalidRequestError(
+            'With `conversation="stateless"` no conversation is continued, but one is named.',
+            next_step='Leave `conversation_id=` out, or use `conversation="auto"`.',
+        )
+    return start
+
+
+async def _plan(
+    settings: CallSettings, messages: Sequence[BaseMessage], client: GrokWebClient, account: str, start: Start | None
+) -> Plan:
+    """What to send, and which answer it follows."""
+    if settings.conversation == "stateless":
+        return fresh(messages)
+    strict = settings.conversation == "strict"
+    plan = plan_turn(
+        messages,
+        account,
+        on_truncated=settings.on_truncated,
+        temporary=settings.temporary,
+        whole=strict,
+        start=start,
+    )
+    if start and plan.conversation is None:
+        response_id = start.response_id or await client.latest_response(start.conversation_id)
+        plan = plan.starting_at(ConversationRef(start.conversation_id, response_id))
+    logger.debug("The turn's place: %s.", plan.reason)
+    if strict and plan.reason == "replayed":
+        raise GrokWebConversationNotFoundError(
+            "These messages do not prove a conversation to continue: they were edited, are another account's, or "
+            "were sent with another `temporary=`.",
+            next_step='Send them as they were, or use `conversation="auto"`.',
+        )
+    return plan
+
+
+def _turn(settings: CallSettings, plan: Plan, spec: OutputSpec, arguments: Mapping[str, Any]) -> Turn:
+    """The turn that carries out a plan."""
+    model = arguments.get("model") or settings.model
+    if not isinstance(model, str):
+        raise GrokWebInvalidRequestError("A model is named by a string.", next_step="Correct `model=`.")
+    rendered = prompt.render(plan.system, plan.messages, spec.instructions(plan.tools_hash))
+    return Turn(
+        prompt=rendered.text,
+        attachments=rendered.attachments,
+        model=model,
+        conversation=plan.conversation,
+        temporary=settings.temporary or settings.conversation == "stateless",
+        search=settings.search or bool(spec.box.site_tools & {"web_search", "x_search"}),
+        image_generation=settings.image_generation or "image_generation" in spec.box.site_tools,
+        image_count=settings.image_count,
+        deep_search=settings.deep_search,
+        custom_instructions=settings.custom_instructions,
+    )
+
+
+def _stop_sequences(stop: Any) -> list[str]:
+    """Stop sequences, checked before anything is sent."""
+    sequences = list(stop) if isinstance(stop, list | tuple) else [stop] if stop else []
+    if not all(isinstance(sequence, str) for sequence in sequences):
+        raise GrokWebInvalidRequestError("Stop sequences are strings.", next_step="Correct `stop=`.")
+    return sequences
