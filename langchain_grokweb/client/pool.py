@@ -26,7 +26,7 @@ MAX_IDLE_CLIENTS = 100
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=30)
 
 _TICKS = 5  # turns of an ending loop in which generators that nobody closed are closed
-_FINISH_SECONDS = 3.0
+FINISH_SECONDS = 10.0  # for turns that are being left, where their loop or the process ends
 
 _Route = tuple[str | None, bool]
 
@@ -70,7 +70,10 @@ class _LoopClients:
         """The one SSL context of the process, made in a thread."""
         if not _contexts:
             async with self._making_context:
-                await anyio.to_thread.run_sync(_make_context)
+                try:
+                    await anyio.to_thread.run_sync(_make_context)
+                except RuntimeError:  # an interpreter that is ending starts no more threads
+                    _make_context()
         return _contexts[0]
 
     async def take(self, route: _Route) -> httpx.AsyncClient:
@@ -120,8 +123,12 @@ class _LoopClients:
         """The loop is ending: turns that are being left have a moment, and those that are about to be."""
         for _ in range(_TICKS):
             await asyncio.sleep(0)
+        await self.wait_for_finishing()
+
+    async def wait_for_finishing(self) -> None:
+        """Wait for the turns that are being left, within bounds."""
         if self.finishing:
-            await asyncio.wait(self.finishing, timeout=_FINISH_SECONDS)
+            await asyncio.wait(self.finishing, timeout=FINISH_SECONDS)
 
     @property
     def is_closed(self) -> bool:
@@ -142,6 +149,12 @@ def finishing(task: asyncio.Task[None]) -> bool:
     owner.finishing.add(task)
     task.add_done_callback(owner.finishing.discard)
     return True
+
+
+async def wait_for_finishing() -> None:
+    """Wait for the turns of this loop that are being left; at most `FINISH_SECONDS`."""
+    if (owner := _pools.get(asyncio.get_running_loop())) is not None:
+        await owner.wait_for_finishing()
 
 
 # No lock of threads guards these: a loop's entry is made by its own thread alone, and a context for each of a few loops

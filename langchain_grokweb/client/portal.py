@@ -7,15 +7,18 @@ blocking call, ends with the interpreter, and a forked child starts its own.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from typing import Any, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from langchain_grokweb.client.pool import FINISH_SECONDS, wait_for_finishing
 
 T = TypeVar("T")
 
@@ -77,6 +80,28 @@ def _wait(portal: BlockingPortal, work: Callable[[], Awaitable[T]]) -> T:
         raise
 
 
+class _Executor(ThreadPoolExecutor):
+    """The loop's threads, for looking up names. What cannot have a thread is run in place.
+
+    An interpreter that is ending starts no thread, and a turn that is stopped then may need a new connection.
+    """
+
+    def submit(self, work: Callable[..., T], /, *args: Any, **options: Any) -> Future[T]:
+        try:
+            return super().submit(work, *args, **options)
+        except RuntimeError:
+            future: Future[T] = Future()
+            try:
+                future.set_result(work(*args, **options))
+            except Exception as error:  # noqa: BLE001 - whoever waits for the work gets its error
+                future.set_exception(error)
+            return future
+
+
+def _use_executor() -> None:
+    asyncio.get_running_loop().set_default_executor(_Executor())
+
+
 class _Portal:
     """The process's portal, made when it is first asked for."""
 
@@ -93,6 +118,7 @@ class _Portal:
             if self._running is None:
                 self._running = self._stack.enter_context(start_blocking_portal(name="langchain-grokweb"))
                 self._thread = self._running.call(threading.get_ident)
+                self._running.call(_use_executor)
                 atexit.register(self.stop)
             return self._running
 
@@ -119,10 +145,11 @@ class _Portal:
         with self._lock:
             running, self._running = self._running, None
             if running is not None:
-                wait(set(self._finishing), _CANCEL_SECONDS)
+                wait(set(self._finishing), FINISH_SECONDS)
                 for generator in list(self.open):
                     with suppress(RuntimeError):  # another thread is just reading from it
                         running.call(generator.aclose)
+                running.call(wait_for_finishing)
                 running.call(running.stop, True)  # noqa: FBT003 - the work that is left is cancelled
             self._stack.close()
 

@@ -26,7 +26,8 @@ from langchain_grokweb.wire import inflight
 from langchain_grokweb.wire import rest as wire
 from langchain_grokweb.wire.turn import Turn
 
-STOP_SECONDS = 2.0
+STOP_SECONDS = 2.0  # how long whoever leaves a turn waits until it is stopped
+GIVE_UP_SECONDS = 10.0  # how long the stop itself may take: it goes on after that wait, at the end of a process too
 LATE_SECONDS = 0.5  # how long to wait for what comes behind a whole answer
 
 
@@ -92,7 +93,10 @@ class RunningAnswer:
                     self.may_run = isinstance(error, GrokWebProtocolError)
 
     async def leave(self, aclose: Callable[[], Awaitable[None]], unknown: Counter[str]) -> None:
-        """Let go of the connection and stop the turn, within a bounded time and whatever cancels the caller."""
+        """Close the connection and stop the turn, whatever cancels the caller.
+
+        The caller is held for at most `STOP_SECONDS`; on a slow machine or line the stop goes on after that.
+        """
         state.note_unknown(unknown)
         self._left = True
         if sys.is_finalizing():
@@ -101,7 +105,9 @@ class RunningAnswer:
         if not finishing(task):
             self._stop_elsewhere()
         with suppress(ResourceWarning):
-            await asyncio.shield(task)
+            await asyncio.wait({task}, timeout=STOP_SECONDS)
+            if task.done():
+                task.result()
 
     def __del__(self) -> None:
         """A loop that ends right after a `break` destroys generators before they finish: stop the turn all the same."""
@@ -114,7 +120,7 @@ class RunningAnswer:
             portal.soon(self._stop_if_running)
 
     async def _leave(self, aclose: Callable[[], Awaitable[None]]) -> None:
-        with anyio.move_on_after(STOP_SECONDS):
+        with anyio.move_on_after(GIVE_UP_SECONDS):
             try:
                 await aclose()
                 await self._stop_if_running()

@@ -192,6 +192,9 @@ async def test_nothing_is_left_and_nothing_printed_at_the_end(grok, transport):
 LAST_THING = """
     import asyncio, sys
     from langchain_grokweb import ChatGrokWeb
+    from langchain_grokweb.client import stopping
+
+    stopping.STOP_SECONDS = float(sys.argv[5]) if len(sys.argv) > 5 else stopping.STOP_SECONDS
 
     model = ChatGrokWeb(base_url=sys.argv[1], cookies=sys.argv[2], transport=sys.argv[3])
     kept = []
@@ -220,12 +223,20 @@ LAST_THING = """
 """
 
 
-@pytest.mark.parametrize("options", [[], ["-X", "dev", "-W", "error"]])
+@pytest.mark.parametrize(("options", "host"), [([], "localhost"), (["-X", "dev", "-W", "error"], "127.0.0.1")])
 @pytest.mark.parametrize("how", ["broken_off", "left_open", "blocking"])
 @pytest.mark.parametrize("transport", ["rest", "gateway"])
-async def test_an_answer_left_as_the_last_thing_that_is_done_is_stopped_quietly(grok, transport, how, options):
+async def test_an_answer_left_as_the_last_thing_that_is_done_is_stopped_quietly(grok, transport, how, options, host):
+    """Also where the stop needs a new connection to a name: no thread can be started then to look it up."""
     grok.reply("word " * 50, fault="silence:20")
-    assert await run_in_a_fresh_interpreter(LAST_THING, grok, transport, how, options=options) == ""
+    assert await run_in_a_fresh_interpreter(LAST_THING, grok, transport, how, options=options, host=host) == ""
+    assert await grok.await_stop() == grok.turns[0].response_id
+
+
+@pytest.mark.parametrize("how", ["left_open", "blocking"])
+async def test_a_stop_that_takes_long_is_finished_before_the_process_ends(grok, how):
+    grok.reply("word " * 50, fault="silence:20")
+    assert await run_in_a_fresh_interpreter(LAST_THING, grok, "rest", how, "0") == ""
     assert await grok.await_stop() == grok.turns[0].response_id
 
 
@@ -256,9 +267,10 @@ def test_blocking_connections_are_closed_on_request(grok, model):
 
 
 async def run_in_a_fresh_interpreter(
-    code: str, grok, *words: str, options: Sequence[str] = ("-X", "dev", "-W", "error")
+    code: str, grok, *words: str, options: Sequence[str] = ("-X", "dev", "-W", "error"), host: str = "127.0.0.1"
 ) -> str:
-    command = [sys.executable, *options, "-c", textwrap.dedent(code), grok.base_url, grok.cookies, *words]
+    base_url = grok.base_url.replace("127.0.0.1", host)
+    command = [sys.executable, *options, "-c", textwrap.dedent(code), base_url, grok.cookies, *words]
     found = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, check=False)
     assert found.returncode == 0, found.stderr
     # In development mode asyncio tells of callbacks that took long, which a busy machine brings about.

@@ -32,6 +32,14 @@ async def test_aclose(slow, model):
     assert await slow.await_stop() == slow.turns[0].response_id
 
 
+async def test_a_stop_goes_on_where_it_takes_longer_than_anybody_waits(slow, model, monkeypatch):
+    monkeypatch.setattr("langchain_grokweb.client.stopping.STOP_SECONDS", 0)
+    chunks = model.astream("Hi")
+    await anext(chunks)
+    await chunks.aclose()
+    assert await slow.await_stop() == slow.turns[0].response_id
+
+
 async def test_cancel(slow, model):
     async def consume(begun: asyncio.Event) -> None:
         async for chunk in model.astream("Hi"):
