@@ -312,7 +312,7 @@ class GrokEmulator:
 
     # -- waiting for it
 
-    def wait_for_stop(self, timeout: float = 5) -> str:
+    def wait_for_stop(self, timeout: float = 60) -> str:
         """Wait until a response has been stopped; the id of the newest that was.
 
         Raises:
@@ -321,11 +321,11 @@ class GrokEmulator:
         self._wait(lambda: bool(self._service.stops), timeout, "no response was stopped")
         return self._service.stops[-1]
 
-    async def await_stop(self, timeout: float = 5) -> str:  # noqa: ASYNC109 - the same signature as its blocking twin
+    async def await_stop(self, timeout: float = 60) -> str:  # noqa: ASYNC109 - the same signature as its blocking twin
         """`wait_for_stop`, from an event loop."""
         return await anyio.to_thread.run_sync(self.wait_for_stop, timeout)
 
-    def wait_for_requests(self, count: int, timeout: float = 5, *, path: str = "") -> list[Request]:
+    def wait_for_requests(self, count: int, timeout: float = 60, *, path: str = "") -> list[Request]:
         """Wait until so many requests have come whose paths begin with `path`; all of those.
 
         Raises:
@@ -338,7 +338,7 @@ class GrokEmulator:
         self._wait(lambda: len(found()) >= count, timeout, f"fewer than {count} requests came")
         return found()
 
-    def wait_for_events(self, count: int = 1, timeout: float = 5, *, kind: str = "") -> list[GatewayEvent]:
+    def wait_for_events(self, count: int = 1, timeout: float = 60, *, kind: str = "") -> list[GatewayEvent]:
         """Wait until clients have sent so many gateway events, or so many of one type; all of those.
 
         Raises:
@@ -351,7 +351,7 @@ class GrokEmulator:
         self._wait(lambda: len(found()) >= count, timeout, f"fewer than {count} events came")
         return found()
 
-    def wait_for_turns(self, count: int = 1, timeout: float = 5, *, status: TurnStatus | None = None) -> list[Turn]:
+    def wait_for_turns(self, count: int = 1, timeout: float = 60, *, status: TurnStatus | None = None) -> list[Turn]:
         """Wait until so many turns have been taken on, or have reached a status; all of those.
 
         Raises:

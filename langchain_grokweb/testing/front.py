@@ -104,7 +104,8 @@ class Front:
         path = scope["path"]
         is_reconnect = _RECONNECT.fullmatch(path) is not None
         if fault is not None and fault.stage == "opening":
-            await asyncio.sleep(fault.options["seconds"])
+            if await _leaves_within(fault.options["seconds"], receive):
+                return Response()
         elif fault is not None and fault.stage == "refusal":
             return await self._refused(scope, receive, fault, nested=is_chat or is_reconnect)
         elif fault is not None and fault.stage not in {"upload", *_stages(is_chat=is_chat, is_reconnect=is_reconnect)}:
@@ -159,6 +160,16 @@ async def _gone(receive: Receive) -> Response:
     while (await receive())["type"] not in _DISCONNECTS:
         pass
     return Response()
+
+
+async def _leaves_within(seconds: float, receive: Receive) -> bool:
+    """Whether the client goes away meanwhile; what it asked is not answered then, and uses up no reply."""
+    try:
+        async with asyncio.timeout(seconds):
+            await _gone(receive)
+    except TimeoutError:
+        return False
+    return True
 
 
 def _stages(*, is_chat: bool, is_reconnect: bool) -> frozenset[str]:

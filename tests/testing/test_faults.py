@@ -482,6 +482,15 @@ def test_slow_headers(grok, browser):
         post(browser, timeout=0.05)
 
 
+def test_whoever_leaves_before_the_headers_uses_up_no_reply(grok, browser):
+    grok.reply("Planned.")
+    grok.fault("slow_open", times=2, seconds=0.3)
+    with pytest.raises(httpx.ReadTimeout):
+        post(browser, timeout=0.05)
+    assert browser.new().text == "Planned."  # after its own wait, which ends later than the first one would
+    assert len(grok.turns) == 1
+
+
 def test_stream_faults_at_other_endpoints(grok, browser):
     grok.fault("reset", path="/rest/modes")
     with pytest.raises(httpx.ReadError):

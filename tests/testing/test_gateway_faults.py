@@ -535,4 +535,6 @@ def test_nothing_is_left_behind():
         check=False,
         timeout=20,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    # In development mode asyncio reports callbacks that took long, which a busy machine brings about.
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("Executing <")]
+    assert (done.returncode, done.stdout, errors) == (0, "", [])
