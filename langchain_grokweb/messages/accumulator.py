@@ -3,6 +3,9 @@
 One reader, `Answer`, turns events into deltas and adds them up; `chunk` and `message` are its two faces, so a streamed
 answer and a whole one cannot differ. LangChain adds chunks up by joining strings and lists found under one key,
 therefore each thing is on one chunk alone: ids, names and the link on the last one, where the citations are too.
+
+`State` says what is done with an event, and `TRANSITIONS` is the whole of an answer's life: it is read, perhaps
+repaired by further turns, and then finished, or it broke off.
 """
 
 from __future__ import annotations
@@ -10,8 +13,9 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, assert_never
 
 from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCallChunk
 from langchain_core.messages import ToolCall as LangChainToolCall
@@ -27,12 +31,50 @@ from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolFault
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.turn import ConversationRef
 
+
+class State(Enum):
+    """Where an answer is in its life."""
+
+    READING = "the first turn is read"
+    REPAIRING = "a further turn is read, which is to repair the answer"
+    UNREPAIRED = "the further turn failed: what came before it counts"
+    STOPPED = "a stop sequence ended the text: nothing more is read"
+    FINISHED = "the message is complete"
+    INTERRUPTED = "the answer broke off: what there is of it is known"
+
+
+class Signal(Enum):
+    """What moves an answer from one state to another."""
+
+    STOP = "a stop sequence is found"
+    REPAIR = "a further turn begins"
+    REPAIR_FAILED = "the further turn failed"
+    FINISH = "no more events come"
+    INTERRUPT = "the turn broke off"
+
+
+TRANSITIONS: dict[tuple[State, Signal], State] = {
+    (State.READING, Signal.STOP): State.STOPPED,
+    (State.READING, Signal.REPAIR): State.REPAIRING,
+    (State.READING, Signal.FINISH): State.FINISHED,
+    (State.READING, Signal.INTERRUPT): State.INTERRUPTED,
+    (State.REPAIRING, Signal.STOP): State.STOPPED,
+    (State.REPAIRING, Signal.REPAIR): State.REPAIRING,
+    (State.REPAIRING, Signal.REPAIR_FAILED): State.UNREPAIRED,
+    (State.REPAIRING, Signal.FINISH): State.FINISHED,
+    (State.REPAIRING, Signal.INTERRUPT): State.INTERRUPTED,
+    (State.UNREPAIRED, Signal.FINISH): State.FINISHED,
+    (State.UNREPAIRED, Signal.INTERRUPT): State.INTERRUPTED,
+    (State.STOPPED, Signal.FINISH): State.FINISHED,
+    (State.STOPPED, Signal.INTERRUPT): State.INTERRUPTED,
+}
+
 PROVIDER = "grokweb"
 
-
-# LangChain copies what it is given, so one of each serves all chunks.
+# LangChain copies what it gets, so one of each serves all chunks.
 _NOTHING: dict[str, Any] = {}
 _PROVIDED = {"model_provider": PROVIDER}
+_IMAGE_TYPES = {"png": "image/png", "webp": "image/webp", "gif": "image/gif"}
 
 
 @dataclass(slots=True)
@@ -65,6 +107,59 @@ class RequestInfo:
     temporary: bool = False
 
 
+@dataclass(slots=True)
+class _Content:
+    """What an answer holds so far.
+
+    Attributes:
+        texts: The text, in pieces.
+        reasoning: The thoughts, in pieces.
+        calls: The calls that fit.
+        invalid_calls: Those that did not, when the answer is finished.
+        citations: The sources.
+        images: The finished pictures.
+        withheld: For each picture that will not come, why.
+        server_tools: What the service's own tools did.
+        running_tools: Those of them that have given no result yet, by id.
+        link: What the events say of the place of the answer.
+    """
+
+    texts: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    calls: list[ToolCall] = field(default_factory=list)
+    invalid_calls: list[InvalidToolCall] = field(default_factory=list)
+    citations: list[dict[str, Any]] = field(default_factory=list)
+    images: list[dict[str, Any]] = field(default_factory=list)
+    withheld: list[str] = field(default_factory=list)
+    server_tools: list[dict[str, Any]] = field(default_factory=list)
+    running_tools: dict[str, dict[str, Any]] = field(default_factory=dict)
+    link: dict[str, Any] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.texts or self.calls or self.invalid_calls or self.images or self.withheld)
+
+    @property
+    def tool_calls(self) -> list[LangChainToolCall]:
+        """The calls that fit, as LangChain has them."""
+        return [tool_call(name=call.name, args=call.args, id=call.id) for call in self.calls]
+
+    def message(self, metadata: dict[str, Any]) -> AIMessage:
+        """All of it as one message."""
+        extra = {
+            "reasoning_content": "".join(self.reasoning),
+            "citations": self.citations,
+            "images": self.images,
+            "server_tools": self.server_tools,
+        }
+        return AIMessage(
+            content="".join(self.texts),
+            additional_kwargs={key: value for key, value in extra.items() if value},
+            tool_calls=self.tool_calls,
+            invalid_tool_calls=self.invalid_calls,
+            response_metadata=metadata,
+        )
+
+
 class Answer:
     """One answer, as its events come in."""
 
@@ -76,74 +171,80 @@ class Answer:
         stop: Sequence[str] = (),
         image_markdown: bool = False,
     ) -> None:
-        self._asked = asked
-        self._wanted = wanted or OutputSpec()
-        self._given = EmittedObject()
-        self._reader = self._wanted.reader(self._given)
-        self._calls: list[ToolCall] = []
-        self._faults: list[ToolFault] = []
-        self._invalid: list[InvalidToolCall] = []
-        self._mending = False
-        self._unmended: list[ToolFault] = []
-        self._aside: list[str] = []  # words of a turn that was to mend a call
+        self._state = State.READING
+        self._request = asked
+        self._spec = wanted or OutputSpec()
+        self._emitted = EmittedObject()
+        self._reader = self._spec.reader(self._emitted)
         self._stop = StopCut(stop)
         self._image_markdown = image_markdown
-        self._texts: list[str] = []
-        self._reasoning: list[str] = []
-        self._citations: list[dict[str, Any]] = []
-        self._images: list[dict[str, Any]] = []
-        self._withheld: list[str] = []
-        self._tools: list[dict[str, Any]] = []
-        self._running_tools: dict[str, dict[str, Any]] = {}
-        self._link: dict[str, Any] = {}
+        self._content = _Content()
+        self._faults: list[ToolFault] = []
+        self._faults_before_repair: list[ToolFault] = []
+        self._repair_texts: list[str] = []  # words of a turn that was to repair a call
         self.closing = Delta()
 
     @property
     def stopped(self) -> bool:
         """Whether a stop sequence ended the answer."""
-        return self._stop.reached
+        return self._state is State.STOPPED
+
+    def _move(self, signal: Signal) -> None:
+        self._state = TRANSITIONS[self._state, signal]
 
     def feed(self, batch: Iterable[ev.Event]) -> list[Delta]:
-        """What these events add, in their order; what comes behind a stop sequence adds nothing."""
-        return [delta for event in batch if not self.stopped and (delta := self._delta(event)) is not None]
+        """What these events add, in their order; what comes after a stop sequence adds nothing."""
+        return [
+            delta for event in batch if self._state is not State.STOPPED and (delta := self._delta(event)) is not None
+        ]
 
     def end_turn(self) -> Delta | None:
         """The turn is over: settle what was held back."""
         return None if self.stopped or self._reader is None else self._read(self._reader.flush())
 
-    def repair_prompt(self) -> str | None:
-        """What to say so that the model mends its answer; `None` where nothing is wrong with it.
+    # --- repairs
 
-        With `start_repair` the answer goes on with the events of the further turn.
+    def repair_prompt(self) -> str | None:
+        """What to send so that the model repairs its answer; `None` where nothing is wrong with it.
+
+        After `start_repair` the answer continues with the events of the further turn.
         """
         reasons = self._reasons()
         if not reasons or self.stopped:
             return None
-        return self._wanted.mending(reasons, of_json=self._lacks_json)
+        return self._spec.mending(reasons, of_json=self._lacks_json)
 
     def start_repair(self) -> None:
-        """A further turn begins, which is to mend the answer."""
-        self._unmended, self._faults = self._faults, []
-        self._mending, self._reader = True, self._wanted.reader(self._given)
+        """A further turn begins, which is to repair the answer."""
+        self._move(Signal.REPAIR)
+        self._faults_before_repair, self._faults = self._faults, []
+        self._reader = self._spec.reader(self._emitted)
 
     def abandon_repair(self) -> bool:
         """The further turn failed; whether the answer can be used as it was, with calls that are invalid."""
-        if not self._mending:
+        if self._state is not State.REPAIRING:
             return False
-        self._faults, self._aside, self._reader = self._unmended, [], None
+        self._move(Signal.REPAIR_FAILED)
+        self._faults, self._repair_texts, self._reader = self._faults_before_repair, [], None
         return self._is_usable
 
     @property
     def _is_usable(self) -> bool:
         """Whether the answer holds what was demanded of it."""
-        return not (self._lacks_json or (self._wanted.box.forced and not self._calls))
+        return not (self._lacks_json or (self._spec.box.forced and not self._content.calls))
 
-    def conversation_ref(self) -> ConversationRef | None:
-        """Where the conversation stands after this answer, so far."""
-        link = self._known_link()
-        if "conversation_id" not in link or "response_id" not in link:
-            return None
-        return ConversationRef(link["conversation_id"], link["response_id"])
+    @property
+    def _lacks_json(self) -> bool:
+        return any(isinstance(fault, JsonFault) for fault in self._faults)
+
+    def _reasons(self) -> list[str]:
+        """What is wrong with the answer."""
+        reasons = [fault.reason for fault in self._faults]
+        if not reasons and self._spec.box.forced and not self._content.calls:
+            return ["no tool was called"]
+        return reasons
+
+    # --- the end
 
     def finish(self) -> None:
         """No more events come: what is left, as the delta `closing`.
@@ -152,51 +253,48 @@ class Answer:
             GrokWebServerError: There is no answer at all.
             GrokWebToolCallError: A forced call, or JSON that was asked for, did not come.
         """
+        content = self._content
         if not self._is_usable:
-            self._lacks("; ".join(self._reasons()))
-        self._invalid = [_invalid(fault) for fault in self._faults if not isinstance(fault, JsonFault)]
-        text = self._say(self._rest_of_words())
-        if not (self._texts or self._calls or self._invalid or self._images or self._withheld or self.stopped):
+            reasons = "; ".join(self._reasons())
+            if not self._spec.keeps_unfit:
+                raise unfit(reasons)
+            content.link[UNFIT_KEY] = reasons
+            if not self._emitted:
+                self._repair_texts += [fault.raw for fault in self._faults if isinstance(fault, JsonFault)]
+        content.invalid_calls = [_invalid(fault) for fault in self._faults if not isinstance(fault, JsonFault)]
+        # What was held back, the words of a turn that was to repair a call and brought none, and pictures' addresses.
+        late_text = "" if content.calls else "".join(self._repair_texts)
+        if late_text and (content.texts or self._stop.held):
+            late_text = f"\n\n{late_text}"
+        text = self._cut(late_text) + self._stop.close()
+        if self._image_markdown and not (self._spec.format or self.stopped):
+            text += "".join(f"\n\n![{_alt(image.get('prompt', ''))}]({image['url']})" for image in content.images)
+        if text:
+            content.texts.append(text)
+        if not (content or self.stopped):
             raise GrokWebServerError(
                 "grok.com finished the answer without a word in it.", next_step="Ask again, or ask otherwise."
             )
-        given = sum(map(len, self._texts))
-        self._citations = [found for found in self._citations if found.get("start_index", 0) <= given]
-        unfinished = list(self._running_tools.values())
-        self._running_tools.clear()
-        self._tools += unfinished
-        found = {"server_tools": unfinished, "citations": self._citations}
+        # A citation counts where the text reaches its place, and a tool without a result is reported at the end.
+        length = sum(map(len, content.texts))
+        content.citations = [source for source in content.citations if source.get("start_index", 0) <= length]
+        unfinished = list(content.running_tools.values())
+        content.running_tools.clear()
+        content.server_tools += unfinished
+        extra = {"server_tools": unfinished, "citations": content.citations}
         chunks = [
-            tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=len(self._calls) + number)
-            for number, call in enumerate(self._invalid)
+            tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=len(content.calls) + number)
+            for number, call in enumerate(content.invalid_calls)
         ]
-        self.closing = Delta(text, {k: v for k, v in found.items() if v}, chunks)
+        self.closing = Delta(text, {key: value for key, value in extra.items() if value}, chunks)
+        self._move(Signal.FINISH)
 
-    def _lacks(self, reasons: str) -> None:
-        """What was demanded did not come: that is the error, or stands in the message with what came instead."""
-        if not self._wanted.keeps_unfit:
-            raise unfit(reasons)
-        self._link[UNFIT_KEY] = reasons
-        if not self._given:
-            self._aside += [fault.raw for fault in self._faults if isinstance(fault, JsonFault)]
-
-    def _rest_of_words(self) -> str:
-        """What was held back, the words of a turn that was to mend a call and brought none, and pictures' addresses."""
-        aside = "" if self._calls else "".join(self._aside)
-        if aside and (self._texts or self._stop.held):
-            aside = f"\n\n{aside}"
-        return self._stop.feed(aside) + self._stop.close() + ("" if self._wanted.format else self._markdown())
-
-    @property
-    def _lacks_json(self) -> bool:
-        return any(isinstance(fault, JsonFault) for fault in self._faults)
-
-    def _reasons(self) -> list[str]:
-        """What is wrong with the answer, as far as it was asked for otherwise."""
-        reasons = [fault.reason for fault in self._faults]
-        if not reasons and self._wanted.box.forced and not self._calls:
-            return ["no tool was called"]
-        return reasons
+    def conversation_ref(self) -> ConversationRef | None:
+        """Where the conversation stands after this answer, so far."""
+        link = self._known_link()
+        if "conversation_id" not in link or "response_id" not in link:
+            return None
+        return ConversationRef(link["conversation_id"], link["response_id"])
 
     # --- the two faces
 
@@ -225,190 +323,175 @@ class Answer:
 
     def message(self) -> AIMessage:
         """The finished answer as one message."""
-        return self._message(self._metadata())
+        return self._content.message(self._metadata())
 
     def partial(self) -> AIMessage:
-        """What there is of an answer that broke off; nothing can be gone on from it."""
-        held = self._reader.held if isinstance(self._reader, JsonAnswer) else ""
-        self._say(self._stop.close() + held)
+        """What there is of an answer that broke off; it cannot be continued."""
+        self._move(Signal.INTERRUPT)
+        held_json = self._reader.held if isinstance(self._reader, JsonAnswer) else ""
+        if text := self._stop.close() + held_json:
+            self._content.texts.append(text)
         link = {**self._known_link(), "interrupted": True}
-        return self._message({"model_provider": PROVIDER, "model_name": self._asked.model, LINK_KEY: link})
-
-    def _message(self, metadata: dict[str, Any]) -> AIMessage:
-        found = {
-            "reasoning_content": "".join(self._reasoning),
-            "citations": self._citations,
-            "images": self._images,
-            "server_tools": self._tools,
-        }
-        return AIMessage(
-            content="".join(self._texts),
-            additional_kwargs={key: value for key, value in found.items() if value},
-            tool_calls=self._tool_calls(),
-            invalid_tool_calls=self._invalid,
-            response_metadata=metadata,
-        )
-
-    def _tool_calls(self) -> list[LangChainToolCall]:
-        return [tool_call(name=call.name, args=call.args, id=call.id) for call in self._calls]
+        metadata = {"model_provider": PROVIDER, "model_name": self._request.model, LINK_KEY: link}
+        return self._content.message(metadata)
 
     def _metadata(self) -> dict[str, Any]:
-        blocked = self._withheld and not self._images
-        plan = self._asked.plan
+        content, plan = self._content, self._request.plan
+        blocked = content.withheld and not content.images
         link = {
             **self._known_link(),
             **({"started": True} if plan.started else {}),
-            **({"temporary": True} if self._asked.temporary else {}),
+            **({"temporary": True} if self._request.temporary else {}),
             "turn_hash": plan.turn_hash,
-            "self_hash": hash_answer(AIMessage("".join(self._texts), tool_calls=self._tool_calls())),
+            "self_hash": hash_answer(AIMessage("".join(content.texts), tool_calls=content.tool_calls)),
             "system_hash": plan.system_hash,
-            **({"tools_hash": self._wanted.box.hash} if self._wanted.box.hash else {}),
+            **({"tools_hash": self._spec.box.hash} if self._spec.box.hash else {}),
         }
         return {
             "model_provider": PROVIDER,
-            "model_name": self._asked.model,
-            "finish_reason": "tool_calls" if self._calls else "content_filter" if blocked else "stop",
+            "model_name": self._request.model,
+            "finish_reason": "tool_calls" if content.calls else "content_filter" if blocked else "stop",
             **({"id": link["response_id"]} if "response_id" in link else {}),
             LINK_KEY: link,
         }
 
     def _known_link(self) -> dict[str, Any]:
-        asked = self._asked
-        ref = asked.plan.conversation
+        request = self._request
+        ref = request.plan.conversation
         place: dict[str, str] = {}
         if ref is not None:
             place = {"conversation_id": ref.conversation_id, "parent_response_id": ref.parent_response_id}
         return {
             "v": LINK_VERSION,
-            "account": asked.account,
+            "account": request.account,
             **place,
-            "mode": asked.mode,
-            "transport": asked.transport,
-            **self._link,
+            "mode": request.mode,
+            "transport": request.transport,
+            **self._content.link,
         }
 
     # --- events
 
-    def _delta(self, event: ev.Event) -> Delta | None:
+    def _delta(self, event: ev.Event) -> Delta | None:  # noqa: C901, PLR0911, PLR0912 - one case for each event
+        """What an event adds; `None` where that is nothing that a chunk carries before the last."""
+        content = self._content
         match event:
             case ev.TextDelta(text):
-                return self._word(text) if self._reader is None else self._read(self._reader.feed(text))
+                if self._reader is not None:
+                    return self._read(self._reader.feed(text))
+                if settled := self._cut(text):
+                    content.texts.append(settled)
+                    return Delta(settled)
             case ev.ReasoningDelta(text):
-                self._reasoning.append(text)
+                content.reasoning.append(text)
                 return Delta(additional_kwargs={"reasoning_content": text})
-            case ev.ToolStarted() | ev.ToolFinished():
-                return self._tool(event)
-            case ev.ImagePreview() | ev.ImageFinished() | ev.ImageWithheld():
-                return self._image(event)
+            case ev.ToolStarted(tool_id, name, args):
+                entry = {"id": tool_id, "name": name, "args": args, "output": None, "status": "unknown"}
+                content.running_tools[tool_id] = entry
+            case ev.ToolFinished(tool_id, output, failed):
+                known = content.running_tools.pop(tool_id, None) or self._further_result(tool_id)
+                entry = {**known, "output": output, "status": "error" if failed else "success"}
+                content.server_tools.append(entry)
+                return Delta(additional_kwargs={"server_tools": [entry]})
             case ev.CitationFound():
                 # Places are known in an answer of one turn that is words.
-                self._citations.append(_citation(event, placed=not (self._mending or self._wanted.format)))
+                placed = self._state is State.READING and self._spec.format is None
+                content.citations.append(_citation(event, placed=placed))
+            case ev.ImagePreview(image_id, url, progress):
+                preview = {"id": image_id, "url": url, "progress": progress}
+                return Delta(additional_kwargs={"image_previews": [preview]})
+            case ev.ImageFinished():
+                content.images.append(image := _picture(event))
+                return Delta(additional_kwargs={"images": [image]})
+            case ev.ImageWithheld(reason=reason):
+                content.withheld.append(reason)
             case ev.ConversationOpened(conversation_id):
-                self._link["conversation_id"] = conversation_id
+                content.link["conversation_id"] = conversation_id
             case ev.AnswerStarted(response_id) | ev.AnswerFinished(response_id):
-                self._link["response_id"] = response_id
+                content.link["response_id"] = response_id
             case ev.TitleGiven(title):
-                self._link["title"] = title
+                content.link["title"] = title
             case ev.FollowUpsSuggested(labels):
-                self._link["follow_ups"] = labels
+                content.link["follow_ups"] = labels
+            case ev.PromptStored() | ev.TurnFailed():
+                pass  # the one is of no use here, the other is raised by what delivers the events
+            case _:
+                assert_never(event)
         return None
 
-    def _word(self, text: str) -> Delta | None:
-        return Delta(given) if (given := self._say(self._stop.feed(text))) else None
+    def _cut(self, text: str) -> str:
+        """The text before a stop sequence, as far as it is settled."""
+        text = self._stop.feed(text)
+        if self._stop.reached and self._state is not State.STOPPED:
+            self._move(Signal.STOP)
+        return text
 
     def _read(self, pieces: Sequence[str | ToolCall | ToolFault]) -> Delta | None:
         """What a piece of the answer adds: words, and calls that are complete."""
-        said, chunks = [], []
+        texts: list[str] = []
+        chunks: list[ToolCallChunk] = []
         for piece in pieces:
             if isinstance(piece, ToolFault):
                 self._faults.append(piece)
             elif isinstance(piece, ToolCall):
                 chunks += self._call(piece)
-            elif self._mending and not self._wanted.format:
-                self._aside.append(piece)
-            else:
-                # A stop sequence is for words: JSON that is cut fits nothing.
-                said.append(self._say(piece if self._wanted.format else self._stop.feed(piece)))
-        text = "".join(said)
-        return Delta(text, None, chunks) if text or chunks else None
+            elif self._state is State.REPAIRING and self._spec.format is None:
+                self._repair_texts.append(piece)
+            # A stop sequence is for words: JSON that is cut fits nothing.
+            elif text := piece if self._spec.format else self._cut(piece):
+                texts.append(text)
+        self._content.texts += texts
+        return Delta("".join(texts), None, chunks) if texts or chunks else None
 
     def _call(self, call: ToolCall) -> list[ToolCallChunk]:
-        box = self._wanted.box
+        """A call that fits its tool, as a chunk; none where it was not allowed, or has come before."""
+        box, calls = self._spec.box, self._content.calls
         if box.choice not in {"auto", "any", call.name}:
             to_do = "no tool" if box.choice == "none" else f"the tool {box.choice}"
             raw = json.dumps(call.args, ensure_ascii=False)
             self._faults.append(ToolFault(f"{to_do} was to be called, not {call.name}", raw, call.name))
             return []
-        again = self._mending and any((known.name, known.args) == (call.name, call.args) for known in self._calls)
-        if self.stopped or again or (self._calls and not box.parallel):
+        repeats = self._state is State.REPAIRING and any(
+            (known.name, known.args) == (call.name, call.args) for known in calls
+        )
+        if self.stopped or repeats or (calls and not box.parallel):
             return []
-        self._calls.append(call)
+        calls.append(call)
         args = json.dumps(call.args, ensure_ascii=False)
-        return [tool_call_chunk(name=call.name, args=args, id=call.id, index=len(self._calls) - 1)]
+        return [tool_call_chunk(name=call.name, args=args, id=call.id, index=len(calls) - 1)]
 
-    def _say(self, text: str) -> str:
-        if text:
-            self._texts.append(text)
-        return text
-
-    def _tool(self, event: ev.ToolStarted | ev.ToolFinished) -> Delta | None:
-        if isinstance(event, ev.ToolStarted):
-            entry = {"id": event.id, "name": event.name, "args": event.args, "output": None, "status": "unknown"}
-            self._running_tools[event.id] = entry
-            return None
-        known = self._running_tools.pop(event.id, None) or self._another(event.id)
-        entry = {**known, "output": event.output, "status": "error" if event.failed else "success"}
-        self._tools.append(entry)
-        return Delta(additional_kwargs={"server_tools": [entry]})
-
-    def _another(self, tool_id: str) -> dict[str, Any]:
+    def _further_result(self, tool_id: str) -> dict[str, Any]:
         """One more result of a tool that has given one: an entry of its own, since LangChain adds up equal ids."""
-        of_it = [tool for tool in self._tools if tool["id"] == tool_id or tool["id"].startswith(f"{tool_id}#")]
-        name, args = (of_it[0]["name"], of_it[0]["args"]) if of_it else ("tool", {})
-        return {"id": f"{tool_id}#{len(of_it) + 1}", "name": name, "args": args}
-
-    def _image(self, event: ev.ImagePreview | ev.ImageFinished | ev.ImageWithheld) -> Delta | None:
-        match event:
-            case ev.ImagePreview():
-                preview = {"id": event.id, "url": event.url, "progress": event.progress}
-                return Delta(additional_kwargs={"image_previews": [preview]})
-            case ev.ImageWithheld(reason=reason):
-                self._withheld.append(reason)
-                return None
-            case ev.ImageFinished():
-                self._images.append(image := _picture(event))
-                return Delta(additional_kwargs={"images": [image]})
-
-    def _markdown(self) -> str:
-        if not self._image_markdown or self.stopped:
-            return ""
-        return "".join(f"\n\n![{_alt(image.get('prompt', ''))}]({image['url']})" for image in self._images)
+        results = [
+            tool for tool in self._content.server_tools if tool["id"] == tool_id or tool["id"].startswith(f"{tool_id}#")
+        ]
+        name, args = (results[0]["name"], results[0]["args"]) if results else ("tool", {})
+        return {"id": f"{tool_id}#{len(results) + 1}", "name": name, "args": args}
 
 
 def _invalid(fault: ToolFault) -> InvalidToolCall:
-    """A call that could not be mended; the fault stands before what came, so that no reader takes it for JSON."""
+    """A call that could not be repaired; the fault stands before what came, so that no reader takes it for JSON."""
     args = f"{fault.reason}: {fault.raw}"
     return invalid_tool_call(name=fault.name or "unknown", args=args, id=f"call_{uuid.uuid4().hex[:24]}", error=None)
 
 
 def _citation(event: ev.CitationFound, *, placed: bool) -> dict[str, Any]:
-    found = {"url": event.url, "title": event.title, "kind": event.kind}
+    source = {"url": event.url, "title": event.title, "kind": event.kind}
     if event.position is None or not placed:
-        return found
-    return {**found, "start_index": event.position, "end_index": event.position}
+        return source
+    return {**source, "start_index": event.position, "end_index": event.position}
 
 
 def _picture(event: ev.ImageFinished) -> dict[str, Any]:
-    kinds = {"png": "image/png", "webp": "image/webp", "gif": "image/gif"}
-    found = {
+    picture = {
         "id": event.id,
         "url": event.url,
-        "mime_type": kinds.get(event.url.split("?")[0].rsplit(".", 1)[-1].lower(), "image/jpeg"),
+        "mime_type": _IMAGE_TYPES.get(event.url.split("?")[0].rsplit(".", 1)[-1].lower(), "image/jpeg"),
         "prompt": event.prompt,
         "width": event.width,
         "height": event.height,
     }
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in picture.items() if value}
 
 
 def _alt(prompt: str) -> str:

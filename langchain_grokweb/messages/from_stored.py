@@ -1,9 +1,9 @@
-"""A conversation that the service keeps becomes messages to go on from.
+"""A conversation that the service keeps becomes messages that can be continued.
 
-Answers go through the same `Answer` that makes messages of a stream. A link must hold exactly what `conversation.plan`
-will find: its turn is all that stands between the last answer that can be gone on from and this one. So two questions
-in a row, and an answer that broke off, are part of the turn of the next whole answer, as they are at the service; they
-get no link of their own to go on from. An answer without anything in it leaves no message.
+Answers go through the same `Answer` that makes messages of a stream. A link must hold exactly what `planner.plan` will
+look for: its turn is all that stands between the last answer that can be continued and this one. So two questions in a
+row, and an answer that broke off, are part of the turn of the next whole answer, as they are at the service; they get
+no link of their own. An answer without anything in it leaves no message.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ def to_messages(
         image_markdown: Append pictures' addresses to the texts.
     """
     messages: list[BaseMessage] = []
-    turn: list[BaseMessage] = []  # since the last answer that can be gone on from
+    turn: list[BaseMessage] = []  # since the last answer that can be continued
     place = path[0].parent_id if path else None
     for response in path:
         if response.sender == "human":
             turn.append(HumanMessage(response.text))
         elif response.says_something:
-            before = None if place is None else ConversationRef(conversation_id, place)
-            plan = Plan(before, [], turn, hash_messages(turn), hash_system([]), "continued")
-            asked = RequestInfo(
+            ref = None if place is None else ConversationRef(conversation_id, place)
+            plan = Plan(ref, [], turn, hash_messages(turn), hash_system([]), "continued")
+            request = RequestInfo(
                 model=response.model, mode="", account=account, plan=plan, transport="", temporary=temporary
             )
-            answer = Answer(asked, image_markdown=image_markdown)
+            answer = Answer(request, image_markdown=image_markdown)
             turn = [*turn, _message(answer, conversation_id, response)]
             if response.is_whole:
                 messages += turn
@@ -57,13 +57,12 @@ def to_messages(
 
 
 def _message(answer: Answer, conversation_id: str, response: StoredResponse) -> AIMessage:
-    said = [event for event in response.events if not isinstance(event, ev.TurnFailed)]
-    answer.feed([ev.ConversationOpened(conversation_id), ev.AnswerStarted(response.id), *said])
+    answer.feed([ev.ConversationOpened(conversation_id), ev.AnswerStarted(response.id), *response.events])
     if response.is_whole:
         answer.finish()
     message = answer.message() if response.is_whole else answer.partial()
-    found = message.response_metadata
-    link = {key: value for key, value in found[LINK_KEY].items() if value != ""}  # the mode and the wire are unknown
-    known = {key: value for key, value in found.items() if value != ""}
-    message.response_metadata = {**known, LINK_KEY: link}
+    # The mode and the wire are unknown.
+    metadata = {key: value for key, value in message.response_metadata.items() if value != ""}
+    metadata[LINK_KEY] = {key: value for key, value in metadata[LINK_KEY].items() if value != ""}
+    message.response_metadata = metadata
     return message
