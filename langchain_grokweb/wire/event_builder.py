@@ -1,19 +1,22 @@
 """From what frames hold to events: the part of reading an answer that is the same on every wire.
 
-A decoder knows its wire's frames; what it finds in them (a piece of text, a card, a picture, the definitive text) it
-hands to an `AnswerReader`, which keeps what an answer needs over its whole length: how much text was given out, which
-cards are known, which tag waits for its card, which pictures are finished. It collects events; `take` hands them over.
+A decoder knows its wire's frames. What it reads in them (a piece of text, a card, a picture, the definitive text) goes
+to an `AnswerReader`, which keeps what an answer needs over its whole length: how much text was delivered, which cards
+are known, which tag waits for its card, which pictures are finished. It collects events; `take` hands them over. How an
+answer ends is settled here alone: `finish` takes the definitive text, `fail` an error.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
+from langchain_grokweb.errors import GrokWebError
 from langchain_grokweb.wire import events as ev
+from langchain_grokweb.wire.json_fields import Fields, get_dict, get_objects, get_str
 from langchain_grokweb.wire.markup import RenderTag, RenderTags, ToolCard
 
 # Since early 2026 nearly every answer begins with this headline, thought or not (rest.md 4.5).
@@ -31,17 +34,18 @@ class AnswerReader:
         self._words: list[str] = []  # of the answer, that will be one delta
         self._thoughts: list[str] = []
         self._tags = RenderTags()
-        self._given: list[str] = []
+        self._delivered: list[str] = []
         self._position = 0
         self._reasoning = _Reasoning()
         self._tools: set[str] = set()
         self._titles: dict[str, str] = {}  # of pages that a search brought, by address
-        self._cards: dict[str, Mapping[str, Any]] = {}
+        self._cards: dict[str, Fields] = {}
         self.pictures: tuple[str, ...] = ()  # that are finished
         self._waiting: list[tuple[str, int]] = []  # tags whose card has not come: card id, position
         self._cited: set[tuple[str, int | None]] = set()
         self._images = _Images()
-        self.finished = False
+        self.finished = False  # with the definitive answer
+        self.failed = False
 
     @property
     def saw_placeholder(self) -> bool:
@@ -60,12 +64,12 @@ class AnswerReader:
         return taken
 
     def add(self, event: ev.Event) -> None:
-        """An event that needs no memory."""
+        """An event that nothing needs to be remembered of."""
         self._join()
         self._events.append(event)
 
     def _join(self) -> None:
-        """What stands beside each other becomes one delta."""
+        """Pieces that follow each other become one delta."""
         if self._words:
             self._events.append(ev.TextDelta("".join(self._words)))
             self._words.clear()
@@ -79,26 +83,26 @@ class AnswerReader:
         """A piece of the answer, as it came, tags and all."""
         if self.finished:
             return
-        if "<" not in piece and not self._tags.held:
-            self._give(piece)
+        if "<" not in piece and not self._tags.pending:
+            self._deliver(piece)
             return
         for part in self._tags.feed(piece):
             if isinstance(part, RenderTag):
                 self._mark(part.card_id, self._position)
             else:
-                self._give(part)
+                self._deliver(part)
 
     def reasoning(self, piece: str, *, tag: str | None = None, section: object = None) -> None:
         """A piece of the channel that is not the answer; `tag` is `header`, `summary` or none."""
         self._think(self._reasoning.feed(piece, tag, section))
 
-    def _give(self, text: str) -> None:
+    def _deliver(self, text: str) -> None:
         if not text:
             return
         if self._thoughts:
             self._join()
         self._words.append(text)
-        self._given.append(text)
+        self._delivered.append(text)
         self._position += len(text)
 
     def _think(self, text: str) -> None:
@@ -107,6 +111,21 @@ class AnswerReader:
         if self._words:
             self._join()
         self._thoughts.append(text)
+
+    # --- beside the answer
+
+    def title(self, title: Any) -> bool:
+        """The conversation's title; whether it is one."""
+        if not isinstance(title, str) or not title:
+            return False
+        self.add(ev.TitleGiven(title))
+        return True
+
+    def follow_ups(self, fields: Any) -> None:
+        """Suggested next questions, each an object with a `label`."""
+        entries = get_objects(fields, "followUpSuggestions") or get_objects(fields, "suggestions")
+        if labels := [entry["label"] for entry in entries if isinstance(entry.get("label"), str)]:
+            self.add(ev.FollowUpsSuggested(labels))
 
     # --- the site's own tools
 
@@ -117,7 +136,7 @@ class AnswerReader:
             self.add(ev.ToolStarted(card.id, card.name or "tool", card.args))
 
     def tool_finished(self, tool_id: str, name: str, output: Any, *, failed: bool = False) -> None:
-        """A tool's result; `name` serves where no card came before."""
+        """A tool's result; `name` counts where no card came before."""
         if isinstance(output, list):
             self.know_titles(entry for entry in output if isinstance(entry, dict))
         if not tool_id:
@@ -125,9 +144,9 @@ class AnswerReader:
         self.tool_started(ToolCard(tool_id, name, {}))
         self.add(ev.ToolFinished(tool_id, output, failed))
 
-    def know_titles(self, pages: Iterable[Mapping[str, Any]]) -> None:
+    def know_titles(self, pages: Iterable[Fields]) -> None:
         """Titles of pages, for citations that come without one."""
-        self._titles.update({url: _text(page, "title") for page in pages if (url := _text(page, "url"))})
+        self._titles.update({url: get_str(page, "title") for page in pages if (url := get_str(page, "url"))})
 
     # --- cards: citations and pictures
 
@@ -140,9 +159,9 @@ class AnswerReader:
         if isinstance(card, dict) and isinstance(card.get("id"), str):
             self._card(card)
 
-    def _card(self, card: Mapping[str, Any]) -> None:
+    def _card(self, card: Fields) -> None:
         card_id = card["id"]
-        if _text(card, "cardType") in _IMAGE_TYPES or "image_chunk" in card or "imageChunk" in card:
+        if get_str(card, "cardType") in _IMAGE_TYPES or "image_chunk" in card or "imageChunk" in card:
             self._image_card(card)
             return
         self._cards.setdefault(card_id, card)
@@ -158,7 +177,7 @@ class AnswerReader:
         else:
             self._waiting.append((card_id, position))
 
-    def _cite(self, card: Mapping[str, Any], position: int | None) -> None:
+    def _cite(self, card: Fields, position: int | None) -> None:
         if (card["id"], position) not in self._cited and (source := _source(card)):
             self._cited.update({(card["id"], position), (card["id"], None)})
             url, title, kind = source
@@ -167,34 +186,34 @@ class AnswerReader:
             self._cited.add((url, position))
             self.add(ev.CitationFound(url, title or self._titles.get(url, ""), kind, position))
 
-    def cite_here(self, card: Mapping[str, Any], kind: str) -> None:
+    def cite_here(self, card: Fields, kind: str) -> None:
         """A source whose mark stands at the end of the text so far."""
-        self._give(self._tags.close())  # no tag will come where marks come by themselves
-        card_id = _text(card, "id") or _text(card, "url")
+        self._deliver(self._tags.close())  # no tag will come where marks come as events of their own
+        card_id = get_str(card, "id") or get_str(card, "url")
         self._cite({**card, "id": card_id, "kind": kind}, self._position)
 
     def cited(self, url: str, title: str) -> None:
         """A source that the service names without a place in the text."""
         self._cite({"id": url, "url": url, "title": title}, None)
 
-    def image_card(self, card_id: str, chunk: Mapping[str, Any], prompt: str = "") -> None:
+    def image_card(self, card_id: str, chunk: Fields, prompt: str = "") -> None:
         """A picture that belongs to a card; an empty chunk only announces it."""
         self._images.announce(card_id, prompt)
-        if isinstance(size := chunk.get("resolution"), dict):
+        if size := get_dict(chunk, "resolution"):
             self.image_size(size.get("width"), size.get("height"))
         if chunk:
             self.image(
-                picture_id=_text(chunk, "imageUuid", "image_uuid") or card_id,
-                url=_text(chunk, "imageUrl", "image_url"),
+                picture_id=get_str(chunk, "imageUuid", "image_uuid") or card_id,
+                url=get_str(chunk, "imageUrl", "image_url"),
                 progress=chunk.get("progress"),
                 moderated=bool(chunk.get("moderated")),
                 failure=str(chunk.get("systemErrCode") or ""),
                 card_id=card_id,
             )
 
-    def _image_card(self, card: Mapping[str, Any]) -> None:
-        chunk = card.get("image_chunk") or card.get("imageChunk")
-        self.image_card(card["id"], chunk if isinstance(chunk, dict) else {}, _text(card, "prompt"))
+    def _image_card(self, card: Fields) -> None:
+        chunk = get_dict(card, "image_chunk") or get_dict(card, "imageChunk")
+        self.image_card(card["id"], chunk, get_str(card, "prompt"))
 
     def image_size(self, width: Any, height: Any) -> None:
         """The size of the pictures that follow, in pixels."""
@@ -232,8 +251,8 @@ class AnswerReader:
         """A finished picture, known by its address alone, from the definitive answer."""
         if not isinstance(url, str) or not self._address(url):
             return
-        found = _UUID.findall(url.lower().split("/generated/")[-1])
-        self.image(picture_id=found[0] if found else url, url=url, progress=100, moderated=False)
+        ids = _UUID.findall(url.lower().split("/generated/")[-1])
+        self.image(picture_id=ids[0] if ids else url, url=url, progress=100, moderated=False)
 
     def _address(self, url: str) -> str:
         """An absolute address; empty for others than keys of the assets host (`prompt://…`, `data:…`)."""
@@ -244,12 +263,12 @@ class AnswerReader:
     # --- the end
 
     def finish(self, response_id: str, text: str, *, model: str = "", thoughts: str = "") -> None:
-        """The definitive answer: give out what the stream left out of it, settle what is open."""
-        if thoughts and not self._reasoning.given:
+        """The definitive answer: deliver what the stream left out of it, settle what is open."""
+        if thoughts and not self._reasoning.has_begun:
             self._think(thoughts)
-        held = self._tags.close()
+        rest = self._tags.close()
         if not self._deliver_tail(text):
-            self._give(held)
+            self._deliver(rest)
         self.flush()
         for card_id, card in self._cards.items():
             if (card_id, None) not in self._cited:
@@ -259,23 +278,35 @@ class AnswerReader:
         self.add(ev.AnswerFinished(response_id, model))
         self.finished = True
 
+    def fail(self, error: GrokWebError) -> None:
+        """The turn failed; a whole answer is not lost by what comes after it."""
+        if not self.failed and not self.finished:
+            self.failed = True
+            self.flush()
+            self.add(ev.TurnFailed(error))
+
+    def close(self) -> None:
+        """No more comes: of an answer that is not over, deliver what was held back."""
+        if not self.finished and not self.failed:
+            self.flush()
+
     def flush(self) -> None:
-        """Give out what was held back and turned out to be text."""
+        """Deliver what was held back and turned out to be text."""
         if rest := self._tags.close():
-            self._give(rest)
+            self._deliver(rest)
         self._think(self._reasoning.close())
 
     def _deliver_tail(self, text: str) -> bool:
-        """Give out what the definitive text has behind the text so far; whether it begins with that at all."""
-        given = "".join(self._given)
+        """Deliver what the definitive text has after the text so far; whether it begins with that at all."""
+        delivered = "".join(self._delivered)
         tags, position = RenderTags(), 0
         parts = [*tags.feed(text), *([rest] if (rest := tags.close()) else [])]
-        if not "".join(part for part in parts if isinstance(part, str)).startswith(given):
+        if not "".join(part for part in parts if isinstance(part, str)).startswith(delivered):
             return False
         for part in parts:
             if isinstance(part, str):
-                if tail := part[max(0, len(given) - position) :]:
-                    self._give(tail)
+                if tail := part[max(0, len(delivered) - position) :]:
+                    self._deliver(tail)
                 position += len(part)
             elif (part.card_id, position) not in [*self._cited, *self._waiting]:
                 self._mark(part.card_id, position)
@@ -286,40 +317,40 @@ class _Reasoning:
     """Joins the pieces of the thinking channel: a section begins a new line, the placeholder headline is left out."""
 
     def __init__(self) -> None:
-        self.given = False
+        self.has_begun = False
         self.saw_placeholder = False
         self._section: object = None
-        self._separator = ""  # stands before the next piece that is given out
-        self._held: str | None = None  # a headline that may yet be the placeholder
+        self._separator = ""  # stands before the next piece that comes
+        self._headline: str | None = None  # a headline that may yet be the placeholder
 
     def feed(self, piece: str, tag: str | None, section: object) -> str:
         settled = self._begin(tag, section) if tag and (tag, section) != self._section else ""
-        if self._held is not None:
-            piece = self._held + piece
+        if self._headline is not None:
+            piece = self._headline + piece
             if _PLACEHOLDER.startswith(piece.rstrip(" .…")):
-                self._held = piece
+                self._headline = piece
                 self.saw_placeholder = self.saw_placeholder or piece.rstrip(" .…") == _PLACEHOLDER
                 return settled
-            self._held = None
+            self._headline = None
         return settled + self._out(piece)
 
     def close(self) -> str:
         """What was held back and is not the placeholder."""
-        held, self._held = self._held or "", None
-        return "" if held.rstrip(" .…") == _PLACEHOLDER else self._out(held)
+        headline, self._headline = self._headline or "", None
+        return "" if headline.rstrip(" .…") == _PLACEHOLDER else self._out(headline)
 
     def _begin(self, tag: str, section: object) -> str:
         settled = self.close()
         self._section = (tag, section)
         self._separator = "\n\n" if tag == "header" else "\n"
-        self._held = "" if tag == "header" else None
+        self._headline = "" if tag == "header" else None
         return settled
 
     def _out(self, text: str) -> str:
         if not text:
             return ""
-        text = (self._separator if self.given else "") + text
-        self._separator, self.given = "", True
+        text = (self._separator if self.has_begun else "") + text
+        self._separator, self.has_begun = "", True
         return text
 
 
@@ -350,54 +381,63 @@ class _Images:
         return news
 
     def missing(self) -> list[str]:
-        """Announced and never come: moderated (rest.md 4.7)."""
+        """Announced, and never came: moderated (rest.md 4.7)."""
         missing = [card_id for card_id in self._announced if card_id not in self._settled]
         self._settled.update(missing)
         return missing
 
 
-def _text(found: Mapping[str, Any], *names: str) -> str:
-    return next((value for name in names if isinstance(value := found.get(name), str)), "")
-
-
-def _source(card: Mapping[str, Any]) -> tuple[str, str, str] | None:
+def _source(card: Fields) -> tuple[str, str, str] | None:
     """Address, title and kind of what a card points to."""
-    url, title = _text(card, "url"), _text(card, "title")
-    kind = "x" if re.match(r"https?://(?:www\.)?(?:x|twitter)\.com/", url) else _text(card, "kind") or "web"
+    url, title = get_str(card, "url"), get_str(card, "title")
+    kind = "x" if re.match(r"https?://(?:www\.)?(?:x|twitter)\.com/", url) else get_str(card, "kind") or "web"
     image = card.get("image")
     if isinstance(image, dict):
-        url, title, kind = _text(image, "link", "original", "thumbnail"), _text(image, "title"), "image"
-    elif "file" in _text(card, "type", "cardType"):
+        url, title, kind = get_str(image, "link", "original", "thumbnail"), get_str(image, "title"), "image"
+    elif "file" in get_str(card, "type", "cardType"):
         kind = "file"
     return (url, title, kind) if url.startswith(("http://", "https://")) else None
 
 
-def _entries(found: Any) -> list[Mapping[str, Any]]:
-    entries = found.get("results") if isinstance(found, dict) else found
-    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+# --- results of tools, in the spelling of either wire
 
 
-def web_results(found: Any) -> list[dict[str, str]]:
-    """Results of a web search as address, title and snippet."""
+def web_results(results: Any) -> list[dict[str, str]]:
+    """Results of a web search, in a list or under `results`, as address, title and snippet."""
     return [
         {
-            "url": _text(entry, "url"),
-            "title": _text(entry, "title"),
-            "snippet": _text(entry, "preview", "snippet", "description"),
+            "url": get_str(entry, "url"),
+            "title": get_str(entry, "title"),
+            "snippet": get_str(entry, "preview", "snippet", "description"),
         }
-        for entry in _entries(found)
+        for entry in _entries(results)
     ]
 
 
-def x_results(found: Any) -> list[dict[str, str]]:
-    """Results of a search on X as address, author, text and time."""
+def x_results(results: Any) -> list[dict[str, str]]:
+    """Results of a search on X, in a list or under `results`, as address, author, text and time."""
     return [
         {
-            "url": f"https://x.com/{_text(entry, 'username', 'userhandle') or 'i'}/status/"
-            f"{_text(entry, 'postId', 'post_id')}",
-            "author": _text(entry, "username", "userhandle"),
-            "text": _text(entry, "text"),
-            "time": _text(entry, "createTime", "create_time"),
+            "url": f"https://x.com/{get_str(entry, 'username', 'userhandle') or 'i'}/status/"
+            f"{get_str(entry, 'postId', 'post_id')}",
+            "author": get_str(entry, "username", "userhandle"),
+            "text": get_str(entry, "text"),
+            "time": get_str(entry, "createTime", "create_time"),
         }
-        for entry in _entries(found)
+        for entry in _entries(results)
     ]
+
+
+def as_sent(result: Any) -> Any:
+    """A result that is passed on as the service sent it."""
+    return result
+
+
+def has_failed(result: Any) -> bool:
+    """Whether a program that the service ran ended in an error or took too long."""
+    signs = ("exitCode", "exit_code", "commandTimedOut", "command_timed_out")
+    return isinstance(result, dict) and any(result.get(sign) for sign in signs)
+
+
+def _entries(results: Any) -> list[Fields]:
+    return get_objects(results if isinstance(results, dict) else {"results": results}, "results")

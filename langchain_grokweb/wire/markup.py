@@ -44,12 +44,12 @@ class RenderTags:
     """Feed it text, get the text without tags, and the tags where they stood."""
 
     def __init__(self) -> None:
-        self.held = ""
+        self.pending = ""
 
     def feed(self, text: str) -> Iterator[str | RenderTag]:
         """Take a piece of text, give what is settled: pieces of text, never empty, and tags."""
-        text = self.held + text
-        self.held = ""
+        text = self.pending + text
+        self.pending = ""
         position = 0
         while position < len(text):
             start = _tag_start(text, position)
@@ -59,7 +59,7 @@ class RenderTags:
                 continue
             end = _tag_end(text, start)
             if end < 0:
-                self.held = text[start:]
+                self.pending = text[start:]
                 return
             if end_of_open := text.find(">", start, end) + 1:
                 yield RenderTag(dict(_ATTRIBUTE.findall(text, start, end_of_open)).get("card_id", ""))
@@ -67,18 +67,18 @@ class RenderTags:
 
     def close(self) -> str:
         """The text is over: what was held back and is no tag."""
-        held, self.held = self.held, ""
-        if not held.startswith(_TAG):
-            return held
-        inside = held[held.find(">") + 1 :] if ">" in held else ""
+        text, self.pending = self.pending, ""
+        if not text.startswith(_TAG):
+            return text
+        inside = text[text.find(">") + 1 :] if ">" in text else ""
         return "" if inside.lstrip().startswith("<argument") else inside
 
 
 def _tag_start(text: str, position: int) -> int:
     """Where a tag begins, or may begin, at or after `position`; the text's length where none does."""
     while (position := text.find("<", position)) >= 0:
-        behind = position + len(_TAG)
-        if _TAG.startswith(text[position:behind]) and text[behind : behind + 1] in _AFTER_NAME:
+        after = position + len(_TAG)
+        if _TAG.startswith(text[position:after]) and text[after : after + 1] in _AFTER_NAME:
             return position
         position += 1
     return len(text)
@@ -87,7 +87,7 @@ def _tag_start(text: str, position: int) -> int:
 def _tag_end(text: str, start: int) -> int:
     """Where the tag that begins at `start` ends; -1 where that is not known yet.
 
-    A tag that never closes loses its opening part alone: the text behind it is the user's.
+    A tag that never closes loses its opening part alone: the text after it is the user's.
     """
     limit = start + _MAX_TAG_CHARS
     opened = text.find(">", start, limit) + 1
@@ -103,11 +103,11 @@ class ToolCards:
     """Feed it the tokens of the thinking channel that are tagged as tool cards, get the cards that are complete."""
 
     def __init__(self) -> None:
-        self._held: dict[str, str] = {}
+        self._pending: dict[str, str] = {}
 
     def feed(self, token: str, card_id: str) -> list[ToolCard]:
         """Take a token that belongs to `card_id`."""
-        text = self._held.pop(card_id, "") + token
+        text = self._pending.pop(card_id, "") + token
         cards: list[ToolCard] = []
         position = 0
         while (start := text.find(_CARD_OPEN, position)) >= 0 and (end := text.find(_CARD_CLOSE, start)) >= 0:
@@ -115,13 +115,13 @@ class ToolCards:
             position = end + len(_CARD_CLOSE)
         rest = text[position:]
         if rest.strip() and len(rest) < _MAX_TAG_CHARS * 64:
-            self._held[card_id] = rest
+            self._pending[card_id] = rest
         return cards
 
 
 def _read_card(text: str, card_id: str) -> ToolCard:
-    found = _element(text, "tool_usage_card_id") or card_id
-    return ToolCard(found, _element(text, "tool_name"), _read_args(_element(text, "tool_args")))
+    own_id = _element(text, "tool_usage_card_id")
+    return ToolCard(own_id or card_id, _element(text, "tool_name"), _read_args(_element(text, "tool_args")))
 
 
 def _element(text: str, name: str) -> str:

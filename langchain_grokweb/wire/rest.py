@@ -1,11 +1,11 @@
 """The conversations endpoint: a turn becomes a path and a payload, bytes become events.
 
-Strategy of the reader: `framing` makes objects of bytes; an object's `result` holds frames, nested under `response`
+Strategy of the reader: `framing` makes objects of bytes. An object's `result` holds frames, nested under `response`
 (the reply to `new`) or flat (to `responses`), so both are read as one mapping (rest.md 4.2). The members of a frame
 say what it is, and a table names the method that reads each. Tokens of plain answer text, nearly all frames of a long
 answer, take a short cut and are joined, so that what arrived together leaves as one event. Nothing here raises: what
-cannot be read becomes `TurnFailed`, behind the events that came before it, and nothing comes after it. Members nobody
-knows are counted, never kept.
+cannot be read becomes `TurnFailed`, after the events that came before it, and nothing follows it. Members nobody
+knows are counted, never stored.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from langchain_grokweb.errors import GrokWebError, GrokWebProtocolError
+from langchain_grokweb.errors import GrokWebProtocolError
 from langchain_grokweb.wire import error_mapping, modes
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire.event_builder import AnswerReader, web_results, x_results
+from langchain_grokweb.wire.event_builder import AnswerReader, as_sent, has_failed, web_results, x_results
 from langchain_grokweb.wire.framing import JsonObjects
+from langchain_grokweb.wire.json_fields import Fields, get_list, get_str, wrong_type
 from langchain_grokweb.wire.markup import ToolCard, ToolCards
 from langchain_grokweb.wire.turn import Turn
 from langchain_grokweb.wire.unknown_fields import Unknown
@@ -111,8 +112,7 @@ def _mode_payload(turn: Turn, mode: modes.Mode) -> dict[str, Any]:
 
 # --- what we read
 
-_Frame = Mapping[str, Any]
-_Readers = Mapping[str, Callable[["RestDecoder", Any, _Frame], None]]
+_Readers = Mapping[str, Callable[["RestDecoder", Any, Fields], None]]
 
 # Beside every frame (rest.md 4.3), or known and of no use here (4.5).
 _SILENT = frozenset(
@@ -127,11 +127,11 @@ _PICTURE_TOOLS = {"generateImage", "editImage"}
 _RESULTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "webSearchResults": ("web_search", web_results),
     "xSearchResults": ("x_search", x_results),
-    "codeExecutionResult": ("code_execution", lambda found: found),
-    "ragResults": ("document_search", lambda found: found),
-    "connectorSearchResults": ("connector_search", lambda found: found),
-    "collectionSearchResults": ("collection_search", lambda found: found),
-    "searchProductResults": ("product_search", lambda found: found),
+    "codeExecutionResult": ("code_execution", as_sent),
+    "ragResults": ("document_search", as_sent),
+    "connectorSearchResults": ("connector_search", as_sent),
+    "collectionSearchResults": ("collection_search", as_sent),
+    "searchProductResults": ("product_search", as_sent),
 }
 
 
@@ -141,16 +141,16 @@ class RestDecoder:
     def __init__(self, *, assets_url: str = "https://assets.grok.com") -> None:
         self.unknown = Unknown()
         self.heard = 0  # frames of our answer that are more than a sign of life
-        self.definitive: Mapping[str, Any] | None = None  # the service's own whole answer, as it came
+        self.definitive: Fields | None = None  # the service's own whole answer, as it came
         self._objects = JsonObjects("the stream of the conversations endpoint")
+        self._is_broken = False  # the body cannot be read any further
         self._reader = AnswerReader(assets_url)
         self._cards = ToolCards()
-        self._run: list[str] = []  # tokens of answer text that stand beside each other
+        self._run: list[str] = []  # tokens of answer text that follow each other
         self._prompt_id: str | None = None
         self._answer_id: str | None = None
         self._query = ""
         self._drawing: list[str] = []  # tools that are making pictures
-        self._failed = False
 
     @property
     def finished(self) -> bool:
@@ -164,47 +164,40 @@ class RestDecoder:
 
     def feed(self, data: bytes) -> list[ev.Event]:
         """Take a piece of the body, cut anywhere; give the events it completes."""
-        if self._failed:
+        if self._is_broken or self._reader.failed:
             return []
         objects: list[dict[str, Any]] = []
-        failure: GrokWebError | None = None
+        failure: GrokWebProtocolError | None = None
         try:
             self._objects.feed(data, objects)
         except GrokWebProtocolError as error:
             failure = error
         run = self._run
-        for found in objects:
-            if (token := _plain_token(found, self._answer_id)) is not None:
+        for fields in objects:
+            if (token := _plain_token(fields, self._answer_id)) is not None:
                 run.append(token)
                 continue
             self._join_run()
-            self._object(found)
-            if self._failed:
+            self._object(fields)
+            if self._reader.failed:
                 break
         self._join_run()
         if failure is not None:
-            self._fail(failure)
-            self._failed = True  # behind it nothing can be told apart, also where the answer is whole
+            self._reader.fail(failure)
+            self._is_broken = True  # where the next object begins is not known, also after a whole answer
         return self._reader.take()
 
-    def feed_frames(self, frames: Iterable[Mapping[str, Any]]) -> list[ev.Event]:
+    def feed_frames(self, frames: Iterable[Fields]) -> list[ev.Event]:
         """Take frames that are parsed already; give the events they make."""
         for frame in frames:
-            if not self._failed:
+            if not self._reader.failed:
                 self._object({"result": frame})
         return self._reader.take()
 
     def close(self) -> list[ev.Event]:
         """The body is over; what was held back comes out."""
-        if not self.finished and not self._failed:
-            self._reader.flush()
+        self._reader.close()
         return self._reader.take()
-
-    def _fail(self, error: GrokWebError) -> None:
-        if not self._failed and not self.finished:  # a whole answer is not lost by what comes behind it
-            self._failed = True
-            self._reader.flush()
-            self._reader.add(ev.TurnFailed(error))
 
     def _join_run(self) -> None:
         if run := self._run:
@@ -213,19 +206,19 @@ class RestDecoder:
 
     # --- objects and frames
 
-    def _object(self, found: _Frame) -> None:
+    def _object(self, fields: Fields) -> None:
         try:
-            self._read(found)
+            self._read(fields)
         except GrokWebProtocolError as error:
-            self._fail(error)
+            self._reader.fail(error)
 
-    def _read(self, found: _Frame) -> None:
-        if found.get("error"):
-            self._fail(error_mapping.from_error(found))
+    def _read(self, fields: Fields) -> None:
+        if fields.get("error"):
+            self._reader.fail(error_mapping.from_error(fields))
             return
-        result = found.get("result")
+        result = fields.get("result")
         if not isinstance(result, dict):
-            self._count("", {key: value for key, value in found.items() if key not in {"result", "error"}})
+            self._count("", {key: value for key, value in fields.items() if key not in {"result", "error"}})
             return
         if isinstance(nested := result.get("response"), dict):
             self._members(result, self._AROUND)
@@ -233,19 +226,19 @@ class RestDecoder:
         else:
             self._frame(result)
 
-    def _frame(self, frame: _Frame) -> None:
+    def _frame(self, frame: Fields) -> None:
         if frame.get("sideBySideIndex"):
             return  # the other of two answers (rest.md 4.12)
         if "keepAlive" not in frame and frame.get("messageTag") != "heartbeat":
             self.heard += 1
         response_id = frame.get("responseId")
         if isinstance(response_id, str) and "userResponse" not in frame and response_id != self._prompt_id:
-            self._started(response_id)
+            self._start(response_id)
         self._members(frame, self._MEMBERS)
 
-    def _members(self, frame: _Frame, readers: _Readers) -> None:
+    def _members(self, frame: Fields, readers: _Readers) -> None:
         for name, value in frame.items():
-            if self._failed:
+            if self._reader.failed:
                 return
             if name in _SILENT or value is None:
                 continue
@@ -258,41 +251,37 @@ class RestDecoder:
             else:
                 self._count("result.", {name: value})
 
-    def _count(self, where: str, members: _Frame) -> None:
+    def _count(self, where: str, members: Fields) -> None:
         for name, value in members.items():
             self.unknown.add(where, name, value)
 
-    def _started(self, response_id: str) -> None:
+    def _start(self, response_id: str) -> None:
         if self._answer_id is None:
             self._answer_id = response_id
             self._reader.add(ev.AnswerStarted(response_id))
 
     # --- one method a member
 
-    def _conversation(self, value: Any, _: _Frame) -> None:
+    def _conversation(self, value: Any, _: Fields) -> None:
         conversation_id = value.get("conversationId") if isinstance(value, dict) else None
-        if isinstance(conversation_id, str) and conversation_id:
-            self._reader.add(ev.ConversationOpened(conversation_id))
-        else:
-            where = "result.conversation.conversationId"
-            raise GrokWebProtocolError(where=where, expected="str", got=type(conversation_id).__name__)
+        if not isinstance(conversation_id, str) or not conversation_id:
+            raise wrong_type("result.conversation.conversationId", "str", conversation_id)
+        self._reader.add(ev.ConversationOpened(conversation_id))
 
-    def _user_response(self, value: Any, _: _Frame) -> None:
+    def _user_response(self, value: Any, _: Fields) -> None:
         response_id = value.get("responseId") if isinstance(value, dict) else None
         if isinstance(response_id, str) and self._prompt_id is None:
             self._prompt_id = response_id
             self._reader.add(ev.PromptStored(response_id))
 
-    def _title(self, value: Any, _: _Frame) -> None:
-        title = value.get("newTitle") if isinstance(value, dict) else None
-        if isinstance(title, str) and title:
-            self._reader.add(ev.TitleGiven(title))
+    def _title(self, value: Any, _: Fields) -> None:
+        self._reader.title(get_str(value, "newTitle"))
 
-    def _token(self, value: Any, frame: _Frame) -> None:
-        tag = _string(frame, "messageTag")
+    def _token(self, value: Any, frame: Fields) -> None:
+        tag = get_str(frame, "messageTag")
         if not isinstance(value, str):
             if tag in {"", "final"} and frame.get("isThinking") is not True:
-                raise GrokWebProtocolError(where="result.response.token", expected="str", got=type(value).__name__)
+                raise wrong_type("result.response.token", "str", value)
             self._count("result.", {"token": value})
             return
         card_id = str(frame.get("toolUsageCardId") or frame.get("rolloutId") or "")
@@ -313,11 +302,11 @@ class RestDecoder:
         if isinstance(twin, dict):
             self._tool_card(twin)
 
-    def _lone_tool_card(self, value: Any, frame: _Frame) -> None:
+    def _lone_tool_card(self, value: Any, frame: Fields) -> None:
         if "token" not in frame and isinstance(value, dict):
             self._tool_card(value)
 
-    def _tool_card(self, twin: _Frame) -> None:
+    def _tool_card(self, twin: Fields) -> None:
         """The structured form: an id, and one member named after the tool."""
         card_id = twin.get("toolUsageCardId")
         for name, value in twin.items():
@@ -327,43 +316,40 @@ class RestDecoder:
                 if name in _PICTURE_TOOLS and card_id not in self._drawing:
                     self._drawing.append(card_id)
 
-    def _query_action(self, value: Any, _: _Frame) -> None:
+    def _query_action(self, value: Any, _: Fields) -> None:
         if isinstance(value, dict) and isinstance(value.get("query"), str):
             self._query = value["query"]
 
-    def _tool_result(self, name: str, value: Any, frame: _Frame) -> None:
+    def _tool_result(self, name: str, value: Any, frame: Fields) -> None:
         tool, read = _RESULTS[name]
-        card_id = frame.get("toolUsageCardId")
-        failed = isinstance(value, dict) and bool(value.get("exitCode") or value.get("commandTimedOut"))
-        card_id = card_id if isinstance(card_id, str) else ""
+        card_id = get_str(frame, "toolUsageCardId")
         if not card_id and self._query:  # spring 2025: the query came before, in a frame of its own
             card_id, query, self._query = f"{tool}_{self._query}", self._query, ""
             self._reader.tool_started(ToolCard(card_id, tool, {"query": query}))
-        self._reader.tool_finished(card_id, tool, read(value), failed=failed)
+        self._reader.tool_finished(card_id, tool, read(value), failed=has_failed(value))
 
-    def _card_attachment(self, value: Any, _: _Frame) -> None:
+    def _card_attachment(self, value: Any, _: Fields) -> None:
         pictures = self._reader.pictures
         self._reader.card_json(value.get("jsonData") if isinstance(value, dict) else value)
         if self._drawing and len(self._reader.pictures) > len(pictures):  # a picture is the result of its tool
             made = [{"image_id": self._reader.pictures[-1]}]
             self._reader.tool_finished(self._drawing.pop(0), "generate_image", made)
 
-    def _card_attachments(self, value: Any, frame: _Frame) -> None:
+    def _card_attachments(self, value: Any, frame: Fields) -> None:
         for entry in value if isinstance(value, list) else []:
             self._card_attachment(entry, frame)
 
-    def _cited(self, value: Any, _: _Frame) -> None:
+    def _cited_pages(self, value: Any, _: Fields) -> None:
         for source in web_results(value):
             self._reader.cited(source["url"], source["title"])
 
-    def _image_size(self, value: Any, _: _Frame) -> None:
+    def _image_size(self, value: Any, _: Fields) -> None:
         if isinstance(value, dict):
             self._reader.image_size(value.get("width"), value.get("height"))
 
-    def _image(self, value: Any, _: _Frame) -> None:
+    def _image(self, value: Any, _: Fields) -> None:
         if isinstance(value, dict) and not value.get("sideBySideIndex"):
-            url = value.get("imageUrl")
-            url = url if isinstance(url, str) else ""
+            url = get_str(value, "imageUrl")
             self._reader.image(
                 picture_id=str(value.get("imageId") or url),
                 url=url,
@@ -371,45 +357,40 @@ class RestDecoder:
                 moderated=bool(value.get("moderated")),
             )
 
-    def _follow_ups(self, value: Any, _: _Frame) -> None:
+    def _follow_ups(self, value: Any, _: Fields) -> None:
         """`finalMetadata.followUpSuggestions`, or a frame `followUpSuggestions`."""
-        found = value.get("followUpSuggestions", value.get("suggestions")) if isinstance(value, dict) else None
-        entries = [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
-        if labels := [entry["label"] for entry in entries if isinstance(entry.get("label"), str)]:
-            self._reader.add(ev.FollowUpsSuggested(labels))
+        self._reader.follow_ups(value)
 
-    def _stream_error(self, value: Any, _: _Frame) -> None:
+    def _stream_error(self, value: Any, _: Fields) -> None:
         if error := error_mapping.from_stream_error(value):
-            self._fail(error)
+            self._reader.fail(error)
 
-    def _model_response(self, value: Any, frame: _Frame) -> None:
+    def _model_response(self, value: Any, frame: Fields) -> None:
         """The definitive answer; with neither text nor sender it is only the stub at the beginning (rest.md 4.9)."""
         if not isinstance(value, dict):
             return
         response_id = value.get("responseId") or frame.get("responseId")
         if not isinstance(response_id, str):
-            where = "result.modelResponse.responseId"
-            raise GrokWebProtocolError(where=where, expected="str", got=type(response_id).__name__)
-        self._started(response_id)
-        errors = value.get("streamErrors")
-        for error in [value.get("error"), *(errors if isinstance(errors, list) else [])]:
+            raise wrong_type("result.modelResponse.responseId", "str", response_id)
+        self._start(response_id)
+        for error in [value.get("error"), *get_list(value, "streamErrors")]:
             if error:
                 self._stream_error(error, frame)
-        if not self.finished and not self._failed and (value.get("message") or value.get("sender")):
+        if not self.finished and not self._reader.failed and (value.get("message") or value.get("sender")):
             self._definitive(response_id, value)
 
-    def _definitive(self, response_id: str, value: _Frame) -> None:
+    def _definitive(self, response_id: str, value: Fields) -> None:
         self.definitive = value
         self._reader.know_titles(web_results(value.get("webSearchResults")))
-        for card in _list(value, "cardAttachmentsJson"):
+        for card in get_list(value, "cardAttachmentsJson"):
             self._reader.card_json(card)
-        for url in _list(value, "generatedImageUrls"):
+        for url in get_list(value, "generatedImageUrls"):
             self._reader.image_listed(url)
         self._reader.finish(
             response_id,
-            _string(value, "message"),
-            model=_string(value, "model"),
-            thoughts=_string(value, "thinkingTrace"),
+            get_str(value, "message"),
+            model=get_str(value, "model"),
+            thoughts=get_str(value, "thinkingTrace"),
         )
 
     # Inside the class, so that the methods are named as plain functions.
@@ -423,7 +404,7 @@ class RestDecoder:
         "queryAction": _query_action,
         "cardAttachment": _card_attachment,
         "cardAttachments": _card_attachments,
-        "citedWebSearchResults": _cited,
+        "citedWebSearchResults": _cited_pages,
         "imageDimensions": _image_size,
         "streamingImageGenerationResponse": _image,
         "cachedImageGenerationResponse": _image,
@@ -434,10 +415,10 @@ class RestDecoder:
     }
 
 
-def _plain_token(found: _Frame, answer_id: str | None) -> str | None:
+def _plain_token(fields: Fields, answer_id: str | None) -> str | None:
     """The token of a frame that holds plain answer text and nothing else: the short cut for nearly all frames."""
     try:
-        result = found["result"]
+        result = fields["result"]
         frame = result.get("response", result)
         if frame["responseId"] == answer_id and frame["isThinking"] is False and "isSoftStop" in frame:
             token = frame["token"]
@@ -446,16 +427,6 @@ def _plain_token(found: _Frame, answer_id: str | None) -> str | None:
     except (KeyError, TypeError, AttributeError):
         pass
     return None
-
-
-def _list(found: _Frame, name: str) -> list[Any]:
-    value = found.get(name)
-    return value if isinstance(value, list) else []
-
-
-def _string(found: _Frame, name: str) -> str:
-    value = found.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def _snake(name: str) -> str:
