@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_grokweb.client.http import Http, in_time, set_cookie
-from langchain_grokweb.errors import GrokWebAuthenticationError, GrokWebError, GrokWebProtocolError
+from langchain_grokweb.errors import GrokWebAuthenticationError, GrokWebError
 from langchain_grokweb.wire import error_mapping
+from langchain_grokweb.wire.json_fields import Fields, get_dict, get_str, wrong_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,10 @@ class AvailableMode:
 
 async def list_modes(http: Http) -> list[AvailableMode]:
     """The modes that the site offers (`POST /rest/modes`, rest.md 2.6)."""
-    found = await http.fetch_json("POST", "/rest/modes", {"locale": "en"})
-    entries = found.get("modes") if isinstance(found, dict) else None
+    menu = await http.fetch_json("POST", "/rest/modes", {"locale": "en"})
+    entries = menu.get("modes") if isinstance(menu, dict) else None
     if not isinstance(entries, list):
-        raise GrokWebProtocolError(where="/rest/modes: modes", expected="list", got=type(entries).__name__)
+        raise wrong_type("/rest/modes: modes", "list", entries)
     return [_mode(entry) for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
 
 
@@ -67,25 +68,20 @@ async def _from_front_page(http: Http) -> str | None:
 
 
 async def _from_session(http: Http) -> str:
-    found = await http.fetch_json("GET", "/api/auth/session")
-    found = found if isinstance(found, dict) else {}
-    if found.get("status") == "blocked":
+    session = await http.fetch_json("GET", "/api/auth/session")
+    status = get_str(session, "status")
+    if status == "blocked":
         raise error_mapping.from_error({"message": "User is blocked"})
-    for holder, names in (("session", ("userId",)), ("user", ("id", "userId", "sub"))):
-        inner = found.get(holder)
-        for name in names:
-            if (
-                isinstance(inner, dict)
-                and isinstance(inner.get(name), str)
-                and found.get("status") != "unauthenticated"
-            ):
-                return str(inner[name])
-    raise error_mapping.from_error({"message": "unauthenticated"}, login_url=http.service.login_url)
+    own_id = get_str(get_dict(session, "session"), "userId") or get_str(
+        get_dict(session, "user"), "id", "userId", "sub"
+    )
+    if not own_id or status == "unauthenticated":
+        raise error_mapping.from_error({"message": "unauthenticated"}, login_url=http.service.login_url)
+    return own_id
 
 
 def _mode(entry: dict[str, Any]) -> AvailableMode:
-    availability = entry.get("availability")
-    availability = availability if isinstance(availability, dict) else {}
+    availability = get_dict(entry, "availability")
     return AvailableMode(
         id=entry["id"],
         title=str(entry.get("title") or entry["id"]),
@@ -95,7 +91,7 @@ def _mode(entry: dict[str, Any]) -> AvailableMode:
     )
 
 
-def _reason(availability: dict[str, Any]) -> str:
+def _reason(availability: Fields) -> str:
     """`{"requiresUpgrade": {"message", "minimumSubscriptionTier"}}` and its kind, in a word or two."""
     kind, details = next(iter(availability.items()), ("unknown", None))
     if not isinstance(details, dict):

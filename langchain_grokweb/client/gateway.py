@@ -125,7 +125,7 @@ class GatewayTurn:
         await self._until(lambda: self._session.is_ready)
         with anyio.move_on_after(COMMANDS_SECONDS):
             await self._until(lambda: self._session.commands_known)
-        self._session.say_prompt()
+        self._session.send_prompt()
         self.answer.may_run = True
         await self._send()
         await self._until(lambda: self._session.answering)

@@ -1,7 +1,7 @@
-"""Refusals: an HTTP reply, an error object or a `StreamError` becomes the right error.
+"""Refusals: an HTTP reply, an error object, a `StreamError` or a status becomes the right error.
 
-The body decides first, since the site sends one meaning under several statuses; the status only where the body says
-nothing (rest.md 1.5 and 4.11). Rules are tried from the top.
+It happens here alone, for both wires and the history. The body decides first, since the site sends one meaning under
+several statuses; the status only where the body says nothing (rest.md 1.5 and 4.11). Rules are tried from the top.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ from langchain_grokweb.errors import LOGIN_URL, GrokWebError
 _CHALLENGE = re.compile(r"just a moment|challenge-platform|attention required! \| cloudflare|cf-chl", re.IGNORECASE)
 _WELL_KNOWN = re.compile(r"\[WKE=([^\]]+)\]")
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,40}", re.ASCII)
+_NO_WORD = re.compile(r"[^\w., -]")
 _MAX_QUOTED_CHARS = 300
+_MAX_STATUS_CHARS = 80
 _LONGEST_WAIT_SECONDS = 366 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What of an HTTP reply is needed to tell why it refused.
+    """What of an HTTP reply is needed to know why it refused.
 
     Attributes:
         status: The HTTP status.
@@ -98,9 +100,9 @@ def from_reply(reply: Reply) -> GrokWebError:
         return _challenge(reply.status)
     if 300 <= reply.status < 400:  # noqa: PLR2004 - redirects
         return _redirected(reply)
-    found = _read_json(reply.body) if reply.is_json else None
-    if found is not None:
-        return from_error(found, status=reply.status, retry_after=reply.retry_after, login_url=reply.login_url)
+    report = _read_json(reply.body) if reply.is_json else None
+    if report is not None:
+        return from_error(report, status=reply.status, retry_after=reply.retry_after, login_url=reply.login_url)
     if reply.status == 200:  # noqa: PLR2004 - OK
         return _not_a_stream(reply)
     plain = text if len(text) <= _MAX_QUOTED_CHARS and "<" not in text else ""
@@ -108,11 +110,11 @@ def from_reply(reply: Reply) -> GrokWebError:
 
 
 def from_error(
-    found: Any, *, status: int | None = None, retry_after: float | None = None, login_url: str = LOGIN_URL
+    report: Any, *, status: int | None = None, retry_after: float | None = None, login_url: str = LOGIN_URL
 ) -> GrokWebError:
     """The error for an error object, nested (`{"error": {…}}`), flat, or with the text under `error`."""
-    inner = found.get("error") if isinstance(found, Mapping) else found
-    body = inner if isinstance(inner, Mapping) else found if isinstance(found, Mapping) else {}
+    inner = report.get("error") if isinstance(report, Mapping) else report
+    body = inner if isinstance(inner, Mapping) else report if isinstance(report, Mapping) else {}
     message = next((body[key] for key in ("message", "error", "name") if isinstance(body.get(key), str)), "")
     code = body.get("code")
     wait = body.get("waitTimeSeconds", retry_after)
@@ -126,28 +128,48 @@ def from_error(
     return _judge(problem, f"{problem.code} {body.get('name', '')} {message}")
 
 
-def from_stream_error(found: Any) -> GrokWebError | None:
-    """The error for a `StreamError`; `None` where it only informs, and the answer goes on."""
-    body = _told(found)
-    fatal = body.get("severity") == "STREAM_ERROR_SEVERITY_FATAL"
-    if body.get("severity") == "STREAM_ERROR_SEVERITY_NORMAL" or (not fatal and _ABOUT_A_TOOL & body.keys()):
+def from_stream_error(report: Any) -> GrokWebError | None:
+    """The error for a `StreamError` of either wire; `None` where it only informs, and the answer continues."""
+    body = _one_of(_as_body(report))
+    severity = body.get("severity")
+    if severity == "STREAM_ERROR_SEVERITY_NORMAL":
         return None
-    return _from_told(body, _server_failed)
+    if severity != "STREAM_ERROR_SEVERITY_FATAL" and _ABOUT_A_TOOL & body.keys():
+        return None
+    return _by_kind(body, _server_failed)
 
 
-def from_upload(found: Any) -> GrokWebError:
+def from_upload(report: Any) -> GrokWebError:
     """The error for the `terminalError` of an upload (gateway.md 3.5), in the form of a `StreamError` or another.
 
-    What says nothing that is known speaks of the file.
+    What names nothing that is known is about the file.
     """
-    return _from_told(_told(found), _invalid)
+    return _by_kind(_as_body(report), _invalid)
 
 
-def _told(found: Any) -> Mapping[str, Any]:
-    return found if isinstance(found, Mapping) else {"message": str(found) if isinstance(found, str) else ""}
+def from_status(status: Any, details: Mapping[str, Any]) -> GrokWebError:
+    """The error for a `response.done` that is not completed (gateway.md 4.10), with its `status_details`."""
+    reason = details.get("reason")
+    what = _NO_WORD.sub(" ", f"{status}{f', {reason}' if isinstance(reason, str) else ''}")[:_MAX_STATUS_CHARS]
+    return errors.GrokWebInterruptedError(
+        f"grok.com ended the answer before it was whole ({what}).",
+        next_step="Ask again; what came so far is in the error's `.partial`.",
+    )
 
 
-def _from_told(body: Mapping[str, Any], otherwise: Judgement) -> GrokWebError:
+def _as_body(report: Any) -> Mapping[str, Any]:
+    return report if isinstance(report, Mapping) else {"message": report if isinstance(report, str) else ""}
+
+
+def _one_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stream error of the gateway in the form of REST: its kind as a member of its own (gateway.md 4.11)."""
+    if not isinstance(kind := body.get("kind"), str):
+        return body
+    name = re.sub(r"_([a-z])", lambda match: match.group(1).upper(), kind)
+    return {"message": body.get("message"), "severity": body.get("severity"), name: body.get("details") or {}}
+
+
+def _by_kind(body: Mapping[str, Any], otherwise: Judgement) -> GrokWebError:
     message = body.get("message")
     problem = ServiceError("", message if isinstance(message, str) else "")
     for kind, details in body.items():
@@ -160,10 +182,9 @@ def _from_told(body: Mapping[str, Any], otherwise: Judgement) -> GrokWebError:
 
 def _limit(details: Any) -> str:
     """The bound that an attachment did not keep, where the site named it (rest.md 4.11), as a sentence."""
-    found = details if isinstance(details, Mapping) else {}
     for unit, *names in (("bytes", "maxSizeBytes", "max_size_bytes"), ("pages", "maxPages", "max_pages")):
         for name in names:
-            if isinstance(most := found.get(name), int):
+            if isinstance(details, Mapping) and isinstance(most := details.get(name), int):
                 return f" At most {most} {unit} are allowed."
     return ""
 
@@ -269,7 +290,7 @@ def _model_not_found(p: ServiceError) -> GrokWebError:
 
 def _conversation_not_found(p: ServiceError) -> GrokWebError:
     return errors.GrokWebConversationNotFoundError(
-        f"grok.com has no such conversation or answer to go on from.{p.quoted}",
+        f"grok.com has no such conversation or answer to continue from.{p.quoted}",
         next_step="Begin a new conversation: send the messages without their links.",
         **p.details,
     )
@@ -278,7 +299,7 @@ def _conversation_not_found(p: ServiceError) -> GrokWebError:
 def _invalid(p: ServiceError) -> GrokWebError:
     return errors.GrokWebInvalidRequestError(
         f"grok.com called the request invalid.{p.quoted}",
-        next_step="Change what it speaks of: `model=`, a field of the model, or the messages.",
+        next_step="Change what it names: `model=`, a field of the model, or the messages.",
         **p.details,
     )
 

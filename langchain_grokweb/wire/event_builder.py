@@ -96,6 +96,11 @@ class AnswerReader:
         """A piece of the channel that is not the answer; `tag` is `header`, `summary` or none."""
         self._think(self._reasoning.feed(piece, tag, section))
 
+    def untagged_reasoning(self, piece: str) -> None:
+        """A piece of that channel where it has no tags: the placeholder is known by its text, and comes whole."""
+        is_headline = piece.strip() == _PLACEHOLDER
+        self.reasoning(piece, tag="header" if is_headline else "thought", section=object() if is_headline else None)
+
     def _deliver(self, text: str) -> None:
         if not text:
             return
@@ -311,6 +316,35 @@ class AnswerReader:
             elif (part.card_id, position) not in [*self._cited, *self._waiting]:
                 self._mark(part.card_id, position)
         return True
+
+
+class ToolResults:
+    """Tools that may come without ids: a result then belongs to the oldest open one of its name."""
+
+    def __init__(self, reader: AnswerReader) -> None:
+        self._reader = reader
+        self._open: dict[str, list[str]] = {}  # by name, of tools that came without an id
+        self._last: dict[str, str] = {}
+        self._results: dict[str, Any] = {}
+        self._unnumbered = 0
+
+    def start(self, tool_id: str, name: str, args: dict[str, Any]) -> None:
+        """A tool is used; without an id it gets one."""
+        if not tool_id:
+            tool_id, self._unnumbered = f"{name}_{self._unnumbered}", self._unnumbered + 1
+            self._open.setdefault(name, []).append(tool_id)
+        self._reader.tool_started(ToolCard(tool_id, name, args))
+
+    def finish(self, tool_id: str, name: str, output: Any, *, failed: bool = False) -> None:
+        """A result; the same one is reported once, however often it comes."""
+        last = tool_id or self._last.get(name, "")
+        if last and self._results.get(last) == output:
+            return
+        if not tool_id:
+            waiting = self._open.get(name)
+            tool_id = self._last[name] = waiting.pop(0) if waiting else last
+        self._results[tool_id] = output
+        self._reader.tool_finished(tool_id, name, output, failed=failed)
 
 
 class _Reasoning:

@@ -7,7 +7,6 @@ Source: rest.md 2.4 and gateway.md 3.5. A file's id is `fileMetadataId`, or `fil
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from typing import Any
 
 from langchain_grokweb.errors import (
@@ -19,6 +18,7 @@ from langchain_grokweb.errors import (
     GrokWebProtocolError,
 )
 from langchain_grokweb.wire import error_mapping
+from langchain_grokweb.wire.json_fields import get_dict, get_str
 from langchain_grokweb.wire.turn import Attachment
 
 DIRECT = "/http/upload-file-v2/direct"
@@ -34,19 +34,17 @@ def classic_body(file: Attachment) -> dict[str, str]:
     }
 
 
-def file_id(found: Any, where: str) -> str:
+def file_id(reply: Any, where: str) -> str:
     """The id in the reply of either endpoint.
 
     Raises:
         GrokWebError: The file was refused, or the reply holds no id.
     """
-    reply = found if isinstance(found, Mapping) else {}
-    if refused := reply.get("terminalError"):
-        raise error_mapping.from_upload(refused)
-    inner = reply.get("fileMetadata")
-    for holder in (inner if isinstance(inner, Mapping) else {}, reply):
+    if isinstance(reply, dict) and (report := reply.get("terminalError")):
+        raise error_mapping.from_upload(report)
+    for holder in (get_dict(reply, "fileMetadata"), reply):
         for name in ("fileMetadataId", "fileId"):
-            if isinstance(value := holder.get(name), str) and value:
+            if value := get_str(holder, name):
                 return value
     raise GrokWebProtocolError(where=f"{where}: fileMetadataId", expected="str", got="nothing")
 

@@ -1,43 +1,69 @@
 """The realtime gateway: a turn becomes frames, messages become events.
 
-Strategy: one `GatewaySession` is one turn on one socket. What the service sends is fed to `receive`; what it amounts
-to is taken with `take`, and what must be said next with `outgoing`: first the session, and, once the service has both
-created it and attached its conversation, the prompt. Answers come in one of two dialects, chunks or deltas
-(gateway.md 0.4), and both are read, by tables from an event's type, and a chunk's members, to methods. What the service
-says after the answer is done can add a title and suggestions, and nothing else. Nothing here raises: what cannot be
-read becomes `TurnFailed`.
+Strategy: one `GatewaySession` is one turn on one socket. What the service sends is fed to `receive`; the events that it
+amounts to are taken with `take`, and the frames to send next with `outgoing`: first the session, and, once the service
+has both created it and attached its conversation, the prompt. Where a turn stands is a `State`, and `TRANSITIONS` is
+the whole of its life. Answers come in one of two dialects, chunks or deltas (gateway.md 0.4), and both are read, by
+tables from an event's type, and a chunk's members, to methods. What comes after a whole answer can add a title and
+suggestions, and nothing else. Nothing here raises: what cannot be read becomes `TurnFailed`.
 """
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from enum import Enum, auto
+from typing import Any, ClassVar, Literal
 
 import orjson
 
-from langchain_grokweb.errors import (
-    GrokWebError,
-    GrokWebInterruptedError,
-    GrokWebInvalidRequestError,
-    GrokWebProtocolError,
-)
+from langchain_grokweb.errors import GrokWebError, GrokWebInvalidRequestError, GrokWebProtocolError
 from langchain_grokweb.wire import error_mapping, modes
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire.event_builder import AnswerReader, web_results, x_results
+from langchain_grokweb.wire.event_builder import AnswerReader, ToolResults, as_sent, has_failed, web_results, x_results
 from langchain_grokweb.wire.framing import JsonObjects
-from langchain_grokweb.wire.markup import ToolCard
+from langchain_grokweb.wire.json_fields import Fields, get_dict, get_list, get_objects, get_str, wrong_type
 from langchain_grokweb.wire.turn import Turn
 from langchain_grokweb.wire.unknown_fields import Unknown
 
 PATH = "/ws/mgw/"
 
-_Event = Mapping[str, Any]
-_Readers = Mapping[str, Callable[["GatewaySession", Any, _Event], None]]
+
+class State(Enum):
+    """Where a turn stands."""
+
+    OPENING = auto()  # the session is asked for
+    CREATED = auto()  # and its conversation is not attached yet
+    ATTACHED = auto()  # and the session is not created yet
+    READY = auto()  # both: the prompt may be sent
+    PROMPTED = auto()  # the prompt is sent, the answer has no id yet
+    ANSWERING = auto()
+    WHOLE = auto()  # the answer is finished; a title and suggestions may still come
+    FAILED = auto()  # nothing is read any more
+
+
+Step = Literal["session created", "conversation attached", "prompt sent", "answer started", "answer done", "error"]
+
+# A step that is not named for a state changes nothing: what comes again, too late or too early.
+TRANSITIONS: Mapping[tuple[State, Step], State] = {
+    (State.OPENING, "session created"): State.CREATED,
+    (State.OPENING, "conversation attached"): State.ATTACHED,
+    (State.CREATED, "conversation attached"): State.READY,
+    (State.ATTACHED, "session created"): State.READY,
+    (State.READY, "prompt sent"): State.PROMPTED,
+    (State.PROMPTED, "answer started"): State.ANSWERING,
+    (State.ANSWERING, "answer done"): State.WHOLE,
+    (State.OPENING, "error"): State.FAILED,
+    (State.CREATED, "error"): State.FAILED,
+    (State.ATTACHED, "error"): State.FAILED,
+    (State.READY, "error"): State.FAILED,
+    (State.PROMPTED, "error"): State.FAILED,
+    (State.ANSWERING, "error"): State.FAILED,
+}
+
+_Readers = Mapping[str, Callable[["GatewaySession", Any, Fields], None]]
 
 _ANSWER_CHANNELS = {"CHANNEL_ASSISTANT_RESPONSE", "CHANNEL_UNSPECIFIED"}
-_PLACEHOLDER = "Thinking about your request"
 _PLAIN_MEMBERS = 5  # of an event that brings a piece of text: its type, three ids and the chunk
 
 # --- what we send
@@ -82,8 +108,8 @@ def session_frame(turn: Turn) -> str:
     )
 
 
-def prompt_frames(turn: Turn, session_id: str, asked: str) -> list[str]:
-    """The frames that say the prompt and ask for an answer, by the id `asked` (gateway.md 3.3, the split form).
+def prompt_frames(turn: Turn, session_id: str, request_id: str) -> list[str]:
+    """The frames that hold the prompt and ask for an answer, by the id `request_id` (gateway.md 3.3, the split form).
 
     Of the four shapes that refer to a file (gateway.md 3.5) this is the schema's mention, with which alone one client
     works, together with `file_attachment_ids` on item and event, which the three others have in common.
@@ -105,7 +131,7 @@ def prompt_frames(turn: Turn, session_id: str, asked: str) -> list[str]:
     parent = {} if turn.conversation is None else {"parent_response_id": turn.conversation.parent_response_id}
     return [
         _frame(session_id, "conversation.item.create", f"evt_msg_{uuid.uuid4()}", item=item, **files, **parent),
-        _frame(session_id, "response.create", asked),
+        _frame(session_id, "response.create", request_id),
     ]
 
 
@@ -130,44 +156,41 @@ _ABOUT_A_CARD = {"tool_usage_card_id", "intent"}
 
 
 class GatewaySession:
-    """One turn: feed it messages, take events, send what it wants to say."""
+    """One turn: feed it messages, take events, send what it has to send."""
 
     def __init__(self, turn: Turn, *, assets_url: str = "https://assets.grok.com") -> None:
+        self.state = State.OPENING
         self.unknown = Unknown()
         self.heard = 0  # events of our answer; heartbeats are none
+        self.commands_known = False  # the service has named the conversation's commands
+        self.ended = False  # the service has ended the session; what it has sent before may still come
         self._turn = turn
         self._reader = AnswerReader(assets_url)
+        self._tools = ToolResults(self._reader)
         self._outgoing: list[str] = []
-        self._said: set[str] = set()  # the ids of what was said for this turn
-        self._say([session_frame(turn)])
+        self._sent: set[str] = set()  # the ids of what was sent for this turn
+        self._send([session_frame(turn)])
         self._session_id: str | None = None
-        self._created = self._attached = self._prompted = False
-        self._asked = ""
+        self._request_id = ""
         self._answer_id: str | None = None
-        self._whole = ""
-        self._failed = False
-        self._open_tools: dict[str, list[str]] = {}  # by name, of tools that came without an id
-        self._last_tool: dict[str, str] = {}
-        self._unnumbered = 0
-        self._results: dict[str, Any] = {}
-        # What may still come after the answer is done.
-        self._titled = turn.temporary or turn.conversation is not None
-        self._suggested = self._persisted = False
-        self.commands_known = self.ended = False
+        self._final_text = ""
+        # What may still come after a whole answer; only a new conversation that is listed gets a title.
+        is_titled = turn.conversation is None and not turn.temporary
+        self._pending = {"persisted", "suggestions", *(["title"] if is_titled else [])}
 
     # --- the face
 
     def receive(self, message: str | bytes) -> None:
         """Take a message of the service: usually one object, at times several."""
         try:
-            found = orjson.loads(message)
+            envelope = orjson.loads(message)
         except orjson.JSONDecodeError:
             self._receive_several(message)
             return
-        if found.__class__ is dict:
-            self._object(found)
+        if envelope.__class__ is dict:
+            self._object(envelope)
         else:
-            self._fail(_unreadable())
+            self._fail(wrong_type("a message of the realtime gateway", "dict", envelope))
 
     def take(self) -> list[ev.Event]:
         """The events since the last call; a `TurnFailed` is the last one ever."""
@@ -185,61 +208,67 @@ class GatewaySession:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the prompt may be said: the session is created and its conversation attached, in either order."""
-        return self._created and self._attached
+        """Whether the prompt may be sent: the session is created and its conversation attached, in either order."""
+        return self.state in {State.READY, State.PROMPTED, State.ANSWERING, State.WHOLE}
 
-    def say_prompt(self) -> None:
-        """Put the prompt among the frames to send."""
-        if not self._prompted and self._session_id is not None:
-            self._prompted = True
-            self._asked = f"evt_resp_{uuid.uuid4()}"
-            self._say(prompt_frames(self._turn, self._session_id, self._asked))
-
-    def _say(self, frames: list[str]) -> None:
-        self._said.update(orjson.loads(frame)["event"]["event_id"] for frame in frames)
-        self._outgoing += frames
+    def send_prompt(self) -> None:
+        """Put the prompt among the frames to send; once, and only when the session is ready."""
+        if self.state is State.READY and self._session_id is not None:
+            self._advance("prompt sent")
+            self._request_id = f"evt_resp_{uuid.uuid4()}"
+            self._send(prompt_frames(self._turn, self._session_id, self._request_id))
 
     @property
     def answering(self) -> bool:
         """Whether the service has begun to answer, or refused to."""
-        return self._answer_id is not None or self._failed
+        return self.state in {State.ANSWERING, State.WHOLE, State.FAILED}
 
     @property
     def finished(self) -> bool:
         """Whether the answer is whole."""
-        return self._reader.finished
+        return self.state is State.WHOLE
 
     @property
     def settled(self) -> bool:
         """Whether nothing more is expected after the answer."""
-        return self._failed or (self.finished and self._persisted and self._titled and self._suggested)
+        return self.state is State.FAILED or (self.state is State.WHOLE and not self._pending)
 
     def close(self) -> None:
         """The socket is closed; what was held back comes out."""
-        if not self.finished and not self._failed:
-            self._reader.flush()
+        self._reader.close()
+
+    def _send(self, frames: list[str]) -> None:
+        self._sent.update(orjson.loads(frame)["event"]["event_id"] for frame in frames)
+        self._outgoing += frames
+
+    def _advance(self, step: Step) -> None:
+        self.state = TRANSITIONS.get((self.state, step), self.state)
+
+    def _fail(self, error: GrokWebError) -> None:
+        self._reader.fail(error)
+        self._advance("error")
 
     # --- messages and events
 
     def _receive_several(self, message: str | bytes) -> None:
         objects = JsonObjects("a message of the realtime gateway")
-        found: list[dict[str, Any]] = []
+        envelopes: list[dict[str, Any]] = []
+        failure: GrokWebProtocolError | None = None
         try:
-            objects.feed(message.encode() if isinstance(message, str) else message, found)
+            objects.feed(message.encode() if isinstance(message, str) else message, envelopes)
             objects.close()
         except GrokWebProtocolError as error:
-            for entry in found:
-                self._object(entry)
-            self._fail(error)
-            return
-        for entry in found:
-            self._object(entry)
+            failure = error
+        for envelope in envelopes:
+            self._object(envelope)
+        if failure is not None:
+            self._fail(failure)
 
-    def _object(self, found: Mapping[str, Any]) -> None:
-        event = found.get("event")
-        if self._failed or not isinstance(event, dict):
+    def _object(self, envelope: Fields) -> None:
+        event = envelope.get("event")
+        if self.state is State.FAILED or not isinstance(event, dict):
             return
-        session_id = found.get("session_id")
+        session_id = envelope.get("session_id")
         if self._session_id is not None and session_id not in (None, self._session_id):
             return  # another session's
         kind = event.get("type")
@@ -259,7 +288,7 @@ class GatewaySession:
         except GrokWebProtocolError as error:
             self._fail(error)
 
-    def _plain_text(self, event: _Event) -> bool:
+    def _plain_text(self, event: Fields) -> bool:
         """The short cut for nearly all frames: a piece of the answer's text."""
         try:
             chunk = event["chunk"]
@@ -276,251 +305,210 @@ class GatewaySession:
         self._reader.text(piece)
         return True
 
-    def _fail(self, error: GrokWebError) -> None:
-        if not self._failed and not self.finished:  # a whole answer is not lost by what comes behind it
-            self._reader.flush()
-            self._reader.add(ev.TurnFailed(error))
-            self._failed = True
+    def _is_ours(self, event: Fields) -> bool:
+        """Whether something is of this answer, while it is being made: what has no id is, what has another is not."""
+        return self.state is State.ANSWERING and event.get("response_id", self._answer_id) == self._answer_id
 
-    def _is_ours(self, response_id: Any) -> bool:
-        """Whether something is of this answer, while it is being made: late events carry no id, others' another."""
-        return self._answer_id is not None and not self.finished and response_id == self._answer_id
-
-    def _begin(self, response_id: Any) -> None:
+    def _start(self, response_id: Any) -> None:
         """The answer has an id. One that fails at once was never created: its id comes with the failure."""
-        if self._answer_id is None and self._prompted and isinstance(response_id, str) and response_id:
+        if self.state is State.PROMPTED and isinstance(response_id, str) and response_id:
+            self._advance("answer started")
             self._answer_id = response_id
             self._reader.add(ev.AnswerStarted(response_id))
 
     # --- one method a type of event
 
-    def _session_created(self, session_id: Any, event: _Event) -> None:
-        inner = event.get("session")
-        found = session_id or (inner.get("id") if isinstance(inner, dict) else None)
-        if not isinstance(found, str):
-            raise _missing("session.created: session_id", found)
-        self._session_id = found
-        self._created = True
+    def _session_created(self, session_id: Any, event: Fields) -> None:
+        session_id = session_id or get_dict(event, "session").get("id")
+        if not isinstance(session_id, str):
+            raise wrong_type("session.created: session_id", "str", session_id)
+        self._session_id = session_id
+        self._advance("session created")
 
-    def _conversation_attached(self, session_id: Any, event: _Event) -> None:
-        inner = event.get("conversation")
-        found = inner.get("id") if isinstance(inner, dict) else session_id
-        if not isinstance(found, str):
-            raise _missing("conversation.attached: conversation.id", found)
+    def _conversation_attached(self, session_id: Any, event: Fields) -> None:
+        conversation = event.get("conversation")
+        conversation_id = conversation.get("id") if isinstance(conversation, dict) else session_id
+        if not isinstance(conversation_id, str):
+            raise wrong_type("conversation.attached: conversation.id", "str", conversation_id)
         place = self._turn.conversation
-        if place is not None and found != place.conversation_id:
+        if place is not None and conversation_id != place.conversation_id:
             self._fail(error_mapping.from_error({"code": "conversation_not_found", "message": "Another was attached."}))
             return
-        self._attached = True
         self._session_id = self._session_id or (session_id if isinstance(session_id, str) else None)
-        self._reader.add(ev.ConversationOpened(found))
+        self._advance("conversation attached")
+        self._reader.add(ev.ConversationOpened(conversation_id))
 
-    def _commands_updated(self, _: Any, __: _Event) -> None:
+    def _commands_updated(self, _: Any, __: Fields) -> None:
         self.commands_known = True
 
-    def _item_added(self, _: Any, event: _Event) -> None:
-        item = event.get("item")
-        if isinstance(item, dict) and item.get("role") == "user" and isinstance(item.get("id"), str):
+    def _item_added(self, _: Any, event: Fields) -> None:
+        item = get_dict(event, "item")
+        if item.get("role") == "user" and isinstance(item.get("id"), str):
             self._reader.add(ev.PromptStored(item["id"]))
 
-    def _response_created(self, _: Any, event: _Event) -> None:
-        response_id = _inner(event, "response").get("id")
+    def _response_created(self, _: Any, event: Fields) -> None:
+        response_id = get_dict(event, "response").get("id")
         if not isinstance(response_id, str):
-            raise _missing("response.created: response.id", response_id)
-        asked = event.get("client_event_id")
-        if asked is None or asked == self._asked:
-            self._begin(response_id)
+            raise wrong_type("response.created: response.id", "str", response_id)
+        if event.get("client_event_id") in (None, self._request_id):
+            self._start(response_id)
 
-    def _chunk(self, _: Any, event: _Event) -> None:
+    def _chunk(self, _: Any, event: Fields) -> None:
         chunk = event.get("chunk")
         if not isinstance(chunk, dict):
             return
-        ours = self._is_ours(event.get("response_id", self._answer_id))
+        is_ours = self._is_ours(event)
         for name, value in chunk.items():
             if value.__class__ is dict:
                 self.unknown.look(f"chunk.{name}", value)
             if name == "follow_up_suggestions":
-                self._follow_ups(value)
+                self._pending.discard("suggestions")
+                self._reader.follow_ups(value)
             elif name in self._CHUNKS and value is not None:
-                if ours:
+                if is_ours:
                     self._CHUNKS[name](self, value, chunk)
             elif name not in _SILENT_MEMBERS:
                 self.unknown.add("chunk.", name, value)
 
-    def _text_delta(self, _: Any, event: _Event) -> None:
+    def _text_delta(self, _: Any, event: Fields) -> None:
         delta = event.get("delta")
-        if delta is None or not self._is_ours(event.get("response_id", self._answer_id)):
+        if delta is None or not self._is_ours(event):
             return
-        thought = _inner(event, "x_grok").get("is_thinking")
+        is_thought = get_dict(event, "x_grok").get("is_thinking")
         if isinstance(delta, str):
-            (self._thought_delta if thought else self._reader.text)(delta)
-        elif not thought:
-            raise _missing("response.output_text.delta: delta", delta)
+            (self._reader.untagged_reasoning if is_thought else self._reader.text)(delta)
+        elif not is_thought:
+            raise wrong_type("response.output_text.delta: delta", "str", delta)
 
-    def _reasoning_delta(self, _: Any, event: _Event) -> None:
-        if isinstance(delta := event.get("delta"), str) and self._is_ours(event.get("response_id", self._answer_id)):
-            self._thought_delta(delta)
+    def _reasoning_delta(self, _: Any, event: Fields) -> None:
+        if isinstance(delta := event.get("delta"), str) and self._is_ours(event):
+            self._reader.untagged_reasoning(delta)
 
-    def _thought_delta(self, delta: str) -> None:
-        headline = delta.strip() == _PLACEHOLDER
-        self._reader.reasoning(delta, tag="header" if headline else "thought", section=object() if headline else None)
+    def _search_result(self, _: Any, event: Fields) -> None:
+        search = get_dict(event, "result") or get_dict(event, "search_result")
+        if search and self._is_ours(event):
+            results = search.get("web_results") or ([search] if search.get("url") else [])
+            self._tools.finish("", str(search.get("search_type") or "web_search"), web_results(results))
 
-    def _search_result(self, _: Any, event: _Event) -> None:
-        found = event.get("result") or event.get("search_result")
-        if isinstance(found, dict) and self._is_ours(event.get("response_id", self._answer_id)):
-            results = found.get("web_results") or ([found] if found.get("url") else [])
-            self._tool_done("", str(found.get("search_type") or "web_search"), web_results(results))
-
-    def _grok_output(self, _: Any, event: _Event) -> None:
-        output = _inner(event, "output")
+    def _grok_output(self, _: Any, event: Fields) -> None:
+        output = get_dict(event, "output")
         if output.get("stream_error"):
-            self._begin(event.get("response_id"))
-        if not self._is_ours(event.get("response_id", self._answer_id)):
+            self._start(event.get("response_id"))
+        if not self._is_ours(event):
             return
-        if error := output.get("stream_error"):
-            if problem := error_mapping.from_stream_error(_camel_kind(error)):
-                self._fail(problem)
+        if report := output.get("stream_error"):
+            if error := error_mapping.from_stream_error(report):
+                self._fail(error)
             return
         for name, value in output.items():
             if name == "card_attachment":
                 self._reader.card_json(value.get("jsonData", value) if isinstance(value, dict) else value)
             elif name == "tool_result" and isinstance(value, dict) and "web_search_results" in value:
-                self._tool_done("", "web_search", web_results(value["web_search_results"]))
+                self._tools.finish("", "web_search", web_results(value["web_search_results"]))
             elif name in self._CHUNKS:
                 self._CHUNKS[name](self, value, output)
             elif name not in _SILENT_MEMBERS:
                 self.unknown.add("output.", name, value)
 
-    def _text_done(self, _: Any, event: _Event) -> None:
-        if isinstance(text := event.get("text"), str) and self._is_ours(event.get("response_id", self._answer_id)):
-            self._whole = text
+    def _text_done(self, _: Any, event: Fields) -> None:
+        if isinstance(text := event.get("text"), str) and self._is_ours(event):
+            self._final_text = text
 
-    def _response_completed(self, _: Any, event: _Event) -> None:
-        """The delta dialect says the whole answer once more."""
-        response = _inner(event, "response")
-        if not self._is_ours(response.get("id", self._answer_id)):
-            return
-        for item in _list(response.get("output")):
-            for part in _list(item.get("content") if isinstance(item, dict) else None):
-                if isinstance(part, dict) and isinstance(part.get("text"), str):
-                    self._whole = self._whole or part["text"]
+    def _response_completed(self, _: Any, event: Fields) -> None:
+        """The delta dialect brings the whole answer once more."""
+        response = get_dict(event, "response")
+        if self._is_ours({"response_id": response.get("id", self._answer_id)}):
+            parts = [part for item in get_objects(response, "output") for part in get_objects(item, "content")]
+            for part in parts:
+                self._final_text = self._final_text or get_str(part, "text")
 
-    def _response_done(self, _: Any, event: _Event) -> None:
-        response = _inner(event, "response")
+    def _response_done(self, _: Any, event: Fields) -> None:
+        response = get_dict(event, "response")
         status = response.get("status") or "completed"
         response_id = response.get("id") or self._answer_id
         if status != "completed":
-            self._begin(response_id)
-        if not self._is_ours(response_id) or not isinstance(response_id, str):
+            self._start(response_id)
+        if not self._is_ours({"response_id": response_id}) or not isinstance(response_id, str):
             return
         if status == "completed":
-            self._reader.finish(response_id, self._whole)
+            self._reader.finish(response_id, self._final_text)
+            self._advance("answer done")
         else:
-            self._fail(_not_whole(status, _inner(response, "status_details").get("reason")))
+            self._fail(error_mapping.from_status(status, get_dict(response, "status_details")))
 
-    def _response_persisted(self, _: Any, __: _Event) -> None:
-        self._persisted = True
+    def _response_persisted(self, _: Any, __: Fields) -> None:
+        self._pending.discard("persisted")
 
-    def _title(self, _: Any, event: _Event) -> None:
-        title = event.get("title") or _inner(event, "conversation").get("title")
-        if isinstance(title, str) and title:
-            self._titled = True
-            self._reader.add(ev.TitleGiven(title))
+    def _title(self, _: Any, event: Fields) -> None:
+        if self._reader.title(event.get("title") or get_dict(event, "conversation").get("title")):
+            self._pending.discard("title")
 
-    def _error(self, _: Any, event: _Event) -> None:
-        error = event.get("error")
+    def _error(self, _: Any, event: Fields) -> None:
         about = event.get("client_event_id")
-        if isinstance(about, str) and about not in self._said:
-            return  # something else that was said, a heartbeat perhaps
+        if isinstance(about, str) and about not in self._sent:
+            return  # something else that was sent, a heartbeat perhaps
+        error = event.get("error")
         self._fail(error_mapping.from_error({"error": error} if isinstance(error, dict) else event))
 
-    def _session_ended(self, _: Any, __: _Event) -> None:
+    def _session_ended(self, _: Any, __: Fields) -> None:
         """No more comes. That is no failure: an answer that has begun may become whole all the same."""
         self.ended = True
 
     # --- one method a member of a chunk
 
-    def _text(self, value: Any, chunk: _Event) -> None:
+    def _text(self, value: Any, chunk: Fields) -> None:
         channel = value.get("channel") if isinstance(value, dict) else None
-        of_answer = not channel or str(channel) in _ANSWER_CHANNELS
+        is_answer = not channel or str(channel) in _ANSWER_CHANNELS
         text = value.get("text", "") if isinstance(value, dict) else value
         if not isinstance(text, str):
-            if of_answer:
-                raise _missing("response.chunk: chunk.text.text", text)
+            if is_answer:
+                raise wrong_type("response.chunk: chunk.text.text", "str", text)
             return
-        if of_answer:
+        if is_answer:
             self._reader.text(text)
             return
-        metadata = _inner(chunk, "metadata")
-        headline = str(channel).endswith("HEADER")
+        metadata = get_dict(chunk, "metadata")
+        is_headline = str(channel).endswith("HEADER")
         # A headline comes whole, so that two of them in one step are two.
-        section = object() if headline else (metadata.get("step_id"), metadata.get("rollout_id"))
-        self._reader.reasoning(text, tag="header" if headline else str(channel), section=section)
+        section = object() if is_headline else (metadata.get("step_id"), metadata.get("rollout_id"))
+        self._reader.reasoning(text, tag="header" if is_headline else str(channel), section=section)
 
-    def _tool_card(self, value: Any, _: _Event) -> None:
-        if not isinstance(value, dict):
-            return
-        for name, found in value.items():
-            if name in _ABOUT_A_CARD or not isinstance(found, dict):
-                continue
-            tool_id = value.get("tool_usage_card_id")
-            if not isinstance(tool_id, str) or not tool_id:
-                tool_id, self._unnumbered = f"{name}_{self._unnumbered}", self._unnumbered + 1
-                self._open_tools.setdefault(name, []).append(tool_id)
-            args = found.get("args", found)
-            self._reader.tool_started(ToolCard(tool_id, name, args if isinstance(args, dict) else {}))
+    def _tool_card(self, value: Any, _: Fields) -> None:
+        for name, card in value.items() if isinstance(value, dict) else ():
+            if name not in _ABOUT_A_CARD and isinstance(card, dict):
+                args = card.get("args", card)
+                tool_id = get_str(value, "tool_usage_card_id")
+                self._tools.start(tool_id, name, args if isinstance(args, dict) else {})
 
-    def _tool_result(self, value: Any, _: _Event) -> None:
-        if not isinstance(value, dict):
-            return
-        tool_id = value.get("tool_call_id")
-        for kind, found in value.items():
+    def _tool_result(self, value: Any, _: Fields) -> None:
+        for kind, result in value.items() if isinstance(value, dict) else ():
             if kind != "tool_call_id":
-                read = _RESULTS.get(kind, lambda raw: raw)
-                failed = isinstance(found, dict) and bool(found.get("exit_code") or found.get("command_timed_out"))
-                self._tool_done(tool_id if isinstance(tool_id, str) else "", kind, read(found), failed=failed)
+                output = _RESULTS.get(kind, as_sent)(result)
+                self._tools.finish(get_str(value, "tool_call_id"), kind, output, failed=has_failed(result))
 
-    def _tool_done(self, tool_id: str, name: str, output: Any, *, failed: bool = False) -> None:
-        """A result; without an id it belongs to the oldest open tool of its name. The same result is told once."""
-        last = tool_id or self._last_tool.get(name, "")
-        if last and self._results.get(last) == output:
-            return
-        if not tool_id:
-            waiting = self._open_tools.get(name)
-            tool_id = self._last_tool[name] = waiting.pop(0) if waiting else last
-        self._results[tool_id] = output
-        self._reader.tool_finished(tool_id, name, output, failed=failed)
-
-    def _citation(self, value: Any, _: _Event) -> None:
+    def _citation(self, value: Any, _: Fields) -> None:
         if isinstance(value, dict):
             self._reader.cite_here(value, _citation_kind(str(value.get("kind") or "")))
 
-    def _render_start(self, value: Any, _: _Event) -> None:
-        if isinstance(value, dict) and isinstance(value.get("id"), str):
-            announced = _inner(value, "generated_image") or _inner(value, "edited_image")
-            if announced:
-                self._reader.image_card(value["id"], {}, str(announced.get("prompt") or ""))
+    def _render_start(self, value: Any, _: Fields) -> None:
+        announced = get_dict(value, "generated_image") or get_dict(value, "edited_image")
+        if announced and isinstance(value.get("id"), str):
+            self._reader.image_card(value["id"], {}, str(announced.get("prompt") or ""))
 
-    def _picture(self, value: Any, _: _Event) -> None:
-        if isinstance(value, dict):
-            card_id = value.get("id") or value.get("tool_call_id") or ""
-            picture = _inner(value, "image_chunk")
-            prompt = value.get("query") or _inner(picture, "imagePrompt").get("prompt")
-            self._reader.image_card(str(card_id), picture, str(prompt or ""))
-            tool_id = value.get("tool_call_id")
-            if isinstance(tool_id, str) and picture.get("progress") == 100:  # noqa: PLR2004 - percent
-                self._tool_done(tool_id, "generate_image", [{"image_id": picture.get("imageUuid")}])
+    def _picture(self, value: Any, _: Fields) -> None:
+        if not isinstance(value, dict):
+            return
+        card_id = value.get("id") or value.get("tool_call_id") or ""
+        picture = get_dict(value, "image_chunk")
+        prompt = value.get("query") or get_dict(picture, "imagePrompt").get("prompt")
+        self._reader.image_card(str(card_id), picture, str(prompt or ""))
+        tool_id = value.get("tool_call_id")
+        if isinstance(tool_id, str) and picture.get("progress") == 100:  # noqa: PLR2004 - percent
+            self._tools.finish(tool_id, "generate_image", [{"image_id": picture.get("imageUuid")}])
 
-    def _found_picture(self, value: Any, _: _Event) -> None:
+    def _searched_picture(self, value: Any, _: Fields) -> None:
         if isinstance(value, dict):
             self._reader.cite_here(value, "image")
-
-    def _follow_ups(self, value: Any) -> None:
-        found = _list(value.get("suggestions")) if isinstance(value, dict) else []
-        labels = [entry["label"] for entry in found if isinstance(entry, dict) and isinstance(entry.get("label"), str)]
-        self._suggested = True
-        if labels:
-            self._reader.add(ev.FollowUpsSuggested(labels))
 
     # Inside the class, so that the methods are named as plain functions.
     _EVENTS: ClassVar[_Readers] = {
@@ -551,14 +539,14 @@ class GatewaySession:
         "render_start": _render_start,
         "render_generated_image": _picture,
         "render_edited_image": _picture,
-        "render_searched_image": _found_picture,
+        "render_searched_image": _searched_picture,
     }
 
 
 _RESULTS: dict[str, Callable[[Any], Any]] = {
-    "web_search": lambda found: web_results(found.get("webpages") if isinstance(found, dict) else []),
-    "x_post": lambda found: x_results(found.get("posts") if isinstance(found, dict) else []),
-    "x_thread": lambda found: x_results(found.get("posts") if isinstance(found, dict) else []),
+    "web_search": lambda result: web_results(get_list(result, "webpages")),
+    "x_post": lambda result: x_results(get_list(result, "posts")),
+    "x_thread": lambda result: x_results(get_list(result, "posts")),
 }
 
 
@@ -566,36 +554,3 @@ def _citation_kind(kind: str) -> str:
     if kind.startswith("CITATION_KIND_X_"):
         return "x"
     return "file" if kind.endswith("_DOCUMENT") else "web"
-
-
-def _camel_kind(error: Any) -> Any:
-    """A stream error in the REST form: its kind as a member of its own, in camel case (gateway.md 4.11)."""
-    if not isinstance(error, dict) or not isinstance(kind := error.get("kind"), str):
-        return error
-    name = re.sub(r"_([a-z])", lambda match: match.group(1).upper(), kind)
-    return {"message": error.get("message"), "severity": error.get("severity"), name: error.get("details") or {}}
-
-
-def _not_whole(status: str, reason: Any) -> GrokWebError:
-    what = re.sub(r"[^\w., -]", " ", f"{status}{f', {reason}' if isinstance(reason, str) else ''}")[:80]
-    return GrokWebInterruptedError(
-        f"grok.com ended the answer before it was whole ({what}).",
-        next_step="Ask again; what came so far is in the error's `.partial`.",
-    )
-
-
-def _missing(where: str, got: Any) -> GrokWebProtocolError:
-    return GrokWebProtocolError(where=where, expected="str", got=type(got).__name__)
-
-
-def _unreadable() -> GrokWebProtocolError:
-    return GrokWebProtocolError(where="a message of the realtime gateway", expected="a JSON object", got="other JSON")
-
-
-def _inner(found: Any, name: str) -> Mapping[str, Any]:
-    value = found.get(name) if isinstance(found, Mapping) else None
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

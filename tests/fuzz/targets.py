@@ -80,7 +80,7 @@ def _gateway(spoiler: Spoiler) -> str:
     for message in spoiler.written(spoiler.values()):
         session.receive(message)
         if session.is_ready:
-            session.say_prompt()
+            session.send_prompt()
             session.outgoing()
         found += session.take()
     session.close()

@@ -54,7 +54,7 @@ def begun(turn: Turn | None = None) -> GatewaySession:
     session = GatewaySession(turn or Turn(prompt="Hi", model="auto"), assets_url="https://assets.example")
     session.receive(CREATED)
     session.receive(ATTACHED)
-    session.say_prompt()
+    session.send_prompt()
     session.receive(BEGUN)
     session.take()
     return session
@@ -65,7 +65,7 @@ def test_files_are_mentioned_before_the_text_and_named_on_item_and_event():
     session.receive(CREATED)
     session.receive(ATTACHED)
     session.outgoing()
-    session.say_prompt()
+    session.send_prompt()
     asking, answering = (frame["event"] for frame in said(session.outgoing()))
     assert asking["item"]["x_grok"]["input_chunks"] == [
         {"mention": {"file_mention": {"file_id": "f1"}}},
@@ -140,7 +140,7 @@ def test_a_continued_conversation_names_itself_and_the_parent():
     assert "is_temporary" not in extension
     session.receive(CREATED)
     session.receive(ATTACHED)
-    session.say_prompt()
+    session.send_prompt()
     item, ask = said(session.outgoing())
     assert item["event"]["parent_response_id"] == REF.parent_response_id
     assert item["session_id"] == ask["session_id"] == CONV
@@ -155,8 +155,8 @@ def test_the_prompt_is_said_once_and_only_when_the_session_is_ready():
         assert not session.is_ready
         session.receive(order[1])
         assert session.is_ready
-        session.say_prompt()
-        session.say_prompt()
+        session.send_prompt()
+        session.send_prompt()
         item, ask = said(session.outgoing())
         chunks = item["event"]["item"]["x_grok"]["input_chunks"]
         assert [entry["text"]["text"] for entry in chunks] == ["Be brief.\n\n", "Hi"]
@@ -259,7 +259,7 @@ def test_only_the_answer_to_our_own_question_is_ours():
     session = GatewaySession(Turn(prompt="Hi"))
     session.receive(CREATED)
     session.receive(ATTACHED)
-    session.say_prompt()
+    session.send_prompt()
     ours = said(session.outgoing())[-1]["event"]["event_id"]
     other = "cccccccc-0000-4000-8000-000000000001"
     session.receive(chunk(other, text={"text": "late", "channel": "CHANNEL_ASSISTANT_RESPONSE"}))
@@ -287,7 +287,7 @@ def test_an_answer_that_fails_before_it_was_created(failing: bytes):
     session = GatewaySession(Turn(prompt="Hi"))
     session.receive(CREATED)
     session.receive(ATTACHED)
-    session.say_prompt()
+    session.send_prompt()
     session.receive(failing)
     assert session.answering
     assert type(session.take()[-1].error) is errors.GrokWebInterruptedError

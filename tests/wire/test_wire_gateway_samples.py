@@ -112,7 +112,7 @@ def play(name: str, together: int, *, as_text: bool = False) -> list[object]:
             session.receive(message.decode() if as_text else message)
             waiting.clear()
         if session.is_ready:
-            session.say_prompt()
+            session.send_prompt()
         for event in session.take():
             last = found[-1] if found else None
             if isinstance(event, ev.TextDelta | ev.ReasoningDelta) and type(last) is type(event):

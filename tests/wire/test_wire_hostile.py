@@ -108,7 +108,7 @@ def begun() -> GatewaySession:
     session = GatewaySession(Turn(prompt="Hi", model="auto"))
     session.receive(message("session.created", session={"id": CONV}))
     session.receive(message("conversation.attached", conversation={"id": CONV}))
-    session.say_prompt()
+    session.send_prompt()
     session.receive(message("response.created", response={"id": ANSWER}))
     session.take()
     return session
