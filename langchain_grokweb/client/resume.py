@@ -112,7 +112,7 @@ class ResumableStream:
         try:
             batch = await self._stream.next_batch()
         except GrokWebError as error:
-            if self._joint.told or isinstance(error, GrokWebTimeoutError):
+            if self._joint.received or isinstance(error, GrokWebTimeoutError):
                 raise
             await self._let_stream_go()  # it was refused in its first line
             return self._refused(error)
@@ -121,8 +121,8 @@ class ResumableStream:
     def _joined(self, stream: EventStream, joint: ReplayFilter, batch: list[ev.Event]) -> list[ev.Event]:
         """What is new of what a further stream says."""
         new = joint.feed(batch, from_start=stream.decoder.saw_beginning)
-        if new or joint.told > self._furthest:
-            self._furthest, self._in_vain = max(joint.told, self._furthest), 0
+        if new or joint.received > self._furthest:
+            self._furthest, self._in_vain = max(joint.received, self._furthest), 0
         if stream.decoder.finished and not self._is_settled:
             new += self._settled(stream.decoder.definitive or {}, joint)
         return new
@@ -201,7 +201,7 @@ class ResumableStream:
             self._finding = "grok.com does not tell its text"
             return []
         joint = ReplayFilter(self._seam)
-        if not (stored.get("message") or joint.told_all):
+        if not (stored.get("message") or joint.is_complete):
             self._finding = "grok.com has it without its text"
             return []
         return self._settled(stored, joint)

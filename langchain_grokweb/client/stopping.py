@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import assert_never
 
 import anyio
 
@@ -78,7 +79,7 @@ class RunningAnswer:
         """Remember what is needed to stop the turn."""
         for event in batch:
             match event:
-                case ev.TextDelta():
+                case ev.TextDelta() | ev.ReasoningDelta():
                     pass
                 case ev.ConversationOpened(conversation_id):
                     self.conversation_id = conversation_id
@@ -91,6 +92,19 @@ class RunningAnswer:
                     self.may_run = False
                 case ev.TurnFailed(error):
                     self.may_run = isinstance(error, GrokWebProtocolError)
+                case (
+                    ev.ToolStarted()
+                    | ev.ToolFinished()
+                    | ev.CitationFound()
+                    | ev.ImagePreview()
+                    | ev.ImageFinished()
+                    | ev.ImageWithheld()
+                    | ev.FollowUpsSuggested()
+                    | ev.TitleGiven()
+                ):
+                    pass
+                case _:
+                    assert_never(event)
 
     async def leave(self, aclose: Callable[[], Awaitable[None]], unknown: Counter[str]) -> None:
         """Close the connection and stop the turn, whatever cancels the caller.

@@ -1,15 +1,22 @@
-"""What grok.com tells us during a turn, one small class for each thing.
+"""What grok.com sends during a turn, one small class for each thing.
 
 One event means one thing on every wire. Texts are deltas: joined in order they are the whole. Positions are counted
-in characters of the answer's text as it was given out, that is without any render tag.
+in characters of the answer's text as it was delivered, that is without any render tag.
+
+Every class has a `key`, by which an event is known when the service sends it again (`wire.replay`). It is `None` for
+what has no identity of its own: texts are compared as texts, and a tool's results are counted. A new class needs a
+place in the union `Event` and a `key`; mypy then names every other place that must know it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from langchain_grokweb.errors import GrokWebError
+
+Key: TypeAlias = tuple[Hashable, ...]
 
 
 @dataclass(slots=True)
@@ -18,12 +25,22 @@ class ConversationOpened:
 
     conversation_id: str
 
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return ("conversation",)
+
 
 @dataclass(slots=True)
 class PromptStored:
     """Our prompt is in the conversation."""
 
     response_id: str
+
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return ("prompt",)
 
 
 @dataclass(slots=True)
@@ -32,6 +49,11 @@ class AnswerStarted:
 
     response_id: str
 
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return ("answer",)
+
 
 @dataclass(slots=True)
 class TextDelta:
@@ -39,12 +61,22 @@ class TextDelta:
 
     text: str
 
+    @property
+    def key(self) -> None:
+        """None: texts are compared as texts."""
+        return None
+
 
 @dataclass(slots=True)
 class ReasoningDelta:
     """More of what the model thought; not part of the answer."""
 
     text: str
+
+    @property
+    def key(self) -> None:
+        """None: texts are compared as texts."""
+        return None
 
 
 @dataclass(slots=True)
@@ -55,6 +87,11 @@ class ToolStarted:
     name: str
     args: dict[str, Any]
 
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return ("tool", self.id)
+
 
 @dataclass(slots=True)
 class ToolFinished:
@@ -63,6 +100,11 @@ class ToolFinished:
     id: str
     output: Any
     failed: bool = False
+
+    @property
+    def key(self) -> None:
+        """None: the results of a tool are counted."""
+        return None
 
 
 @dataclass(slots=True)
@@ -78,6 +120,11 @@ class CitationFound:
     kind: str = "web"
     position: int | None = None
 
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return ("citation", self.url, self.position)
+
 
 @dataclass(slots=True)
 class ImagePreview:
@@ -87,16 +134,26 @@ class ImagePreview:
     url: str
     progress: int
 
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return ("preview", self.id, self.progress)
+
 
 @dataclass(slots=True)
 class ImageFinished:
-    """A finished picture; `width` and `height` in pixels where the service said them."""
+    """A finished picture; `width` and `height` in pixels where the service names them."""
 
     id: str
     url: str
     prompt: str = ""
     width: int | None = None
     height: int | None = None
+
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return ("picture", self.id)
 
 
 @dataclass(slots=True)
@@ -106,6 +163,11 @@ class ImageWithheld:
     id: str
     reason: str = "moderated"
 
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return ("picture", self.id)
+
 
 @dataclass(slots=True)
 class FollowUpsSuggested:
@@ -113,12 +175,22 @@ class FollowUpsSuggested:
 
     labels: list[str]
 
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return ("follow-ups", *self.labels)
+
 
 @dataclass(slots=True)
 class TitleGiven:
     """The conversation's title."""
 
     title: str
+
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return ("title", self.title)
 
 
 @dataclass(slots=True)
@@ -128,12 +200,22 @@ class AnswerFinished:
     response_id: str
     model: str = ""
 
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return ("end",)
+
 
 @dataclass(slots=True)
 class TurnFailed:
     """The service reported an error instead of (the rest of) an answer."""
 
     error: GrokWebError
+
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return ("failure",)
 
 
 Event = (
