@@ -8,6 +8,7 @@ it decides depends on the characters alone, never on how they were cut. It has t
 - `_marked`: text passes at once. Only the white space before it, a line that opens a code fence, and what may be the
   beginning of the mark wait for what comes next. A marked call counts wherever it stands, and nothing of its markup
   becomes text. A fence around calls alone vanishes with them, and so does the white space before a call and at the end.
+  `State` says what came last, and `TRANSITIONS` how that changes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import json
 import re
 import uuid
 from dataclasses import dataclass
+from enum import Enum
+from math import inf
 from typing import Any
 
 from langchain_grokweb.messages.json_schema import short
@@ -23,6 +26,43 @@ from langchain_grokweb.messages.tools.call_json import read_calls, read_json, so
 from langchain_grokweb.messages.tools.text_buffer import FENCE, FENCE_PART, Reader, Wait
 from langchain_grokweb.messages.tools.toolbox import Toolbox
 from langchain_grokweb.messages.tools.unmarked_calls import WholeAnswer
+
+
+class State(Enum):
+    """What the second stage read last."""
+
+    START = "nothing yet"
+    TEXT = "text"
+    CALL = "a call's markup: white space after it is not text yet"
+    FENCE = "a line that opens a fence: it waits"
+    FENCED_CALL = "a line that opens a fence, and calls: the fence may vanish"
+
+
+class Signal(Enum):
+    """What the second stage can come upon."""
+
+    TEXT = "text, or a fence line that is text"
+    CALL = "a call's markup"
+    FENCE_OPENS = "a line that opens a fence"
+    FENCE_CLOSES = "a line that closes a fence around calls alone"
+
+
+TRANSITIONS: dict[tuple[State, Signal], State] = {
+    (State.START, Signal.TEXT): State.TEXT,
+    (State.START, Signal.CALL): State.CALL,
+    (State.START, Signal.FENCE_OPENS): State.FENCE,
+    (State.TEXT, Signal.TEXT): State.TEXT,
+    (State.TEXT, Signal.CALL): State.CALL,
+    (State.TEXT, Signal.FENCE_OPENS): State.FENCE,
+    (State.CALL, Signal.TEXT): State.TEXT,
+    (State.CALL, Signal.CALL): State.CALL,
+    (State.CALL, Signal.FENCE_OPENS): State.FENCE,
+    (State.FENCE, Signal.TEXT): State.TEXT,
+    (State.FENCE, Signal.CALL): State.FENCED_CALL,
+    (State.FENCED_CALL, Signal.TEXT): State.TEXT,
+    (State.FENCED_CALL, Signal.CALL): State.FENCED_CALL,
+    (State.FENCED_CALL, Signal.FENCE_CLOSES): State.CALL,
+}
 
 LONGEST_CALL = 1 << 20
 _LONGEST_RAW = 2000  # what is shown of a call that is too long
@@ -72,16 +112,15 @@ class ToolCallParser:
 
     def __init__(self, box: Toolbox, mark: str) -> None:
         self._tools = {tool.name: tool for tool in box.tools}
-        self._parallel, self._called = box.parallel, False
+        self._calls_left: float = inf if box.parallel else 1
         self._mark = mark
         self._open, self._close = f"<tool:{mark}", f"</tool:{mark}"
         self._either = re.compile(f"{re.escape(self._open)}|{re.escape(self._close)}")
         self._out: list[Outcome] = []
         self._in = Reader()  # the white space before what comes next waits in it
-        self._head, self._head_ticks = "", 0  # a line that opens a fence, with what waited before it, not settled yet
-        self._head_calls = False  # whether that fence holds a call
-        self._ticks = 0  # of the fence that the text is in
-        self._fresh, self._behind_call = True, False
+        self._state = State.START
+        self._fence_line = ""  # the line that opens a fence, with what waited before it, while it waits itself
+        self._ticks = 0  # of the fence that waits, or that the text is in
         self._running = self._run() if box.tools and box.choice != "none" else None
         if self._running:
             next(self._running)
@@ -92,37 +131,40 @@ class ToolCallParser:
             return [text] if text else []
         self._in.feed(text)
         next(self._running)
-        return self._given()
+        return self._settled()
 
     def flush(self) -> list[Outcome]:
         """The answer is over: settle what waits."""
         self._in.over = True
         for _ in self._running or ():
             pass
-        return self._given()
+        return self._settled()
 
-    def _given(self) -> list[Outcome]:
+    def _settled(self) -> list[Outcome]:
         """What is settled, with neighbouring pieces of text joined."""
-        given: list[Outcome] = []
+        outcomes: list[Outcome] = []
         texts: list[str] = []
         for item in [*self._out, ""]:
             if isinstance(item, str) and item:
                 texts.append(item)
                 continue
             if texts:
-                given.append("".join(texts))
+                outcomes.append("".join(texts))
                 texts.clear()
             if not isinstance(item, str):
-                given.append(item)
+                outcomes.append(item)
         self._out.clear()
-        return given
+        return outcomes
 
     def _run(self) -> Wait[None]:
-        found = yield from WholeAnswer(self._in, self._tools, self._mark).read(LONGEST_CALL)
-        if found is None:
+        calls = yield from WholeAnswer(self._in, self._tools, self._mark).read(LONGEST_CALL)
+        if calls is None:
             yield from self._marked()
         else:
-            self._out += [self._outcome(*call) for call in found]
+            self._out += [self._outcome(*call) for call in calls]
+
+    def _move(self, signal: Signal) -> None:
+        self._state = TRANSITIONS[self._state, signal]
 
     # --- text with marked calls
 
@@ -132,36 +174,29 @@ class ToolCallParser:
                 continue
             if char == "`" and self._at_line_start() and (yield from self._fence()):
                 continue
-            self._say()
-        if not (self._head_calls if self._head else self._behind_call):
-            self._emit(self._head + self._in.taken())
+            # Text, up to where something else may begin.
+            interest = _INTEREST.search(self._in.text, self._in.at + 1)
+            end = interest.start() if interest else len(self._in.text)
+            self._pass_on(self._in.text[self._in.at : end].rstrip())
+            self._in.take(end)
+        if self._state not in {State.CALL, State.FENCED_CALL}:
+            self._out.append(self._fence_line + self._in.taken())
 
-    def _say(self) -> None:
-        """Pass on text up to where something else may begin."""
-        interest = _INTEREST.search(self._in.text, self._in.at + 1)
-        end = interest.start() if interest else len(self._in.text)
-        self._settle(self._in.text[self._in.at : end].rstrip())
-        self._in.take(end)
-
-    def _settle(self, text: str) -> None:
+    def _pass_on(self, text: str) -> None:
         """This is text, and so is what waited before it."""
-        self._emit(self._head + self._in.taken() + text)
+        self._out.append(self._fence_line + self._in.taken() + text)
         self._in.at += len(text)
-        self._ticks = self._head_ticks if self._head else self._ticks
-        self._head, self._head_calls = "", False
-        self._fresh = self._behind_call = False
-
-    def _emit(self, text: str) -> None:
-        if text:
-            self._out.append(text)
+        if self._state is not State.TEXT:
+            self._fence_line = ""
+            self._move(Signal.TEXT)
 
     # --- fences
 
     def _at_line_start(self) -> bool:
-        if self._fresh or self._head_calls:
+        if self._state is State.START or self._state is State.FENCED_CALL:
             return True
-        before = next((kept for space in reversed(self._in.waiting) if (kept := space.rstrip(" \t"))), "")
-        return before.endswith("\n")
+        lines = (line for space in reversed(self._in.waiting) if (line := space.rstrip(" \t")))
+        return next(lines, "").endswith("\n")
 
     def _fence(self) -> Wait[bool]:
         """Read a fence line; whether there was one."""
@@ -169,19 +204,21 @@ class ToolCallParser:
         if fence is None:
             return False
         ticks = len(fence[1])
-        if self._head or self._ticks:
-            bare = not fence[2].strip() and not self._in.text.startswith("<", fence.end())
-            closes = bare and ticks >= (self._head_ticks if self._head else self._ticks)
-            if closes and self._head_calls:
-                self._vanish(fence.end())
-                self._head, self._head_calls = "", False
-            else:
-                self._settle(fence[0])
-                self._ticks = 0 if closes else self._ticks
+        if not self._ticks:
+            self._in.take(fence.end())
+            self._fence_line, self._ticks = self._in.taken(), ticks
+            self._move(Signal.FENCE_OPENS)
             return True
-        self._in.take(fence.end())
-        self._head, self._head_ticks = self._in.taken(), ticks
-        self._fresh = False
+        bare = not fence[2].strip() and not self._in.text.startswith("<", fence.end())
+        closes = bare and ticks >= self._ticks
+        if closes and self._state is State.FENCED_CALL:
+            self._skip(fence.end())
+            self._fence_line = ""
+            self._move(Signal.FENCE_CLOSES)
+        else:
+            self._pass_on(fence[0])
+        if closes:
+            self._ticks = 0
         return True
 
     # --- markup
@@ -193,27 +230,30 @@ class ToolCallParser:
                 if not (yield from self._in.more()):
                     return self._cut_off(tag)
         if self._in.text.startswith(self._close, self._in.at):
-            self._vanish(self._in.at)
+            self._skip_markup(self._in.at)
             yield from self._closing_tag()
             return True
         if not self._in.text.startswith(self._open, self._in.at):
             return False
-        self._vanish(self._in.at + len(self._open))
+        self._skip_markup(self._in.at + len(self._open))
         yield from self._marked_call()
         return True
 
-    def _vanish(self, end: int) -> None:
-        """Pass markup, and drop the white space before it."""
+    def _skip_markup(self, end: int) -> None:
+        """Pass a call's markup, which is no text."""
+        self._skip(end)
+        self._move(Signal.CALL)
+
+    def _skip(self, end: int) -> None:
+        """Read up to there, and drop it with the white space before it."""
         self._in.at = end
         self._in.waiting.clear()
-        self._fresh, self._behind_call = False, True
-        self._head_calls = bool(self._head)
 
     def _cut_off(self, tag: str) -> bool:
         """The answer ends within a tag: it is one if it shows some of the mark."""
         if len(self._in.text) - self._in.at <= tag.index(":") + 1:
             return False
-        self._vanish(len(self._in.text))
+        self._skip_markup(len(self._in.text))
         if tag == self._open:
             self._out.append(ToolFault(_UNFINISHED, ""))
         return True
@@ -253,18 +293,18 @@ class ToolCallParser:
     # --- calls
 
     def _calls(self, body: str, size: int, *, closed: bool, followed: bool) -> list[Outcome]:
-        """What stood behind the mark; without a closing tag it counts only if more follows and its JSON is whole."""
+        """What stood after the mark; without a closing tag it counts only if more follows and its JSON is whole."""
         tag = _TAG_REST.match(body)
         raw = body[tag.end() if tag else 0 :].strip()
         name = _NAME.search(tag[1]) if tag else None
         if size > LONGEST_CALL:
             return [ToolFault("a call is longer than 1 MiB", raw[:_LONGEST_RAW], some_name(raw[:_LONGEST_RAW]))]
         try:
-            value, mended = read_json(raw)
+            value, repaired = read_json(raw)
         except ValueError as error:
             reason = f"the JSON of a call is malformed: {error}" if closed else _UNFINISHED
             return [ToolFault(short(reason), raw, some_name(raw))]
-        if not closed and (mended or not followed):
+        if not closed and (repaired or not followed):
             return [ToolFault(_UNFINISHED, raw, some_name(raw))]
         calls = [(name[1], value)] if name else read_calls(value, bare=False)
         if calls is None:
@@ -274,12 +314,12 @@ class ToolCallParser:
     def _outcome(self, name: str, args: Any, raw: str) -> Outcome:
         tool = self._tools.get(name)
         if tool is None:
-            asked = short(json.dumps(name, ensure_ascii=False))
-            return ToolFault(f"there is no tool {asked}; the tools are {', '.join(self._tools)}", raw, name)
+            shown = short(json.dumps(name, ensure_ascii=False))
+            return ToolFault(f"there is no tool {shown}; the tools are {', '.join(self._tools)}", raw, name)
         fitted, fault = tool.check(args)
         if fitted is None:
             return ToolFault(f"the arguments of {name} do not fit: {fault}", raw, name)
-        if self._called and not self._parallel:
+        if not self._calls_left:
             return ToolFault("more than one call, where one was allowed", raw, name)
-        self._called = True
+        self._calls_left -= 1
         return ToolCall(name, fitted, f"call_{uuid.uuid4().hex[:24]}")
