@@ -1,0 +1,55 @@
+"""Every check of this repository, each in a virtual environment of its own.
+
+`nox` runs all of them, `nox -s lint` runs one, and `nox -l` lists them. What follows `--` goes to pytest:
+`nox -s tests-3.13 -- tests/wire`. A Python version that is not installed is skipped.
+"""
+
+from __future__ import annotations
+
+import nox
+
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+
+nox.needs_version = ">=2025.5"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_venv = "yes"
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, format and the contracts of imports."""
+    session.install("-e", ".[lint]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy, strict."""
+    session.install("-e", ".[lint]")
+    session.run("mypy")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The whole suite on each Python."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0], venv_backend="uv")
+def lowest(session: nox.Session) -> None:
+    """The whole suite with the lowest version of every dependency that pyproject.toml allows, on the lowest Python."""
+    # typer's oldest versions name things that the newest click warns about
+    session.install("--resolution", "lowest-direct", "-e", ".[test]", "click>=8.1")
+    session.run("pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The whole suite, which must reach as many lines and branches as `fail_under` in pyproject.toml asks for."""
+    session.install("-e", ".[coverage]")
+    session.run("pytest", "-n", "auto", "--cov", "--cov-report=term:skip-covered", *session.posargs)
