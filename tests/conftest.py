@@ -11,6 +11,9 @@ from testing.asking import Browser
 from langchain_grokweb import ChatGrokWeb
 from langchain_grokweb.client import state
 from langchain_grokweb.testing import GrokEmulator
+from tests.clock import CLOCK, Clock, install
+
+install()
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +32,13 @@ def retries_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 def nothing_is_remembered() -> None:
     """No test knows what the one before it learned of an account."""
     state.reset()
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """Limits and pauses take no time, and are not reached because the machine is slow: see `tests.clock`."""
+    with CLOCK.running():
+        yield CLOCK
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -119,7 +118,7 @@ class GatewayTurn:
 
     async def _begin(self) -> None:
         self._socket = await self._connect()
-        self._last_event = time.monotonic()
+        self._last_event = anyio.current_time()
         self._tasks = [asyncio.create_task(self._listen(self._socket)), asyncio.create_task(self._watch(self._socket))]
         await self._send()
         await self._until(lambda: self._session.is_ready)
@@ -129,7 +128,7 @@ class GatewayTurn:
         self.answer.may_run = True
         await self._send()
         await self._until(lambda: self._session.answering)
-        self._last_event = time.monotonic()
+        self._last_event = anyio.current_time()
 
     async def _connect(self) -> ClientConnection:
         await attend()
@@ -161,12 +160,12 @@ class GatewayTurn:
     # --- the two tasks
 
     async def _listen(self, socket: ClientConnection) -> None:
-        heard = 0
+        heard, now = 0, asyncio.get_running_loop().time
         try:
             while True:
                 self._session.receive(await socket.recv(decode=False))
                 if self._session.heard != heard:
-                    heard, self._last_event, self._silent = self._session.heard, time.monotonic(), False
+                    heard, self._last_event, self._silent = self._session.heard, now(), False
                 self._woken.set()
         except asyncio.CancelledError:
             _hang_up(socket)
@@ -182,10 +181,10 @@ class GatewayTurn:
         """Send heartbeats, and notice when the answer is waited for and does not go on."""
         limit = self._http.service.stream_event_timeout
         pause = min(HEARTBEAT_SECONDS, limit / 4)
-        next_beat = time.monotonic() + HEARTBEAT_SECONDS
+        next_beat = anyio.current_time() + HEARTBEAT_SECONDS
         while not self._closed:
             await asyncio.sleep(pause)
-            now = time.monotonic()
+            now = anyio.current_time()
             if now >= next_beat:
                 next_beat = now + HEARTBEAT_SECONDS
                 with suppress(ConnectionClosed):
@@ -274,8 +273,8 @@ class GatewayTurn:
     async def _late_is_over(self) -> bool:
         """Wait for what comes after the answer; whether it has been waited long enough."""
         if self._late_until is None:
-            self._late_until = time.monotonic() + LATE_SECONDS
-        with anyio.move_on_after(self._late_until - time.monotonic()) as scope:
+            self._late_until = anyio.current_time() + LATE_SECONDS
+        with anyio.move_on_after(self._late_until - anyio.current_time()) as scope:
             await self._wait()
         return scope.cancelled_caught
 

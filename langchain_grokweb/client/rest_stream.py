@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 
 import anyio
@@ -90,9 +89,9 @@ class EventStream:
     async def _read_late(self) -> list[ev.Event]:
         """What comes behind the whole answer, a title perhaps; it is not waited for long, and may fail."""
         if self._late_until is None:
-            self._late_until = time.monotonic() + LATE_SECONDS
+            self._late_until = anyio.current_time() + LATE_SECONDS
         batch: list[ev.Event] = []
-        with anyio.move_on_after(self._late_until - time.monotonic()):
+        with anyio.move_on_after(self._late_until - anyio.current_time()):
             while not batch and not self.ended:
                 batch = await self._read()
         return batch

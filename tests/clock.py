@@ -1,0 +1,103 @@
+"""A clock for all event loops of this process, which stands still while anybody works and then jumps to what is next.
+
+Limits and pauses of the client, and delays of the emulator, all are timers of event loops. While the clock is
+`running`, no loop's time passes by itself, so that no limit is reached because a machine is slow. When every loop
+waits, nothing is readable for any of them, and no other thread works, then nothing but a timer can come next: time
+jumps to the first one. So a test of twenty seconds of silence takes none, and its figures are exact.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+FARTHEST_SECONDS = 600.0  # timers beyond it, such as uvicorn's for idle connections, are nobody's limit
+_TICK_SECONDS = 0.001
+_QUIET_TICKS = 3  # looks in a row that find nobody at work: what the kernel or a lock passes on may take a moment
+_WAITING = {"threading.py", "thread.py", "gateway_base.py"}  # where idle threads stand: locks, executors, xdist's reader
+
+_select = selectors.DefaultSelector.select
+
+
+class Clock:
+    """The time of all event loops. No lock guards it, since a forked child could find that held for ever."""
+
+    def __init__(self) -> None:
+        self._offset = 0.0  # from the machine's clock to ours
+        self._frozen: float | None = None
+        self._waiting: dict[int, tuple[Any, float]] = {}  # thread: its selector, and the moment of its next timer
+        self._changes = 0  # each time that a loop begins or ends to wait
+
+    def time(self) -> float:
+        """Seconds, for the loops."""
+        return time.monotonic() + self._offset if self._frozen is None else self._frozen
+
+    @contextmanager
+    def running(self) -> Iterator[Clock]:
+        """Loops go by this clock meanwhile; after it, time passes by itself again and goes on from there."""
+        self._frozen = self.time()
+        try:
+            yield self
+        finally:
+            self._offset = self._frozen - time.monotonic()
+            self._frozen = None
+
+    def select(self, selector: Any, timeout: float | None = None) -> list[Any]:
+        """In place of a selector's own method: wait for files, or for the time to come."""
+        if timeout is not None and timeout <= 0:
+            return _select(selector, timeout)
+        thread = threading.get_ident()
+        self._note(thread, (selector, float("inf") if timeout is None else self.time() + timeout))
+        try:
+            if self._frozen is None:
+                return _select(selector, timeout)
+            return self._wait(selector)
+        finally:
+            self._note(thread, None)
+
+    def _note(self, thread: int, waits: tuple[Any, float] | None) -> None:
+        self._changes += 1
+        if waits is None:
+            self._waiting.pop(thread, None)
+        else:
+            self._waiting[thread] = waits
+
+    def _wait(self, selector: Any) -> list[Any]:
+        due = self._waiting[threading.get_ident()][1]
+        quiet, changes = 0, self._changes
+        while self._frozen is not None and self._frozen < due:
+            if ready := _select(selector, _TICK_SECONDS):
+                return ready
+            quiet = quiet + 1 if changes == self._changes and self._nobody_works() else 0
+            changes = self._changes
+            if quiet >= _QUIET_TICKS:
+                self._jump(changes)
+        return []
+
+    def _nobody_works(self) -> bool:
+        waiting = dict(self._waiting)
+        for thread, frame in sys._current_frames().items():
+            if thread not in waiting and frame.f_code.co_filename.rpartition("/")[2] not in _WAITING:
+                return False
+        return not any(_select(selector, 0) for selector, _ in waiting.values())
+
+    def _jump(self, changes: int) -> None:
+        due = min(due for _, due in dict(self._waiting).values())
+        if self._frozen is not None and changes == self._changes and due - self._frozen <= FARTHEST_SECONDS:
+            self._frozen = max(self._frozen, due)
+            self._changes += 1
+
+
+CLOCK = Clock()
+
+
+def install() -> None:
+    """Let all loops of this process, those that run already too, ask the clock."""
+    asyncio.BaseEventLoop.time = lambda _loop: CLOCK.time()
+    selectors.DefaultSelector.select = lambda selector, timeout=None: CLOCK.select(selector, timeout)
