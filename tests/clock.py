@@ -20,7 +20,11 @@ from typing import Any
 FARTHEST_SECONDS = 600.0  # timers beyond it, such as uvicorn's for idle connections, are nobody's limit
 _TICK_SECONDS = 0.001
 _QUIET_TICKS = 3  # looks in a row that find nobody at work: what the kernel or a lock passes on may take a moment
-_WAITING = {"threading.py", "thread.py", "gateway_base.py"}  # where idle threads stand: locks, executors, xdist's reader
+_WAITING = {
+    "threading.py",
+    "thread.py",
+    "gateway_base.py",
+}  # where idle threads stand: locks, executors, xdist's reader
 
 _select = selectors.DefaultSelector.select
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import time
 from typing import Any, Literal, Optional, TypedDict
 
 import pytest
@@ -17,6 +16,7 @@ from pydantic import BaseModel, Field
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages.tools.call_parser import LONGEST_CALL, ToolCall, ToolCallParser, ToolFault
+from langchain_grokweb.messages.tools.text_buffer import Reader
 from langchain_grokweb.messages.tools.toolbox import Tool, Toolbox, definitions, toolbox
 
 # --- definitions
@@ -825,18 +825,36 @@ def test_a_call_is_given_as_soon_as_it_is_whole():
         f"<tool:{MARK}>" + '{"name":"now","args":{"a":"', PARIS,
     ],
 )  # fmt: skip
-def test_time_is_linear(unit):
-    short, long = (min(processor_time(unit, size) for _ in range(3)) for size in (20_000, 80_000))
-    assert long < 8 * short, "four times the text takes about four times as long; it would be sixteen if not linear"
+def test_time_is_linear(monkeypatch, unit):
+    short, long = (steps(monkeypatch, unit, size) for size in (3_000, 12_000))
+    assert long < 5 * short, (
+        "four times the text takes four times as many steps, or sixteen where it is not linear"
+    )
 
 
-def processor_time(unit, size):
-    """Seconds that this process computes, however busy the machine is."""
+def steps(monkeypatch, unit, size):
+    """What reading takes: the calls of functions, and the characters that are carried from one piece to the next."""
+    counted, feed_reader = 0, Reader.feed
+
+    def counting(reader, text):
+        nonlocal counted
+        feed_reader(reader, text)
+        counted += len(reader.text)
+
+    def count(frame, event, argument):
+        nonlocal counted
+        counted += event in {"call", "c_call"}
+
     answer = (unit * size)[:size]
-    start = time.process_time()
-    feed([answer[at : at + 5] for at in range(0, len(answer), 5)])
-    feed([answer])
-    return time.process_time() - start
+    with monkeypatch.context() as patched:
+        patched.setattr(Reader, "feed", counting)
+        sys.setprofile(count)
+        try:
+            feed([answer[at : at + 5] for at in range(0, len(answer), 5)])
+            feed([answer])
+        finally:
+            sys.setprofile(None)
+    return counted
 
 
 # --- properties
