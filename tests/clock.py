@@ -17,14 +17,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+HANG_SECONDS = 60  # limits that only catch a hang
 FARTHEST_SECONDS = 600.0  # timers beyond it, such as uvicorn's for idle connections, are nobody's limit
 _TICK_SECONDS = 0.001
 _QUIET_TICKS = 3  # looks in a row that find nobody at work: what the kernel or a lock passes on may take a moment
-_WAITING = {
-    "threading.py",
-    "thread.py",
-    "gateway_base.py",
-}  # where idle threads stand: locks, executors, xdist's reader
+# Where idle threads stand: locks, executors, the reader of xdist, and httpx where it blocks.
+_WAITING = {"threading.py", "thread.py", "gateway_base.py", "sync.py"}
 
 _select = selectors.DefaultSelector.select
 
@@ -51,6 +49,11 @@ class Clock:
         finally:
             self._offset = self._frozen - time.monotonic()
             self._frozen = None
+
+    async def sleep(self, seconds: float) -> None:
+        """Pause a coroutine of a test by this clock."""
+        assert self._frozen is not None
+        await asyncio.sleep(seconds)
 
     def select(self, selector: Any, timeout: float | None = None) -> list[Any]:
         """In place of a selector's own method: wait for files, or for the time to come."""
@@ -99,6 +102,12 @@ class Clock:
 
 
 CLOCK = Clock()
+
+
+def wait_until_blocked(thread: int) -> None:
+    """Wait until a thread waits for a lock: there is no event for that."""
+    while not sys._current_frames()[thread].f_code.co_filename.endswith("threading.py"):
+        time.sleep(0)
 
 
 def install() -> None:

@@ -184,18 +184,18 @@ def test_garbage_in_the_stream_is_an_error_and_the_turn_is_stopped(grok, model, 
 
 @pytest.mark.parametrize("way", PATHS)
 @pytest.mark.parametrize("fault", ["silence:5", "keepalive_only:5"])
-def test_silence_ends_in_an_error_that_names_the_field(grok, make_model, way, fault):
+def test_silence_ends_in_an_error_that_names_the_field(clock, grok, make_model, way, fault):
     grok.reply("One two three four five six seven.", fault=fault)
     with pytest.raises(GrokWebTimeoutError, match="stream_event_timeout"):
-        PATHS[way](make_model(stream_event_timeout=0.3), "Hi")
+        PATHS[way](make_model(stream_event_timeout=1), "Hi")
     grok.wait_for_stop()
 
 
 @pytest.mark.parametrize("way", PATHS)
-def test_a_turn_that_does_not_open_ends_in_an_error_that_names_the_field(grok, make_model, way):
-    grok.fault("slow_open", seconds=5, times=9)  # a handshake that takes too long is tried again
+def test_a_turn_that_does_not_open_ends_in_an_error_that_names_the_field(clock, grok, model, way):
+    grok.fault("slow_open", seconds=60, times=9)  # a handshake that takes too long is tried again
     with pytest.raises(GrokWebTimeoutError, match="timeout="):
-        PATHS[way](make_model(timeout=0.2), "Hi")
+        PATHS[way](model, "Hi")
 
 
 @pytest.mark.parametrize("way", PATHS)

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -30,6 +29,7 @@ from langchain_grokweb import (
     GrokWebInvalidRequestError,
 )
 from langchain_grokweb.testing import GrokEmulator
+from tests.clock import HANG_SECONDS, wait_until_blocked
 
 
 def test_two_event_loops_in_a_row(grok, model):
@@ -271,7 +271,9 @@ async def run_in_a_fresh_interpreter(
 ) -> str:
     base_url = grok.base_url.replace("127.0.0.1", host)
     command = [sys.executable, *options, "-c", textwrap.dedent(code), base_url, grok.cookies, *words]
-    found = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, check=False)
+    found = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+    )
     assert found.returncode == 0, found.stderr
     # In development mode asyncio tells of callbacks that took long, which a busy machine brings about.
     return "\n".join(line for line in (found.stdout + found.stderr).splitlines() if not line.startswith("Executing <"))
@@ -433,8 +435,9 @@ def test_an_interrupt_arrives_as_one_and_stops_the_turn(grok, make_model, way):
 
     def interrupt() -> None:
         grok.wait_for_turns(1)
-        time.sleep(0.2)  # until the main thread waits inside of the call: there is no event for that
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        main = threading.main_thread().ident
+        wait_until_blocked(main)  # inside of the call
+        signal.pthread_kill(main, signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
     thread.start()

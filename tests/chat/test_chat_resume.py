@@ -304,15 +304,15 @@ async def test_cancelled_while_it_is_picked_up(hanging, model):
     assert hanging.stops == [hanging.turns[0].response_id]
 
 
-async def test_a_timeout_around_it(hanging, model):
+async def test_a_timeout_around_it(clock, hanging, model):
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(model.ainvoke("Count."), 0.5)
     assert await hanging.await_stop() == hanging.turns[0].response_id
 
 
-async def test_a_further_stream_that_falls_silent(hanging, make_model):
+async def test_a_further_stream_that_falls_silent(clock, hanging, model):
     with pytest.raises(GrokWebTimeoutError, match="stream_event_timeout"):
-        await make_model(stream_event_timeout=0.2).ainvoke("Count.")
+        await model.ainvoke("Count.")
     assert await hanging.await_stop() == hanging.turns[0].response_id
 
 
@@ -410,10 +410,10 @@ def test_what_never_left_is_not_looked_for(grok, make_model):
 
 
 @pytest.mark.wire("rest")
-def test_a_prompt_that_was_taken_and_whose_reply_is_silent(grok, make_model):
+def test_a_prompt_that_was_taken_and_whose_reply_is_silent(clock, grok, make_model):
     messages = history(make_model())
     grok.reply(COUNT, fault="silence:0")  # headers alone
-    assert make_model(timeout=0.3).invoke(messages).text == COUNT
+    assert make_model().invoke(messages).text == COUNT
     assert len(grok.turns) == 2
 
 
@@ -426,19 +426,19 @@ def test_a_service_that_breaks_every_stream_off_is_not_asked_for_ever(grok, mode
 
 
 @pytest.mark.wire("rest")
-def test_a_timeout_of_which_nothing_can_be_told_names_the_field(grok, make_model):
-    grok.fault("slow_open", seconds=0.6, path=f"{CHAT}/new")
+def test_a_timeout_of_which_nothing_can_be_told_names_the_field(clock, grok, make_model):
+    grok.fault("slow_open", seconds=60, path=f"{CHAT}/new")
     with pytest.raises(
         GrokWebTimeoutError, match=r"not sent again. Look at grok.com, or allow more time with `timeout="
     ):
-        make_model(timeout=0.1, temporary=True).invoke("Count.")
+        make_model(temporary=True).invoke("Count.")
 
 
 @pytest.mark.wire("rest")
-def test_a_prompt_that_is_slow_to_arrive_is_not_sent_again(grok, make_model):
-    grok.fault("slow_open", seconds=0.6, path=f"{CHAT}/new")
+def test_a_prompt_that_is_slow_to_arrive_is_not_sent_again(clock, grok, make_model):
+    grok.fault("slow_open", seconds=60, path=f"{CHAT}/new")
     with pytest.raises(GrokWebTimeoutError, match="timeout="):
-        make_model(timeout=0.2).invoke("Count.")
+        make_model().invoke("Count.")
     assert sum(request.path == f"{CHAT}/new" for request in grok.requests) == 1
 
 

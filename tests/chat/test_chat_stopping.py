@@ -55,7 +55,7 @@ async def test_cancel(slow, model):
     assert slow.stops == [slow.turns[0].response_id]
 
 
-async def test_timeout_around_ainvoke(slow, model):
+async def test_timeout_around_ainvoke(clock, slow, model):
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(model.ainvoke("Hi"), 0.5)
     assert await slow.await_stop() == slow.turns[0].response_id
@@ -85,9 +85,8 @@ def test_a_stop_sequence(slow, model, way):
     assert slow.stops == [slow.turns[0].response_id]
 
 
-async def test_left_before_the_answer_has_an_id(grok, make_model):
+async def test_left_before_the_answer_has_an_id(clock, grok, model):
     grok.reply(LONG, fault="silence:1")  # the prompt is stored, and nothing more is said
-    model = make_model(stream_event_timeout=0.3)
     with pytest.raises(Exception, match="stream_event_timeout"):
         await model.ainvoke("Hi")
     assert await grok.await_stop() == grok.turns[0].response_id

@@ -11,6 +11,9 @@ import pytest
 from paths import PATHS
 
 from langchain_grokweb import ChatGrokWeb, GrokWebConnectionError, GrokWebTimeoutError
+from langchain_grokweb.client.stopping import STOP_SECONDS
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 async def test_long_thinking_is_no_silence(grok, make_model):
@@ -43,7 +46,7 @@ def full() -> Iterator[str]:
 @pytest.mark.parametrize("way", ["invoke", "astream"])
 def test_a_host_that_does_not_answer(grok, make_model, way, host):
     with host() as url, pytest.raises(GrokWebTimeoutError, match="timeout="):
-        PATHS[way](make_model(base_url=url, timeout=0.3, max_retries=0), "Hi")
+        PATHS[way](make_model(base_url=url, max_retries=0), "Hi")
 
 
 @pytest.mark.parametrize("cookies", ["all", "no x-userid"])
@@ -51,7 +54,7 @@ async def test_small_requests_end_too(grok, cookies):
     """Modes; and for the gateway, the page and the session that tell an account's id."""
     with mute() as url:
         kept = grok.cookies if cookies == "all" else grok.cookies.split("; x-userid")[0]
-        model = ChatGrokWeb(base_url=url, cookies=kept, timeout=0.2, max_retries=0, transport="gateway")
+        model = ChatGrokWeb(base_url=url, cookies=kept, max_retries=0, transport="gateway")
         with pytest.raises(GrokWebTimeoutError, match="timeout="):
             await model.alist_modes()
         with pytest.raises(GrokWebTimeoutError, match="timeout="):
@@ -60,17 +63,17 @@ async def test_small_requests_end_too(grok, cookies):
 
 async def test_a_proxy_that_does_not_answer(grok, make_model):
     with mute() as url, pytest.raises(GrokWebTimeoutError, match="timeout="):
-        await make_model(proxy=url, timeout=0.3, max_retries=0).ainvoke("Hi")
+        await make_model(proxy=url, max_retries=0).ainvoke("Hi")
 
 
 async def test_a_session_that_is_never_attached(grok):
     grok.fault("late_attach", seconds=30, times=9)
-    model = ChatGrokWeb(base_url=grok.base_url, cookies=grok.cookies, timeout=0.3, max_retries=0, transport="gateway")
+    model = ChatGrokWeb(base_url=grok.base_url, cookies=grok.cookies, max_retries=0, transport="gateway")
     with pytest.raises(GrokWebTimeoutError, match="timeout="):
         await model.ainvoke("Hi")
 
 
-async def test_a_refusal_that_never_ends_is_told_all_the_same(make_model):
+async def test_a_refusal_that_never_ends_is_told_all_the_same(clock, make_model):
     """Its status is there; of its body only so much is waited for."""
 
     async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -80,7 +83,7 @@ async def test_a_refusal_that_never_ends_is_told_all_the_same(make_model):
             while True:
                 writer.write(b"1\r\nx\r\n")
                 await writer.drain()
-                await asyncio.sleep(0.02)
+                await clock.sleep(0.02)
         except ConnectionError:
             pass
         finally:
@@ -96,12 +99,11 @@ async def test_a_refusal_that_never_ends_is_told_all_the_same(make_model):
         await over.wait()
 
 
-async def test_a_stop_that_is_not_answered_holds_nobody_up(grok, make_model, monkeypatch):
+async def test_a_stop_that_is_not_answered_holds_nobody_up(clock, grok, make_model):
     """Where the site does not answer the request to stop, leaving ends all the same, in bounded time."""
-    monkeypatch.setattr("langchain_grokweb.client.stopping.STOP_SECONDS", 0.2)
     grok.reply("word " * 50, fault="silence:9")
-    grok.fault("slow_open", seconds=20, path="/rest/app-chat/conversations/inflight-response/")
-    chunks = make_model().astream("Hi")
-    await anext(chunks)
-    async with asyncio.timeout(5):
-        await chunks.aclose()
+    grok.fault("slow_open", seconds=60, path="/rest/app-chat/conversations/inflight-response/")
+    before = clock.time()
+    with pytest.raises(GrokWebTimeoutError, match="stream_event_timeout"):
+        await make_model(stream_event_timeout=4).ainvoke("Hi")
+    assert 4 + STOP_SECONDS <= clock.time() - before <= 5 + STOP_SECONDS

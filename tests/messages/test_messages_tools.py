@@ -827,9 +827,7 @@ def test_a_call_is_given_as_soon_as_it_is_whole():
 )  # fmt: skip
 def test_time_is_linear(monkeypatch, unit):
     short, long = (steps(monkeypatch, unit, size) for size in (3_000, 12_000))
-    assert long < 5 * short, (
-        "four times the text takes four times as many steps, or sixteen where it is not linear"
-    )
+    assert long < 5 * short, "four times the text takes four times as many steps, or sixteen where it is not linear"
 
 
 def steps(monkeypatch, unit, size):
