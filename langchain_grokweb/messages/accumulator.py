@@ -212,7 +212,7 @@ class Answer:
         reasons = self._reasons()
         if not reasons or self.stopped:
             return None
-        return self._spec.mending(reasons, of_json=self._lacks_json)
+        return self._spec.repair_prompt(reasons, of_json=self._lacks_json)
 
     def start_repair(self) -> None:
         """A further turn begins, which is to repair the answer."""

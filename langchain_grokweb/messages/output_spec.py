@@ -1,4 +1,4 @@
-"""What a call wants of the answer besides words: tools, and JSON. How it is asked for, read, and mended."""
+"""What a call wants of the answer besides words: tools, and JSON. How it is asked for, read, and repaired."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
 from langchain_grokweb.errors import GrokWebToolCallError
+from langchain_grokweb.messages import prompt_format
 from langchain_grokweb.messages.structured.response_format import JsonFormat, json_format
 from langchain_grokweb.messages.structured.stream import EmittedObject, JsonReader
 from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolCallParser, ToolFault
@@ -57,13 +58,17 @@ class OutputSpec:
         wanted = json_format(kwargs.get("response_format"))
         return cls(box, box.mark(account), wanted, bool(kwargs.get(KEEPS_UNFIT)))
 
-    def instructions(self, known: str) -> list[str]:
-        """What to say at the head of the prompt; `known` is the hash of the definitions that the service has."""
-        said = []
-        if self.box.hash != known:
-            said.append(self.box.instructions(self.mark) if self.box.hash else _GONE)
-        notes = [self.box.note(), self.format.note() if self.format else ""]
-        return [text for text in [*said, "\n".join(filter(None, notes))] if text]
+    def instructions(self, known: str) -> str:
+        """The element at the head of the prompt; `""` where nothing is to be said.
+
+        Args:
+            known: The hash of the tool definitions that the service has.
+        """
+        attributes = self.box.attributes | ({"reply": "json"} if self.format else {})
+        definitions = self.box.instructions(self.mark) if self.box.hash != known else ""
+        body = [definitions, self.box.note(), self.format.note() if self.format else ""]
+        text = "\n".join(filter(None, body))
+        return prompt_format.element("message", text, role="system", **attributes) if text else ""
 
     def reader(self, given: EmittedObject) -> Reader | None:
         """How one turn's text is read, after what earlier turns gave; `None` where it is words and nothing else."""
@@ -75,14 +80,21 @@ class OutputSpec:
         # What was called although it was not allowed is left out elsewhere; its markup is no text in any case.
         return ToolCallParser(replace(self.box, parallel=True, choice="auto"), self.mark)
 
-    def mending(self, reasons: Sequence[str], *, of_json: bool) -> str:
-        """What to say so that an answer is mended; `of_json` where not a call is at fault."""
-        form = f'the corrected call(s) in the form <tool:{self.mark}>{{"name": …, "args": …}}</tool:{self.mark}>'
+    def repair_prompt(self, reasons: Sequence[str], *, of_json: bool) -> str:
+        """The prompt of a turn that repairs an answer.
+
+        Args:
+            reasons: What was wrong with it.
+            of_json: Whether not a call is at fault, but the JSON.
+        """
         if of_json or (self.format and self.box.choice == "none"):
-            form = "the corrected JSON, without a call"
+            kind, sentence = "json", prompt_format.REPAIR_JSON
         elif self.box.choice == "none":
-            form = "the answer in words, without a call"
-        return f"Your last answer could not be used: {'; '.join(reasons)}.\nWrite {form}, and nothing else."
+            kind, sentence = "words", prompt_format.REPAIR_WORDS
+        else:
+            kind, sentence = "call", prompt_format.REPAIR_CALL.format(mark=self.mark)
+        fault = prompt_format.escape(prompt_format.REPAIR.format(reasons="; ".join(reasons)))
+        return prompt_format.element("message", f"{fault}\n{sentence}", role="system", repair=kind)
 
 
 def unfit(reasons: str) -> GrokWebToolCallError:
@@ -91,9 +103,6 @@ def unfit(reasons: str) -> GrokWebToolCallError:
         f"The model did not give what was asked for: {reasons}.",
         next_step="Ask more plainly, choose another `model=`, or raise `tool_repair_attempts=`.",
     )
-
-
-_GONE = "The tools are not available any more: do not call any."
 
 
 class JsonAnswer:

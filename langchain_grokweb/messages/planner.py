@@ -21,6 +21,7 @@ from typing import Any, Literal, Self
 from langchain_core.messages import BaseMessage, SystemMessage
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
+from langchain_grokweb.messages import prompt_format
 from langchain_grokweb.messages.history import (
     LINK_KEY,
     LINK_VERSION,
@@ -48,7 +49,6 @@ __all__ = [
 ]
 
 CHECKED_CHARACTERS = 4_000_000
-_NO_LONGER = "The instructions given before no longer apply."
 
 OnTruncated = Literal["continue", "replay"]
 Reason = Literal["new", "continued", "branched", "truncated", "replayed", "started"]
@@ -168,7 +168,7 @@ def _is_behind(history: History, index: int, start: Start) -> bool:
 def _instructions(system: list[SystemMessage], link: ConversationLink) -> tuple[list[SystemMessage], str]:
     """What of them is to be said behind this answer, and their hash."""
     found = hash_system(system)
-    return [] if found == link.system_hash else system or [SystemMessage(_NO_LONGER)], found
+    return [] if found == link.system_hash else system or [SystemMessage(prompt_format.SYSTEM_REVOKED)], found
 
 
 def _from_the_first(

@@ -7,7 +7,15 @@ is imported when it is first asked for, so that pytest can load the plugin next 
 from typing import TYPE_CHECKING, Any
 
 from langchain_grokweb.testing.state.conversations import Conversation, Node
-from langchain_grokweb.testing.state.script import GatewayEvent, GatewaySession, Reply, Request, Turn, UploadedFile
+from langchain_grokweb.testing.state.script import (
+    GatewayEvent,
+    GatewaySession,
+    PlanError,
+    Reply,
+    Request,
+    Turn,
+    UploadedFile,
+)
 
 if TYPE_CHECKING:
     from langchain_grokweb.testing.assistant.answers import TurnContext
@@ -19,6 +27,7 @@ __all__ = [
     "GatewaySession",
     "GrokEmulator",
     "Node",
+    "PlanError",
     "Reply",
     "Request",
     "Turn",

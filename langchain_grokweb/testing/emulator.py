@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 
 import anyio.to_thread
 
-from langchain_grokweb.testing.assistant.slips import descriptions, known_slip
+from langchain_grokweb.testing.assistant.slips import descriptions
 from langchain_grokweb.testing.front import application
 from langchain_grokweb.testing.server import Server
 from langchain_grokweb.testing.state.account import TIERS, Account, Quota, Tier
@@ -101,10 +101,15 @@ class GrokEmulator:
         return self
 
     def stop(self) -> None:
-        """Stop at once: running streams are cut, sockets closed, the thread has ended."""
+        """Stop at once: running streams are cut, sockets closed, the thread has ended.
+
+        Raises:
+            PlanError: A planned reply could not be given; as at the end of `with`.
+        """
         if self._server is not None:
             self._server.stop()
             self._server = None
+        self._raise_plan_error()
 
     def serve_forever(self) -> None:
         """Run until the process is interrupted (SIGINT or SIGTERM); for the main thread."""
@@ -144,6 +149,11 @@ class GrokEmulator:
     def _cancel_all(self) -> None:
         for generation in self._service.generations.values():
             generation.cancel()
+
+    def _raise_plan_error(self) -> None:
+        """Raise what went wrong with a plan, once."""
+        if self._service.plan_errors:
+            raise self._service.plan_errors.pop(0)
 
     # -- what a client needs
 
@@ -189,8 +199,12 @@ class GrokEmulator:
     ) -> None:
         """Plan the next answer, first come first served; the arguments are those of `Reply`.
 
+        Where `tool_calls` are planned and the prompt that comes offers no tools, the client gets an internal error, and
+        `turns`, `reset` and the end of `with` raise a `PlanError`.
+
         Raises:
-            ValueError: an unknown error, fault or slip, or a citation behind words that the text does not contain.
+            ValueError: An unknown error, fault or slip, a slip without calls or JSON, or a citation after words that
+                the text does not contain.
         """
         self._service.script.plan(
             Reply(
@@ -234,22 +248,9 @@ class GrokEmulator:
         """All faults, each with what it does and its options' defaults."""
         return {name: _described(kind.description, kind.options) for name, kind in sorted(FAULTS.items())}
 
-    def misbehave(self, kind: str, times: int = 1) -> None:
-        """Let the next answers that are tool calls, or JSON that was asked for, go wrong; `misbehaviours()` lists how.
-
-        Answers in words pass by and use nothing up, and neither does a reply that was planned with a slip of its own.
-        After so many answers the assistant behaves again, so that a client which asks for a correction gets one.
-
-        Raises:
-            ValueError: an unknown misbehaviour, or less than one time.
-        """
-        if times < 1:
-            raise ValueError(f"times={times}: it misbehaves at least once")
-        self._service.script.plan_slip(known_slip(kind), times)
-
     @staticmethod
-    def misbehaviours() -> dict[str, str]:
-        """All misbehaviours, each with what the answer then is."""
+    def slips() -> dict[str, str]:
+        """All slips that `reply(slip=...)` knows, each with what the answer then is."""
         return descriptions()
 
     def set_quota(self, mode: str, remaining: int, *, total: int = 50, wait_seconds: int = 2429) -> None:
@@ -257,7 +258,12 @@ class GrokEmulator:
         self._service.account.quotas[mode] = Quota(total, remaining, wait_seconds, is_set=True)
 
     def reset(self) -> None:
-        """Forget what is planned, what was seen, quotas, files and conversations; the session stays valid."""
+        """Forget what is planned, what was seen, quotas, files and conversations; the session stays valid.
+
+        Raises:
+            PlanError: A planned reply could not be given.
+        """
+        self._raise_plan_error()
         if self._server is None:
             self._service.forget()
         else:
@@ -277,7 +283,12 @@ class GrokEmulator:
 
     @property
     def turns(self) -> list[Turn]:
-        """The questions that were taken on, oldest first. A turn's `status` and `text` change as it goes on."""
+        """The questions that were taken on, oldest first. A turn's `status` and `text` change while it is answered.
+
+        Raises:
+            PlanError: A planned reply could not be given.
+        """
+        self._raise_plan_error()
         return list(self._service.turns)
 
     @property

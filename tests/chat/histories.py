@@ -26,9 +26,10 @@ from langchain_core.messages import (
     trim_messages,
 )
 
+from langchain_grokweb.messages.prompt_format import SYSTEM_REVOKED
+
 Messages = list[BaseMessage]
 NEXT = HumanMessage("next question")
-NO_LONGER = "The instructions given before no longer apply."
 CALL = {"name": "get_weather", "args": {"city": "Oslo"}}
 
 
@@ -409,7 +410,7 @@ def instructions_that_come_late(ask):
     return [*thread(ask, 1), SystemMessage("Be brief."), NEXT]
 
 
-@case("continued", 0, "next question", system=[NO_LONGER])
+@case("continued", 0, "next question", system=[SYSTEM_REVOKED])
 def instructions_that_are_gone(ask):
     return [*say(ask, [SystemMessage("Be brief.")], q(0))[1:], NEXT]
 

@@ -73,10 +73,10 @@ def test_a_forced_call_that_does_not_come_is_reached_too(shared_grok):
     from langchain_grokweb import ChatGrokWeb
 
     page = ERRORS_PAGE.read_text(encoding="utf-8")
-    (name,) = re.findall(r"misbehaviour `(\w+)`", page)
-    assert name in GrokEmulator.misbehaviours()
+    (name,) = re.findall(r"slip `(\w+)`", page)
     shared_grok.reset()
-    shared_grok.misbehave(name, times=9)
+    for _ in range(2):
+        shared_grok.reply(tool_calls=[{"name": "get_weather", "args": {}}], slip=name)
     weather = {"title": "get_weather", "description": "The weather.", "type": "object", "properties": {}}
     model = ChatGrokWeb(base_url=shared_grok.base_url, cookies=shared_grok.cookies)
     with pytest.raises(GrokWebToolCallError):

@@ -217,46 +217,7 @@ def test_choices_that_cannot_be():
     assert toolbox([]) == Toolbox()
 
 
-# --- in words
-
-
-def test_instructions():
-    box = toolbox([{**ANTHROPIC, "description": 'Für "alle"\nhier'}, {"name": "b"}])
-    assert box.instructions("a1b2c3") == (
-        "You can use tools. To use one, write its call in exactly this form, on a line of its own:\n"
-        '<tool:a1b2c3>{"name": "TOOL", "args": {ARGUMENTS}}</tool:a1b2c3>\n'
-        "The JSON must be complete and fit the tool's parameters. "
-        "Write several calls one after another if you need several.\n"
-        "Write nothing after the calls: the results come with the next message. "
-        "Never make up a result, and use this form for calls alone.\n"
-        "The tools, one a line:\n"
-        '{"name":"anthropic","description":"Für \\"alle\\"\\nhier","parameters":{"type":"object","properties":{}}}\n'
-        '{"name":"b","parameters":{"type":"object","properties":{}}}'
-    )
-    assert toolbox([{"type": "web_search"}]).instructions("a1b2c3") == ""
-
-
-@pytest.mark.parametrize(
-    ("choice", "parallel", "note"),
-    [
-        (None, None, ""),
-        (None, False, "Use at most one tool in this turn."),
-        ("none", False, "Do not use a tool in this turn."),
-        ("any", True, "You must use at least one of the tools in this turn: answer with a call."),
-        ("now", True, "You must use the tool now in this turn: answer with its call."),
-        (
-            "now",
-            False,
-            "You must use the tool now in this turn: answer with its call.\nUse at most one tool in this turn.",
-        ),
-    ],
-)
-def test_notes(choice, parallel, note):
-    assert toolbox([OPENAI], tool_choice=choice, parallel_tool_calls=parallel).note() == note
-
-
-def test_no_notes_without_tools():
-    assert toolbox([], parallel_tool_calls=False).note() == ""
+# --- hash and mark
 
 
 def test_the_hash_is_of_the_definitions_alone():

@@ -19,20 +19,11 @@ def context(prompt, history=(), **options):
     [
         ("What is the capital of Japan?", "The capital of Japan is Tokyo."),
         ("System: be brief\n\nUser: what's the capital of the France", "The capital of France is Paris."),
-        ("What is 17 * 23?", "17 * 23 = 391."),
-        ("calculate (2+3)*4 - 1", "(2+3)*4 - 1 = 19."),
-        ("2^10", "2^10 = 1024."),
-        ("what is 7 / 2", "7 / 2 = 3.5."),
         ("What is my name?", "You have not told me your name."),
         ("My name is Ada", "Nice to meet you, Ada."),
         ("User: my name is Ada\nUser: what is my name?", "Your name is Ada."),
         ("Tell me something", "You wrote: “Tell me something”"),
         ("", "You wrote: “”"),
-        ("What is 9**9**9?", "You wrote: “What is 9**9**9?”"),
-        ("What is 1/0?", "You wrote: “What is 1/0?”"),
-        ("What is 2024-05-01", "You wrote: “What is 2024-05-01”"),
-        ("What is 42?", "You wrote: “What is 42?”"),
-        ("What is (-8)^(1/2)?", "You wrote: “What is (-8)^(1/2)?”"),
     ],
 )
 def test_what_it_knows(prompt, said):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
+from langchain_grokweb.messages import prompt_format
 from langchain_grokweb.messages.json_schema import fit, validator
 from langchain_grokweb.messages.tools.call_json import load_json
 from langchain_grokweb.messages.tools.definitions import json_schema
@@ -34,12 +35,12 @@ class JsonFormat:
     schema: Mapping[str, Any] | None = None
 
     def note(self) -> str:
-        """How it is asked for."""
+        """How it is asked for: a sentence, and the schema in an element."""
         if self.schema is None:
-            return "Answer with one JSON object and nothing else, without a code fence."
+            return prompt_format.REPLY_OBJECT
         schema = json.dumps(self.schema, ensure_ascii=False, separators=(",", ":"))
         return (
-            f"Answer with one JSON value and nothing else, without a code fence. It must fit this JSON schema: {schema}"
+            f"{prompt_format.REPLY_SCHEMA}\n{prompt_format.element('reply_schema', prompt_format.escape_json(schema))}"
         )
 
     def read(self, text: str) -> tuple[str, str]:

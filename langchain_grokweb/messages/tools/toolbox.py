@@ -17,27 +17,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
+from langchain_grokweb.messages import prompt_format
 from langchain_grokweb.messages.json_schema import check_args, validator
 from langchain_grokweb.messages.tools.definitions import definition
 
 SITE_TOOLS = ("web_search", "x_search", "image_generation")
 _CHOICES = {"auto": "auto", "none": "none", "any": "any", "required": "any"}
-
-_INSTRUCTIONS = """\
-You can use tools. To use one, write its call in exactly this form, on a line of its own:
-<tool:{mark}>{{"name": "TOOL", "args": {{ARGUMENTS}}}}</tool:{mark}>
-The JSON must be complete and fit the tool's parameters. Write several calls one after another if you need several.
-Write nothing after the calls: the results come with the next message. \
-Never make up a result, and use this form for calls alone.
-The tools, one a line:
-{tools}"""
-_NOTES = {
-    "auto": "",
-    "none": "Do not use a tool in this turn.",
-    "any": "You must use at least one of the tools in this turn: answer with a call.",
-}
-_NAMED_NOTE = "You must use the tool {name} in this turn: answer with its call."
-_ONE_CALL_NOTE = "Use at most one tool in this turn."
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +88,32 @@ class Toolbox:
         return _digest(f"{account}\n{self.hash}", 6)
 
     def instructions(self, mark: str) -> str:
-        """How calls are to be written, and what can be called; `""` without tools."""
+        """How calls are to be written, and what can be called; without tools, that there are none any more."""
         if not self.tools:
-            return ""
-        return _INSTRUCTIONS.format(mark=mark, tools="\n".join(tool.render() for tool in self.tools))
+            return f"{prompt_format.TOOLS_REVOKED}\n{prompt_format.element('tools', '')}"
+        definitions = prompt_format.escape_json("\n".join(tool.render() for tool in self.tools))
+        return f"{prompt_format.TOOLS.format(mark=mark)}\n{prompt_format.element('tools', definitions, mark=mark)}"
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What holds for this turn alone, as attributes of the prompt's instructions."""
+        if not self.tools:
+            return {}
+        use = {} if self.choice == "auto" else {"use": self.choice}
+        return use | ({"calls": "one"} if self._is_single else {})
 
     def note(self) -> str:
-        """What holds for this turn alone; `""` where the model is free."""
+        """What holds for this turn alone, in sentences; `""` where the model is free."""
         if not self.tools:
             return ""
-        single = _ONE_CALL_NOTE if not self.parallel and self.choice != "none" else ""
-        chosen = _NOTES.get(self.choice, _NAMED_NOTE.format(name=self.choice))
-        return "\n".join(line for line in (chosen, single) if line)
+        sentences = {"auto": "", "none": prompt_format.USE_NONE, "any": prompt_format.USE_ANY}
+        named = prompt_format.escape(prompt_format.USE_NAMED.format(name=self.choice))
+        single = prompt_format.ONE_CALL if self._is_single else ""
+        return "\n".join(line for line in (sentences.get(self.choice, named), single) if line)
+
+    @property
+    def _is_single(self) -> bool:
+        return not self.parallel and self.choice != "none"
 
     def find(self, name: str) -> Tool | None:
         """The tool of that name."""
@@ -191,7 +190,7 @@ def _tool(function: dict[str, Any]) -> Tool:
     except ValueError as error:
         raise GrokWebInvalidRequestError(
             f"The parameters of the tool {tool.name} are no JSON schema: {error}.",
-            next_step="Mend the tool's definition.",
+            next_step="Correct the tool's definition.",
         ) from None
     return tool
 

@@ -1,7 +1,7 @@
 """How a model writes down its calls and its JSON, and the ways in which it gets them wrong.
 
-A call is spelled as the client's instructions ask for. A slip is one of the things that real models do instead: some
-of them a client can understand, some it has to have mended, and some mean no call at all.
+A slip is one of the things that real models do instead of what the prompt asks for: some of them a client can
+understand, some it has to have repaired, and some mean no call at all.
 """
 
 import json
@@ -10,215 +10,163 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from langchain_grokweb.testing.assistant.instructions import Brief
-
 Call = Mapping[str, Any]
 
 REFUSAL = "I am sorry, but I cannot do that from here. You would have to look it up yourself."
-_PROSE_BEFORE = "Of course! This is what I came up with:"
-_PROSE_AFTER = "I hope this helps. Tell me if you need anything else."
+_PROSE = "Of course! This is what I came up with:\n\n{}\n\nI hope this helps. Tell me if you need anything else."
 _INVENTED = "The result is here already: 22 degrees and sunny. So it is 22 degrees and sunny."
+_QUOTED = "One would write a call like this: {} on a line of its own. I did not do so."
 
 
 @dataclass(frozen=True, slots=True)
-class Spelled:
-    """An answer's end, written down.
+class _Answer:
+    """What would be written: calls with their mark, or a JSON value where there are none."""
 
-    Attributes:
-        text: The calls or the JSON.
-        alone: What stood before it is left away.
-        by_character: It is streamed one character a token.
-    """
-
-    text: str
-    alone: bool = False
-    by_character: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What would be written: calls, or JSON where there are none."""
-
-    calls: tuple[Call, ...]
+    calls: Sequence[Call]
     value: Any
-    brief: Brief
-
-    @property
-    def mark(self) -> str | None:
-        return self.brief.mark
+    mark: str
 
     def plain(self) -> str:
         """As it should be."""
-        return spell(self.calls, self.mark) if self.calls else _dumped(self.value)
+        return spell(self.calls, self.mark) if self.calls else _json(self.value)
 
-    def wrapped(self) -> tuple[Call, ...]:
+    def as_calls(self) -> Sequence[Call]:
         """The calls; JSON as the one call that a confused model makes of it."""
         return self.calls or ({"name": "json", "args": self.value},)
 
 
-def spell(calls: Sequence[Call], mark: str | None) -> str:
-    """Calls in the form that the instructions ask for; a fenced block of JSON where there were none."""
-    if mark is None:
-        return f"```json\n{_dumped({'tool_calls': [dict(call) for call in calls]})}\n```"
-    return _tagged(calls, f"tool:{mark}")
+def spell(calls: Sequence[Call], mark: str) -> str:
+    """Calls in the form of the prompt's format, one a line."""
+    return "\n".join(f"<tool:{mark}>{_json(dict(call))}</tool:{mark}>" for call in calls)
 
 
-def slipped(kind: str, calls: Sequence[Call], value: Any, brief: Brief) -> Spelled:
-    """Calls, or the JSON value where there are none, as this slip writes them."""
-    return _SLIPS[kind][1](_Said(tuple(calls), value, brief))
+def slipped(kind: str, calls: Sequence[Call], value: Any, mark: str) -> tuple[str, bool]:
+    """Calls, or the JSON value where there are none, as this slip writes them; and whether no words come before."""
+    slip = _SLIPS[kind]
+    return slip.write(_Answer(calls, value, mark)), slip.is_alone
 
 
 def known_slip(kind: str) -> str:
     """The kind itself.
 
     Raises:
-        ValueError: there is none of this name.
+        ValueError: There is none of this name.
     """
     if kind not in _SLIPS:
-        raise ValueError(f"No misbehaviour is called {kind!r}; there are: {', '.join(sorted(_SLIPS))}")
+        raise ValueError(f"No slip is called {kind!r}; there are: {', '.join(sorted(_SLIPS))}")
     return kind
 
 
 def descriptions() -> dict[str, str]:
     """All slips, each with what it does."""
-    return {name: description for name, (description, _) in sorted(_SLIPS.items())}
+    return {name: slip.description for name, slip in sorted(_SLIPS.items())}
 
 
-def _dumped(value: Any) -> str:
+def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _tagged(calls: Sequence[Call], tag: str) -> str:
-    return "\n".join(f"<{tag}>{_dumped(dict(call))}</{tag.partition(' ')[0]}>" for call in calls)
-
-
-def _args(call: Call) -> Mapping[str, Any]:
-    args = call.get("args")
-    return args if isinstance(args, Mapping) else {}
 
 
 # -- the slips
 
 
-def _wrong_name(said: _Said) -> Spelled:
-    if said.calls:
-        calls = [{**call, "name": f"{call.get('name', '')}_tool"} for call in said.calls]
-        return Spelled(spell(calls, said.mark))
-    renamed = {f"{key}_value": one for key, one in said.value.items()} if isinstance(said.value, dict) else "value"
-    return Spelled(_dumped(renamed))
+def _wrong_name(answer: _Answer) -> str:
+    if answer.calls:
+        return spell([{**call, "name": f"{call.get('name', '')}_tool"} for call in answer.calls], answer.mark)
+    renamed = isinstance(answer.value, dict) and {f"{key}_value": value for key, value in answer.value.items()}
+    return _json(renamed or "value")
 
 
-def _broken_json(said: _Said) -> Spelled:
-    if not said.calls:
-        return Spelled(said.plain()[:-1])
-    lines = [f"<tool:{said.mark}>{_dumped(dict(call))[:-2]}</tool:{said.mark}>" for call in said.calls]
-    return Spelled("\n".join(lines) if said.mark else said.plain().replace("]}\n```", "\n```"))
+def _broken_json(answer: _Answer) -> str:
+    return answer.plain().replace("}}</", "</") if answer.calls else answer.plain()[:-1]
 
 
-def _fenced(said: _Said) -> Spelled:
-    text = said.plain()
-    return Spelled(text if text.startswith("```") else f"```json\n{text}\n```")
+def _wrong_args(answer: _Answer) -> str:
+    if not answer.calls:
+        return _json(_without_one(answer.value))
+    return spell([{**call, "args": _without_one(call.get("args"))} for call in answer.calls], answer.mark)
 
 
-def _openai(said: _Said) -> Spelled:
-    calls = [{"type": "function", "function": _function(call)} for call in said.wrapped()]
-    return Spelled(_dumped({"tool_calls": calls}), alone=True)
+def _without_one(value: Any) -> Any:
+    """An object without its first member; something else for what is none."""
+    if not isinstance(value, Mapping) or not value:
+        return ["not what was asked for"]
+    return dict(list(value.items())[1:])
 
 
-def _openai_function(said: _Said) -> Spelled:
-    calls = [{"function_call": _function(call)} for call in said.wrapped()]
-    return Spelled(_dumped(calls[0] if len(calls) == 1 else calls), alone=True)
+def _openai(answer: _Answer) -> str:
+    return _json({"tool_calls": [{"type": "function", "function": _function(call)} for call in answer.as_calls()]})
+
+
+def _openai_function(answer: _Answer) -> str:
+    calls = [{"function_call": _function(call)} for call in answer.as_calls()]
+    return _json(calls[0] if len(calls) == 1 else calls)
 
 
 def _function(call: Call) -> dict[str, Any]:
-    return {"name": call.get("name"), "arguments": _dumped(call.get("args", {}))}
+    return {"name": call.get("name"), "arguments": _json(call.get("args", {}))}
 
 
-def _xml(said: _Said) -> Spelled:
-    blocks = [
-        f"<tool_call name={quoteattr(str(call.get('name')))}>{_dumped(call.get('args', {}))}</tool_call>"
-        for call in said.wrapped()
-    ]
-    return Spelled("\n".join(blocks), alone=True)
+def _xml(answer: _Answer) -> str:
+    return "\n".join(
+        f"<tool_call name={quoteattr(str(call.get('name')))}>{_json(call.get('args', {}))}</tool_call>"
+        for call in answer.as_calls()
+    )
 
 
-def _xai(said: _Said) -> Spelled:
-    return Spelled("\n".join(map(_xai_call, said.wrapped())), alone=True)
+def _xai(answer: _Answer) -> str:
+    return "\n".join(map(_xai_call, answer.as_calls()))
 
 
 def _xai_call(call: Call) -> str:
+    args = call.get("args")
     parameters = "".join(
-        f"<parameter name={quoteattr(key)}>{escape(one if isinstance(one, str) else _dumped(one))}</parameter>"
-        for key, one in _args(call).items()
+        f"<parameter name={quoteattr(key)}>{escape(value if isinstance(value, str) else _json(value))}</parameter>"
+        for key, value in (args.items() if isinstance(args, Mapping) else ())
     )
     return f"<xai:function_call name={quoteattr(str(call.get('name')))}>{parameters}</xai:function_call>"
 
 
-def _prose_around(said: _Said) -> Spelled:
-    return Spelled(f"{_PROSE_BEFORE}\n\n{said.plain()}\n\n{_PROSE_AFTER}")
+def _quoted_markup(answer: _Answer) -> str:
+    other = (answer.mark or "c0ffee")[::-1]
+    wrong = other if other != answer.mark else "".join("1" if digit == "0" else "0" for digit in other)
+    return _QUOTED.format(spell(answer.as_calls(), wrong))
 
 
-def _refusal(_said: _Said) -> Spelled:
-    return Spelled(REFUSAL, alone=True)
+def _two_calls(answer: _Answer) -> str:
+    if not answer.calls:
+        return f"{answer.plain()}\n{answer.plain()}"
+    return spell(answer.calls if len(answer.calls) > 1 else [*answer.calls, *answer.calls], answer.mark)
 
 
-def _many_frames(said: _Said) -> Spelled:
-    return Spelled(said.plain(), by_character=True)
+def _no_mark(answer: _Answer) -> str:
+    if not answer.calls:
+        return f"<json>{answer.plain()}</json>"
+    return "\n".join(f"<tool>{_json(dict(call))}</tool>" for call in answer.calls)
 
 
-def _made_up_result(said: _Said) -> Spelled:
-    return Spelled(f"{said.plain()}\n{_INVENTED}")
+@dataclass(frozen=True, slots=True)
+class _Slip:
+    """One slip; what stood before the calls is left out where it `is_alone`."""
+
+    description: str
+    write: Callable[[_Answer], str]
+    is_alone: bool = False
 
 
-def _quoted_markup(said: _Said) -> Spelled:
-    wrong = (said.mark or "c0ffee")[::-1]
-    wrong = wrong if wrong != said.mark else "".join("1" if digit == "0" else "0" for digit in wrong)
-    quoted = spell(said.wrapped(), wrong)
-    return Spelled(f"One would write a call like this: {quoted} on a line of its own. I did not do so.", alone=True)
-
-
-def _wrong_args(said: _Said) -> Spelled:
-    if not said.calls:
-        return Spelled(_dumped(_without_one(said.value, said.brief.notes.schema or {})))
-    calls = [
-        {**call, "args": _without_one(_args(call), said.brief.tool(str(call.get("name"))).parameters)}
-        for call in said.calls
-    ]
-    return Spelled(spell(calls, said.mark))
-
-
-def _without_one(value: Any, schema: Mapping[str, Any]) -> Any:
-    """An object without its first required member, or without its first; something else for what is none."""
-    if not isinstance(value, Mapping) or not value:
-        return ["not what was asked for"]
-    missing = next((key for key in schema.get("required", ()) if key in value), next(iter(value)))
-    return {key: one for key, one in value.items() if key != missing}
-
-
-def _two_calls(said: _Said) -> Spelled:
-    if not said.calls:
-        return Spelled(f"{said.plain()}\n{said.plain()}")
-    return Spelled(spell(said.calls if len(said.calls) > 1 else said.calls * 2, said.mark))
-
-
-def _no_mark(said: _Said) -> Spelled:
-    return Spelled(_tagged(said.calls, "tool") if said.calls else f"<json>{said.plain()}</json>", alone=True)
-
-
-_SLIPS: Mapping[str, tuple[str, Callable[[_Said], Spelled]]] = {
-    "wrong_name": ("the call of a tool that does not exist; JSON with other keys", _wrong_name),
-    "broken_json": ("JSON without its end", _broken_json),
-    "fenced": ("the call or the JSON in a code fence", _fenced),
-    "openai": ('{"tool_calls": [{"type": "function", "function": {...}}]}, and nothing else', _openai),
-    "openai_function": ('{"function_call": {"name", "arguments"}}, and nothing else', _openai_function),
-    "xml": ('<tool_call name="...">{...}</tool_call>, and nothing else', _xml),
-    "xai": ("Grok's own <xai:function_call> with parameters as elements, and nothing else", _xai),
-    "prose_around": ("words before and behind the call or the JSON", _prose_around),
-    "refusal": ("words instead of the call or the JSON", _refusal),
-    "many_frames": ("the call or the JSON streamed one character a token", _many_frames),
-    "made_up_result": ("a result that was made up, behind the call", _made_up_result),
-    "quoted_markup": ("words that quote a call with a wrong mark, and no call", _quoted_markup),
-    "wrong_args": ("the call or the JSON without a member that it needs", _wrong_args),
-    "two_calls": ("the call or the JSON twice", _two_calls),
-    "no_mark": ("<tool>{...}</tool> without the mark, and nothing else", _no_mark),
+_SLIPS: Mapping[str, _Slip] = {
+    "broken_json": _Slip("JSON without its end", _broken_json),
+    "fenced": _Slip("the call or the JSON in a code fence", lambda answer: f"```json\n{answer.plain()}\n```"),
+    "made_up_result": _Slip("a result that was made up, after the call", lambda a: f"{a.plain()}\n{_INVENTED}"),
+    "many_frames": _Slip("the call or the JSON streamed one character a token", _Answer.plain),
+    "no_mark": _Slip("<tool>{...}</tool> without the mark, and nothing else", _no_mark, is_alone=True),
+    "openai": _Slip('{"tool_calls": [{"type": "function", ...}]}, and nothing else', _openai, is_alone=True),
+    "openai_function": _Slip('{"function_call": {...}}, and nothing else', _openai_function, is_alone=True),
+    "prose_around": _Slip("words before and after the call or the JSON", lambda a: _PROSE.format(a.plain())),
+    "quoted_markup": _Slip("words that quote a call with a wrong mark, and no call", _quoted_markup, is_alone=True),
+    "refusal": _Slip("words instead of the call or the JSON", lambda _: REFUSAL, is_alone=True),
+    "two_calls": _Slip("the call or the JSON twice", _two_calls),
+    "wrong_args": _Slip("the call or the JSON without its first member", _wrong_args),
+    "wrong_name": _Slip("the call of a tool that does not exist; JSON with other keys", _wrong_name),
+    "xai": _Slip("Grok's own <xai:function_call> with parameters as elements, and nothing else", _xai, is_alone=True),
+    "xml": _Slip('<tool_call name="...">{...}</tool_call>, and nothing else', _xml, is_alone=True),
 }

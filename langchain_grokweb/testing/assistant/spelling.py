@@ -1,48 +1,37 @@
-"""An answer's calls, written down as this conversation wants them, or as a misbehaving model would."""
+"""The end of an answer: its calls, written down as this conversation wants them, or as a model gets them wrong."""
 
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from langchain_grokweb.testing.assistant.instructions import Brief
-from langchain_grokweb.testing.assistant.slips import Spelled, slipped, spell
+from langchain_grokweb.testing.assistant.slips import slipped, spell
 from langchain_grokweb.testing.state.composition import Text
-from langchain_grokweb.testing.state.script import Reply
-
-_NOTHING = object()
+from langchain_grokweb.testing.state.script import PlanError, Reply
 
 
-def written(reply: Reply, read: Callable[[], Brief], next_slip: Callable[[], str | None]) -> tuple[Reply, Text | None]:
-    """The answer without its calls, and what its calls or its JSON come to; None where it is mere words.
+def written(reply: Reply, call_mark: Callable[[], str | None]) -> tuple[Reply, Text | None]:
+    """The answer without its calls, and what its calls or its JSON come to; None where it is words and nothing else.
 
     Args:
         reply: The answer.
-        read: Reads what the turn asks for; only done where it matters.
-        next_slip: Takes the misbehaviour that is due; only done where there is something to get wrong.
+        call_mark: Reads the mark of calls from the prompt; only done where there are calls.
+
+    Raises:
+        PlanError: There are calls, and the prompt offers no tools.
     """
-    value = _json_of(reply)
-    if not reply.tool_calls and value is _NOTHING:
+    if not reply.tool_calls and reply.slip is None:
         return reply, None
-    brief = read()
-    if not reply.tool_calls and not brief.notes.is_json and reply.slip is None:
-        return reply, None
-    kind = reply.slip or next_slip()
-    if kind is not None:
-        spelled = slipped(kind, reply.tool_calls, value, brief)
-    elif reply.tool_calls:
-        spelled = Spelled(spell(reply.tool_calls, brief.mark))
-    else:
-        return reply, None
-    if spelled.alone or not reply.tool_calls:
+    mark = call_mark() if reply.tool_calls else ""
+    if mark is None:
+        names = ", ".join(str(call.get("name")) for call in reply.tool_calls)
+        raise PlanError(
+            f"A reply with the tool calls {names} was planned, but neither the prompt nor the conversation before it "
+            "offers tools: there is no <tools mark=…> in it. Bind the tools, or plan the text of such a call."
+        )
+    if reply.slip is None:
+        return reply, Text(("\n\n" if reply.text else "") + spell(reply.tool_calls, mark))
+    kind, value = reply.slip, None if reply.tool_calls else json.loads(reply.text)
+    text, is_alone = slipped(kind, reply.tool_calls, value, mark)
+    if is_alone or not reply.tool_calls:
         reply = replace(reply, text="", citations=(), slip=None)
-    return reply, Text(("\n\n" if reply.text else "") + spelled.text, by_character=spelled.by_character)
-
-
-def _json_of(reply: Reply) -> Any:
-    if reply.tool_calls or not reply.text.lstrip().startswith(("{", "[", '"')):
-        return _NOTHING
-    try:
-        return json.loads(reply.text)
-    except ValueError:
-        return _NOTHING
+    return reply, Text(("\n\n" if reply.text else "") + text, by_character=kind == "many_frames")

@@ -7,6 +7,7 @@ the server's thread alone.
 """
 
 import fnmatch
+import json
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,10 @@ Reasoning = str | Sequence[Mapping[str, str]]
 TurnStatus = Literal["active", "finished", "stopped"]
 
 
+class PlanError(AssertionError):
+    """A reply was planned that could not be given; raised in the test that planned it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One answer of the service.
@@ -27,18 +32,18 @@ class Reply:
     Attributes:
         text: The answer. It is streamed in pieces of about a word.
         reasoning: What is thought before it: a text, or steps `{"header", "summary"}` of the 2026 layout.
-        citations: `{"url", "title", "after"?}`; the mark stands behind the first occurrence of `after` in the
+        citations: `{"url", "title", "after"?}`; the mark stands after the first occurrence of `after` in the
             text, else at its end.
         images: Prompts, or `{"prompt", "moderated"?, "shape"?}` with shape "a" or "b" of rest.md 4.7.
         search: `{"query", "results": [{"url", "title", "snippet"}], "kind"?}`, kind "web" or "x".
-        tool_calls: `{"name", "args"}`, given as they are, valid or not, in the form that the client's instructions
-            ask for; without instructions as a fenced block of JSON.
+        tool_calls: `{"name", "args"}`, given as they are, valid or not, in the form that the prompt asks for. Where it
+            offers no tools, that is a `PlanError` in the test.
         title: The conversation's title; None for one out of the prompt (new conversations only), False for none.
         error: A kind of rest.md 4.11 that the stream reports after the text.
         fault: A fault, or its spelling `"name:where"`. A refusal leaves the reply planned for the next try.
         chunk_size: Bytes in one write, throughout this answer; 0 for one write each frame. Without meaning on the
             gateway, where an event is a message.
-        slip: How the calls, or the text where it is JSON, go wrong; see `GrokEmulator.misbehaviours`.
+        slip: How the calls, or the text, which then is JSON, go wrong; see `GrokEmulator.slips`.
     """
 
     text: str = ""
@@ -60,6 +65,8 @@ class Reply:
             object.__setattr__(self, "fault", fault_spelled(self.fault))
         if self.slip is not None:
             known_slip(self.slip)
+            if not self.tool_calls and not _is_json(self.text):
+                raise ValueError(f"slip={self.slip!r} needs tool calls, or a text that is JSON")
         for citation in self.citations:
             if citation.get("after", "") not in self.text:
                 raise ValueError(f"A citation stands after {citation['after']!r}, which the text does not contain")
@@ -68,6 +75,14 @@ class Reply:
     def planned_fault(self) -> Fault | None:
         """The fault, parsed."""
         return self.fault if isinstance(self.fault, Fault) else None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +159,6 @@ class GatewayEvent:
 
 
 @dataclass(slots=True)
-class _Slip:
-    kind: str
-    left: int
-
-
-@dataclass(slots=True)
 class _Strike:
     fault: Fault
     left: int
@@ -163,11 +172,10 @@ class _Strike:
 
 @dataclass(slots=True)
 class Script:
-    """The plans: replies, and faults and misbehaviours with the number of times that they still strike."""
+    """The plans: replies, and faults with the number of times that they still strike."""
 
     _replies: deque[Reply] = field(default_factory=deque)
     _strikes: list[_Strike] = field(default_factory=list)
-    _slips: deque[_Slip] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def plan(self, reply: Reply) -> None:
@@ -179,22 +187,6 @@ class Script:
         """Let a fault strike the next `times` requests that it fits."""
         with self._lock:
             self._strikes.append(_Strike(fault, times))
-
-    def plan_slip(self, kind: str, times: int) -> None:
-        """Let the next `times` calls or JSON answers go wrong like this."""
-        with self._lock:
-            self._slips.append(_Slip(kind, times))
-
-    def next_slip(self) -> str | None:
-        """The misbehaviour that is due, used up once; None where none is."""
-        with self._lock:
-            if not self._slips:
-                return None
-            slip = self._slips[0]
-            slip.left -= 1
-            if slip.left == 0:
-                self._slips.popleft()
-            return slip.kind
 
     def next_reply(self) -> Reply | None:
         """Take the next reply; None where none is planned."""
@@ -230,4 +222,3 @@ class Script:
         with self._lock:
             self._replies.clear()
             self._strikes.clear()
-            self._slips.clear()

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 from uuid import uuid4
 
 from langchain_grokweb.testing.assistant.answers import TurnContext, answer_of
-from langchain_grokweb.testing.assistant.instructions import read
+from langchain_grokweb.testing.assistant.instructions import call_mark
 from langchain_grokweb.testing.assistant.spelling import written
 from langchain_grokweb.testing.state.account import Account, Tier
 from langchain_grokweb.testing.state.composition import Composition, Shape, compose
@@ -33,6 +33,7 @@ from langchain_grokweb.testing.state.responses import Era, file_object
 from langchain_grokweb.testing.state.script import (
     GatewayEvent,
     GatewaySession,
+    PlanError,
     Reply,
     Request,
     Script,
@@ -129,6 +130,7 @@ class Service:
     turns: list[Turn] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
+    plan_errors: list[PlanError] = field(default_factory=list)
     sessions: list[GatewaySession] = field(default_factory=list)
     events: list[GatewayEvent] = field(default_factory=list)
     watch: threading.Condition = field(default_factory=threading.Condition)
@@ -156,7 +158,7 @@ class Service:
         for generation in self.generations.values():
             generation.lose()
         self.script.clear()
-        for memory in (self.turns, self.requests, self.stops, self.sessions, self.events):
+        for memory in (self.turns, self.requests, self.stops, self.plan_errors, self.sessions, self.events):
             memory.clear()
         self.account.quotas.clear()
         self.generations.clear()
@@ -306,7 +308,11 @@ class Service:
 
     def _composed(self, ask: Ask, context: TurnContext, reply: Reply) -> Composition:
         shape: Shape = "a" if ask.era == "2025" else "b"
-        reply, ending = written(reply, lambda: read(context.prompt, context.history), self.script.next_slip)
+        try:
+            reply, ending = written(reply, lambda: call_mark(context.prompt, context.history))
+        except PlanError as error:
+            self.plan_errors.append(error)
+            reply, ending = Reply(f"The emulator failed: {error}", error="internal_error"), None
         composition = compose(reply, self.account.user_id, shape, ending)
         for picture in composition.pictures:
             self.pictures[picture.preview_key] = False

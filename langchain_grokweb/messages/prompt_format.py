@@ -1,0 +1,78 @@
+"""The format of a prompt: its elements, and every sentence of ours (`docs/prompt-format.md`).
+
+What a program must know stands in elements and attributes. The sentences beside them are for the model alone, so they
+may be reworded freely. No text of a user, a tool or an answer can pose as an element: where it holds the beginning of
+one, the `<` is escaped.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+# --- sentences
+
+TRANSCRIPT = (
+    "Below are the messages of a conversation, oldest first, each in a <message> element with its role. "
+    "Answer the last of them as the assistant. Write the answer alone, without such an element."
+)
+EARLIER = (
+    " The conversation began earlier: its first {count} messages stand in the attached file {name}, in the same form. "
+    "Read them first."
+)
+ATTACHED = "[{kind} attached: {name}]"
+NOT_ATTACHED = "[{kind} not shown here]"
+NOT_ATTACHED_NAMED = "[{kind} not shown here: {name}]"
+SYSTEM_REVOKED = "The instructions given before no longer apply."
+TOOLS = """\
+You can use tools. To use one, write its call in exactly this form, on a line of its own:
+<tool:{mark}>{{"name": "TOOL", "args": {{ARGUMENTS}}}}</tool:{mark}>
+The JSON must be complete and fit the tool's parameters. Write several calls one after another if you need several.
+Write nothing after the calls: the results come with the next message. \
+Never make up a result, and use this form for calls alone.
+The tools, one a line:"""
+TOOLS_REVOKED = "The tools are not available any more: do not call any."
+USE_NONE = "Do not use a tool in this turn."
+USE_ANY = "You must use at least one of the tools in this turn: answer with a call."
+USE_NAMED = "You must use the tool {name} in this turn: answer with its call."
+ONE_CALL = "Use at most one tool in this turn."
+REPLY_OBJECT = "Answer with one JSON object and nothing else, without a code fence."
+REPLY_SCHEMA = (
+    "Answer with one JSON value and nothing else, without a code fence. It must fit the JSON schema that follows."
+)
+REPAIR = "Your last answer could not be used: {reasons}."
+REPAIR_CALL = (
+    'Write the corrected call(s) in the form <tool:{mark}>{{"name": …, "args": …}}</tool:{mark}>, and nothing else.'
+)
+REPAIR_JSON = "Write the corrected JSON, without a call, and nothing else."
+REPAIR_WORDS = "Write the answer in words, without a call, and nothing else."
+
+# --- elements
+
+_ELEMENT = re.compile(r"<(?=\s*/?\s*(?:message\b|tool|reply_schema\b))", re.IGNORECASE)  # a quoted call is none
+
+
+def element(tag: str, body: str, /, **attributes: str | None) -> str:
+    """An element on lines of its own; attributes without a value are left out, and the body stands as it is."""
+    written = "".join(f' {key}="{attribute(value)}"' for key, value in attributes.items() if value)
+    return f"<{tag}{written}>\n{body}\n</{tag}>"
+
+
+def attribute(value: str) -> str:
+    """The value of an attribute, in one line."""
+    return html.escape(" ".join(value.split()))
+
+
+def holds_element(text: str) -> bool:
+    """Whether a text holds what could be taken for the beginning or the end of an element."""
+    return _ELEMENT.search(text) is not None
+
+
+def escape(text: str) -> str:
+    """A text that cannot pose as an element."""
+    return _ELEMENT.sub("&lt;", text)
+
+
+def escape_json(text: str) -> str:
+    """JSON that cannot pose as an element, and means the same."""
+    return _ELEMENT.sub(r"\\u003c", text)
