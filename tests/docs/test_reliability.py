@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from langchain_grokweb import GrokWebConversationNotFoundError, GrokWebToolCallError
-from langchain_grokweb.testing import GrokEmulator
 from tests import reliability
 from tests.reliability import WAYS
 
