@@ -225,11 +225,3 @@ def test_a_follow_up_has_a_title_only_when_planned(grok, browser):
         json={"message": "z", "modeId": "auto", "parentResponseId": first.response_id},
     )
     assert json.loads(again.text.splitlines()[-1]) == {"result": {"title": {"newTitle": "Renamed"}}}
-
-
-def test_tool_calls_come_behind_the_text_in_a_fenced_block(grok, browser):
-    call = {"name": "get_weather", "args": {"city": "Köln"}}
-    grok.reply("Let me look.", tool_calls=[call])
-    text = browser.new().text
-    assert text.startswith("Let me look.\n\n```json\n")
-    assert json.loads(text.partition("```json\n")[2].removesuffix("\n```")) == {"tool_calls": [call]}
