@@ -20,7 +20,6 @@ from langchain_grokweb.testing.server import Server
 from langchain_grokweb.testing.state.account import TIERS, Account, Quota, Tier
 from langchain_grokweb.testing.state.conversations import Conversation
 from langchain_grokweb.testing.state.faults import FAULTS, GATEWAY_PATH, fault_named
-from langchain_grokweb.testing.state.responses import Era
 from langchain_grokweb.testing.state.script import (
     GatewayEvent,
     GatewaySession,
@@ -32,6 +31,7 @@ from langchain_grokweb.testing.state.script import (
     UploadedFile,
 )
 from langchain_grokweb.testing.state.service import Service, Settings
+from langchain_grokweb.testing.state.stored import Era
 
 
 class GrokEmulator:
@@ -44,8 +44,8 @@ class GrokEmulator:
         host: The address to listen on.
         chunk_size: Bytes in one write of a stream, for the first four kilobytes; later writes are larger, of
             prime sizes. 0 or None for one write each frame.
-        era: "2025" or "2026" for one profile of frames whatever is asked; None to go by the payload
-            (rest.md 3.1).
+        era: The profile of answers on the conversations endpoint, "2026" or the older "2025", whatever the payload
+            (rest.md 8.6).
         pace: Seconds between two tokens.
         assistant: Who answers when no reply is planned: None for the built-in assistant, a function
             `(TurnContext) -> Reply | str`, or a LangChain chat model.
@@ -67,7 +67,7 @@ class GrokEmulator:
         *,
         host: str = "127.0.0.1",
         chunk_size: int | None = 7,
-        era: Era | None = None,
+        era: Era = "2026",
         pace: float = 0.0,
         assistant: Any = None,
         tier: Tier = "heavy",
@@ -76,7 +76,7 @@ class GrokEmulator:
         longest_prompt: int | None = None,
     ) -> None:
         for name, value, allowed in (
-            ("era", era, ("2025", "2026", None)),
+            ("era", era, ("2025", "2026")),
             ("tier", tier, TIERS),
             ("reconnect", reconnect, ("replay", "continue")),
         ):
@@ -196,6 +196,8 @@ class GrokEmulator:
         fault: str | None = None,
         chunk_size: int | None = None,
         slip: str | None = None,
+        files: Sequence[Mapping[str, Any]] = (),
+        videos: Sequence[str | Mapping[str, Any]] = (),
     ) -> None:
         """Plan the next answer, first come first served; the arguments are those of `Reply`.
 
@@ -219,6 +221,8 @@ class GrokEmulator:
                 fault,
                 chunk_size,
                 slip,
+                files,
+                videos,
             )
         )
 

@@ -21,16 +21,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from langchain_grokweb.testing.gateway import sockets
 from langchain_grokweb.testing.gateway.door import refused_at_door
 from langchain_grokweb.testing.rest import chat, files, history, site
-from langchain_grokweb.testing.rest.refusals import bad_credentials, refusal
-from langchain_grokweb.testing.rest.replies import error_reply, refused_reply
+from langchain_grokweb.testing.rest.replies import bad_credentials, error_reply, refusal, refused_reply
 from langchain_grokweb.testing.server import reset
-from langchain_grokweb.testing.state.faults import GATEWAY_PATH, Fault, Occasion
-from langchain_grokweb.testing.state.refused import INTERNAL, NOT_FOUND, Refused
+from langchain_grokweb.testing.state.faults import GATEWAY_PATH, INTERNAL, NOT_FOUND, Fault, Occasion, Refused
 from langchain_grokweb.testing.state.script import Request
 from langchain_grokweb.testing.state.service import Service
 
 _CHAT = re.compile(r"/rest/app-chat/conversations/(?:new|[^/]+/responses)")
-_UPLOAD = re.compile("/rest/app-chat/upload-file|/http/upload-file-v2/direct")
+_UPLOAD = re.compile("/rest/app-chat/upload-file|/(?:http|rest/app-chat)/upload-file-v2/(?:direct|complete)")
 _RECONNECT = re.compile(r"/rest/app-chat/conversations/reconnect-response-v2/[^/]+")
 _BEGINNINGS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
 _DISCONNECTS = frozenset({"http.disconnect", "websocket.disconnect"})
@@ -110,7 +108,8 @@ class Front:
             return await self._refused(scope, receive, fault, nested=is_chat or is_reconnect)
         elif fault is not None and fault.stage not in {"upload", *_stages(is_chat=is_chat, is_reconnect=is_reconnect)}:
             return await self._misplaced(scope, receive, fault)
-        if not path.startswith("/users/") and path not in site.OPEN_PATHS and not self._is_signed_in(scope):
+        is_open = path.startswith(("/users/", files.SIGNED)) or path in site.OPEN_PATHS
+        if not is_open and not self._is_signed_in(scope):
             return bad_credentials()
         return None
 

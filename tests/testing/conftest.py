@@ -24,6 +24,12 @@ def emulator():
 
 
 @pytest.fixture
+def seed_era(emulator):
+    """An emulator that answers as in 2025, with a browser."""
+    return emulator(era="2025")
+
+
+@pytest.fixture
 def running(emulator):
     return emulator()
 

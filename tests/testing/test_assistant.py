@@ -66,7 +66,8 @@ def test_it_names_what_was_attached_and_reads_text(browser):
     assert "Ada" in browser.new("What is my name?", fileAttachments=[kept["fileMetadataId"]]).text
 
 
-def test_a_seed_era_picture_and_search_stream_whole(browser):
+def test_a_seed_era_picture_and_search_stream_whole(seed_era):
+    _, browser = seed_era
     answer = browser.new("Draw a picture", modelName="grok-3", isReasoning=True)
     assert answer.members("streamingImageGenerationResponse")
     assert answer.reasoning

@@ -41,7 +41,8 @@ def kinds(lines):
     return found
 
 
-def test_a_stream_of_2025_has_the_frames_of_the_sample(grok, browser):
+def test_a_stream_of_2025_has_the_frames_of_the_sample(seed_era):
+    grok, browser = seed_era
     grok.reply("The capital of France is Paris.", title="Capital of France")
     answer = browser.new("What is the capital of France?", modelName="grok-3", isReasoning=False)
     wanted = sample("plain_2025-03.ndjson")
@@ -50,7 +51,8 @@ def test_a_stream_of_2025_has_the_frames_of_the_sample(grok, browser):
     assert answer.lines[-1] == wanted[-1]
 
 
-def test_a_thinking_stream_of_2025_has_the_frames_of_the_sample(grok, browser):
+def test_a_thinking_stream_of_2025_has_the_frames_of_the_sample(seed_era):
+    grok, browser = seed_era
     reasoning = "Alright, the user wants it."
     grok.reply("17 \u00d7 23 = **391**", reasoning=reasoning)
     answer = browser.new("What is 17 * 23?", modelName="grok-3", isReasoning=True)
@@ -62,7 +64,8 @@ def test_a_thinking_stream_of_2025_has_the_frames_of_the_sample(grok, browser):
     assert answer.reasoning == answer.model["thinkingTrace"] == reasoning
 
 
-def test_a_follow_up_is_flat_and_names_its_parent(grok, browser):
+def test_a_follow_up_is_flat_and_names_its_parent(seed_era):
+    grok, browser = seed_era
     grok.reply("One.")
     grok.reply("About **2.1 million** people live in Paris.")
     first = browser.new(modelName="grok-3")
@@ -141,7 +144,8 @@ def test_a_citation_stands_right_behind_its_words_and_every_second_tag_is_split(
     assert [json.loads(card)["id"] for card in answer.model["cardAttachmentsJson"]] == [first["id"], second["id"]]
 
 
-def test_pictures_of_the_first_shape_have_the_frames_of_the_sample(grok, browser):
+def test_pictures_of_the_first_shape_have_the_frames_of_the_sample(seed_era):
+    grok, browser = seed_era
     grok.reply(images=["a red fox in the snow", "another"])
     answer = browser.new("Draw a red fox", modelName="grok-3")
     wanted = sample("images_streaming_2025-11.ndjson")
@@ -193,11 +197,15 @@ def test_times_have_nanoseconds_on_responses_and_microseconds_on_conversations(b
     assert answer.model["partial"] is False
 
 
-def test_the_era_can_be_forced(emulator):
-    _, browser = emulator(era="2025")
-    assert "uiLayout" not in kinds(browser.new(modeId="auto").lines)
-    _, browser = emulator(era="2026")
-    assert "uiLayout" in kinds(browser.new(modelName="grok-3").lines)
+@pytest.mark.parametrize("body", [{"modelName": "grok-3"}, {"modeId": "auto"}])
+def test_the_era_is_the_services_whatever_the_payload(emulator, browser, body):
+    answer = browser.new(**body)
+    assert "uiLayout" in kinds(answer.lines)
+    assert {one["messageTag"] for one in answer.frames if one.get("token")} >= {"header", "final"}
+    _, older = emulator(era="2025")
+    answer = older.new(**body)
+    assert "uiLayout" not in kinds(answer.lines)
+    assert answer.members("messageTag") == []
 
 
 def test_final_metadata_and_follow_ups_are_left_out_on_demand(browser):

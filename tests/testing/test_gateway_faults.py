@@ -452,7 +452,7 @@ async def test_pongs_alone_say_nothing(grok):
 
 
 async def test_a_bug_of_the_emulator_is_an_error_event(grok, monkeypatch):
-    monkeypatch.setattr("langchain_grokweb.testing.gateway.chunks.citation", None)
+    monkeypatch.setattr("langchain_grokweb.testing.state.chunks._citation", None)
     grok.reply(TEXT, citations=[{"url": "https://example.com", "title": "E"}])
     _, told = await asked(grok)
     assert told.one("error")["error"]["message"].startswith("Emulator: TypeError")

@@ -153,7 +153,8 @@ def test_questions_that_are_too_long_are_answered_with_an_error(emulator):
     assert browser.new("hey").text == "kept"
 
 
-def test_pictures_need_the_cookie_and_moderated_ones_are_missing(grok, browser):
+def test_pictures_need_the_cookie_and_moderated_ones_are_missing(seed_era):
+    grok, browser = seed_era
     grok.reply(images=["x", {"prompt": "y", "moderated": True}])
     answer = browser.new("Draw", modelName="grok-3")
     preview, _, final, hidden = [one["imageUrl"] for one in answer.members("streamingImageGenerationResponse")]
@@ -206,10 +207,21 @@ def test_account_replies_have_the_members_of_the_samples(emulator, method, path,
             assert [list(one) for one in found[member]] == [list(one) for one in value[: len(found[member])]]
 
 
-def test_modes_of_a_super_account_without_agents_need_an_upgrade(emulator):
+def test_the_menu_is_that_of_august_2026(emulator):
     _, browser = emulator(tier="basic")
-    found = browser.http.post("/rest/modes", json={}).json()
-    assert found == sample("unary/modes_reply.json")
+    menu = browser.http.post("/rest/modes", json={}).json()
+    assert [mode["id"] for mode in menu["modes"]] == ["auto", "fast", "expert", "heavy", "build"]
+    needed = [mode["availability"].get("requiresUpgrade", {}) for mode in menu["modes"]]
+    assert [one.get("minimumSubscriptionTier") for one in needed] == [
+        None,
+        None,
+        None,
+        "TIER_SUPERGROK_HEAVY",
+        "TIER_SUPERGROK_PLUS",
+    ]
+    older = sample("unary/modes_reply.json")
+    assert menu["defaultModeId"] == older["defaultModeId"]
+    assert [list(mode) for mode in menu["modes"]] == [list(mode) for mode in older["modes"]]
     assert browser.get("/rest/subscriptions").json() == {"subscriptions": []}
 
 

@@ -9,10 +9,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_grokweb.testing.gateway.chunks import PLACEHOLDER, image_chunk
 from langchain_grokweb.testing.gateway.events import said
-from langchain_grokweb.testing.rest.files import PREVIEW
-from langchain_grokweb.testing.state.composition import Composition, Mark, Picture, Search, Text, Thought, tokens_of
+from langchain_grokweb.testing.state.assets import PREVIEW
+from langchain_grokweb.testing.state.chunks import PLACEHOLDER, image_chunk
+from langchain_grokweb.testing.state.composition import (
+    VIDEO_PROGRESS,
+    Composition,
+    MadeFile,
+    Mark,
+    Picture,
+    Search,
+    Text,
+    Thought,
+    Video,
+    tokens_of,
+)
 from langchain_grokweb.testing.state.inflight import Frame
 
 _PREVIEW_URL = f"data:image/jpeg;base64,{base64.b64encode(PREVIEW).decode()}"
@@ -25,7 +36,7 @@ class Deltas:
     response_id: str
     _marks: int = 0
 
-    def head(self, *, thinks_long: bool, has_files: bool) -> Iterator[Frame]:
+    def head(self) -> Iterator[Frame]:
         """What comes before there is an answer."""
         yield self._delta(PLACEHOLDER, thinking=True)
 
@@ -42,30 +53,11 @@ class Deltas:
                 yield from self._tag(step.tag)
             elif isinstance(step, Picture):
                 yield from self._picture(step)
-
-    def plain(self, composition: Composition) -> str:
-        """The whole text, with its tags."""
-        return composition.message
-
-    def cards(self, composition: Composition) -> Iterator[Frame]:
-        """The pages that the tags of citations stand for."""
-        for mark in composition.of(Mark):
-            yield output({"card_attachment": {"id": mark.card["id"], "url": mark.card["url"]}})
-
-    def closing(self, composition: Composition) -> Iterator[Frame]:
-        """The whole answer once more, right before the end."""
-        content = [{"type": "output_text", "text": self.plain(composition)}]
-        message = {"type": "message", "role": "assistant", "content": content}
-        response = {"id": self.response_id, "status": "completed", "output": [message]}
-        yield said({"type": "response.completed", "response": response})
-
-    def late_headers(self) -> Iterator[Frame]:
-        """None in this dialect, as far as is known."""
-        return iter(())
-
-    def follow_ups(self) -> Iterator[Frame]:
-        """None in this dialect, as far as is known."""
-        return iter(())
+            elif isinstance(step, MadeFile):
+                yield output({"card_attachment": step.card})
+                yield from self._tag(step.tag)
+            elif isinstance(step, Video):  # a guess, by analogy with the other wire
+                yield from (output({"generated_video": step.progress(percent)}) for percent in VIDEO_PROGRESS)
 
     def _thought(self, thought: Thought) -> Iterator[Frame]:
         if thought.header:

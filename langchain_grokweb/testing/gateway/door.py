@@ -9,16 +9,25 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from langchain_grokweb.testing.gateway.events import failure
-from langchain_grokweb.testing.rest.refusals import BAD_CREDENTIALS, FORBIDDEN, INVALID, OTHER_TIER, bad_credentials
-from langchain_grokweb.testing.rest.replies import error_reply
+from langchain_grokweb.testing.rest.replies import (
+    BAD_CREDENTIALS,
+    FORBIDDEN,
+    INVALID,
+    OTHER_TIER,
+    bad_credentials,
+    error_reply,
+)
 from langchain_grokweb.testing.state.account import Account
-from langchain_grokweb.testing.state.faults import ANTI_BOT, HEAVY_USAGE, TOO_MANY_REQUESTS, Fault
-from langchain_grokweb.testing.state.refused import (
+from langchain_grokweb.testing.state.faults import (
+    ANTI_BOT,
+    HEAVY_USAGE,
     INTERNAL,
     INVALID_ARGUMENT,
     PERMISSION_DENIED,
     RESOURCE_EXHAUSTED,
+    TOO_MANY_REQUESTS,
     UNAUTHENTICATED,
+    Fault,
 )
 
 OAUTH = "Action cannot be performed by OAuth2 token users [WKE=unauthorized:oauth2-auth-forbidden]"

@@ -1,15 +1,19 @@
-"""The server events that both dialects share (gateway.md 4.1, 4.8 to 4.11), as bodies and as frames of a log."""
+"""The server events that both dialects share (gateway.md 4.1, 4.8 to 4.11), and their envelopes (gateway.md 2)."""
 
+import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, STREAM_ERRORS
 from langchain_grokweb.testing.state.inflight import Frame
 
 MODALITIES = ("text",)
 
+_DECODER = json.JSONDecoder()
 _CODES: Mapping[str, str] = {"anti_bot": "anti_bot", "rate_limited": "rate_limited"}
 _KINDS: Mapping[str, str] = {"usage_limit": "usage_limit_reached"}
 _CAPITAL = re.compile(r"(?<=[a-z])([A-Z])")
@@ -77,3 +81,62 @@ def line_failure(name: str, client_event_id: str | None = None) -> dict[str, Any
     """The top-level error that means what this error line means on the other wire; codes are names or numbers."""
     kind = LINE_ERRORS[name]
     return failure(_CODES.get(name, kind.code), kind.message, client_event_id)
+
+
+# -- envelopes
+
+
+@dataclass(slots=True)
+class Numbering:
+    """Gives out the event ids of one session: `evt_<32 hex>_<n>`, n from 1."""
+
+    _prefix: str = field(default_factory=lambda: f"evt_{uuid4().hex}_")
+    _last: int = 0
+
+    def next(self) -> str:
+        """The next id."""
+        self._last += 1
+        return f"{self._prefix}{self._last}"
+
+
+def enveloped(event: Mapping[str, Any], event_id: str, session_id: str | None) -> dict[str, Any]:
+    """The envelope around an event; its id stands behind its type."""
+    numbered = {"type": event["type"], "event_id": event_id, **event}
+    return {"event": numbered} if session_id is None else {"session_id": session_id, "event": numbered}
+
+
+def compact(value: Any) -> str:
+    """The usual spelling. Lone surrogates become question marks, since a text message cannot hold them."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace").decode()
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=True, indent=2) + "\n"
+
+
+def _reordered(value: Any) -> str:
+    return compact(_reversed(value))
+
+
+def _reversed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _reversed(value[name]) for name in reversed(value)}
+    return [_reversed(one) for one in value] if isinstance(value, list) else value
+
+
+SPELLINGS: Mapping[str, Callable[[Any], str]] = {"pretty": _pretty, "reordered": _reordered}
+
+
+def objects_in(message: str) -> Iterator[Any]:
+    """The JSON values of one message, which may hold several.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    rest = message.strip()
+    if not rest:
+        raise ValueError("empty message")
+    while rest:
+        value, end = _DECODER.raw_decode(rest)
+        yield value
+        rest = rest[end:].lstrip()

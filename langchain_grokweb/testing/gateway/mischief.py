@@ -5,10 +5,9 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from langchain_grokweb.testing.gateway.chunks import RESPONSE, text_chunk
-from langchain_grokweb.testing.gateway.envelopes import Numbering, compact, enveloped
-from langchain_grokweb.testing.gateway.events import beside, done, said
-from langchain_grokweb.testing.rest.mischief import PROGRESS, PROGRESS_SECONDS
+from langchain_grokweb.testing.gateway.events import Numbering, beside, compact, done, enveloped, said
+from langchain_grokweb.testing.rest.frames import PROGRESS, PROGRESS_SECONDS
+from langchain_grokweb.testing.state.chunks import RESPONSE, text_chunk
 from langchain_grokweb.testing.state.faults import Fault
 from langchain_grokweb.testing.state.inflight import Frame
 

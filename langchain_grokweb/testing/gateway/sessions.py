@@ -6,26 +6,51 @@ mode that does not exist are told as errors; how is a guess, except for the mode
 """
 
 import asyncio
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from langchain_grokweb.testing.gateway.asking import Question, mapping
-from langchain_grokweb.testing.gateway.delivery import GatewayDelivery, Line
 from langchain_grokweb.testing.gateway.door import UNTELLABLE, refusal_event
 from langchain_grokweb.testing.gateway.events import answering, failure
 from langchain_grokweb.testing.gateway.writer import GatewayWriter, Manner
 from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
-from langchain_grokweb.testing.state.faults import GATEWAY_PATH, Fault
-from langchain_grokweb.testing.state.refused import PERMISSION_DENIED, RESOURCE_EXHAUSTED, Refused
+from langchain_grokweb.testing.state.delivery import Delivery
+from langchain_grokweb.testing.state.faults import GATEWAY_PATH, PERMISSION_DENIED, RESOURCE_EXHAUSTED, Fault, Refused
+from langchain_grokweb.testing.state.inflight import Frame
 from langchain_grokweb.testing.state.script import GatewaySession, Reply
 from langchain_grokweb.testing.state.service import Ask, Service
+from langchain_grokweb.testing.state.stored import chunks_of
 
 CONVERSATION_NOT_FOUND = "conversation_not_found"
 INVALID_PARENT = "invalid_parent_response_id"
 
+_CLOSING = frozenset({"cut", "session_ended", "close_without_done"})
 _INSTEAD = {PERMISSION_DENIED: "model_not_available", RESOURCE_EXHAUSTED: "usage_limit"}
+
+
+class Line(Protocol):
+    """The socket as one session has it."""
+
+    def spelled(self, faults: Sequence[Fault]) -> "Line":
+        """The same line with the framing that one of these faults asks for."""
+
+    async def say(self, body: Any) -> None:
+        """Send an event, numbered and in its envelope; text is sent as it is."""
+
+    async def pong(self) -> None:
+        """Send a pong that nobody asked for."""
+
+    async def flush(self) -> None:
+        """Send what waits for company in its message."""
+
+    async def close(self, code: int) -> None:
+        """Close the socket."""
+
+    def abort(self) -> None:
+        """Reset the connection."""
 
 
 @dataclass(slots=True)
@@ -79,11 +104,18 @@ class Session:
 
         generation = self.service.begin(ask, planned, faults, make_writer)
         fault = next((one for one in faults if one.stage == "delivery"), None)
-        delivery = GatewayDelivery(generation, self.line.spelled(faults), fault)
-        if not await delivery.run():
-            if fault is not None and fault.options.get("then") == "lost":
-                self.service.lose(generation.turn.response_id)
-            await delivery.end_badly()
+        line = self.line.spelled(faults)
+        lose = functools.partial(self.service.lose, generation.turn.response_id)
+        delivery = Delivery(generation, fault, self.line.abort, lose)
+        async for frames in delivery.frames():
+            for frame in frames:
+                await _send(line, frame)
+            await line.flush()
+        if delivery.has_struck and fault is not None and fault.name in _CLOSING:
+            if fault.name == "session_ended":
+                await line.say({"type": "session.ended"})
+                await line.flush()
+            await line.close(fault.options.get("code", 1000))
 
     async def _refuse(self, fault: Fault, question: Question) -> None:
         """An HTTP refusal on a socket that is open already; where it has no words here, the socket is closed."""
@@ -150,7 +182,7 @@ class Session:
     def _newest(self, conversation: Conversation) -> str | None:
         """Where a turn goes that names no parent: the leaf that the session began with, else the newest response."""
         leaf, self.leaf = self.leaf, None
-        return leaf if leaf in conversation.nodes else newest(conversation)
+        return leaf if leaf in conversation.nodes else conversation.newest
 
     def _put_before(self, conversation: Conversation, question: Question) -> None:
         """Items that a client replays become responses of the conversation."""
@@ -163,9 +195,23 @@ class Session:
         await self.line.flush()
 
 
-def newest(conversation: Conversation) -> str | None:
-    """The newest response of a conversation."""
-    return next(reversed(conversation.nodes), None)
+async def _send(line: Line, frame: Frame) -> None:
+    if frame.kind == "keep_alive":
+        await line.pong()
+    elif frame.kind == "error":  # the log's own word for a bug of the emulator
+        await line.say(failure(frame.body["code"], frame.body["message"]))
+    else:
+        await line.say(frame.body)
+
+
+def history_events(conversation: Conversation, leaf: str | None) -> Iterator[dict[str, Any]]:
+    """The responses down to this leaf, oldest first, and the end of them (gateway.md 3.4 and 9.5)."""
+    for node in conversation.path_to(leaf):
+        is_question = node.sender == HUMAN
+        chunks = {"input_chunks" if is_question else "output_chunks": chunks_of(node)}
+        head = {"id": node.response_id, "type": "message", "role": "user" if is_question else "assistant"}
+        yield {"type": "conversation.history.item", "item": {**head, "status": "completed", "x_grok": chunks}}
+    yield {"type": "conversation.history.done"}
 
 
 def created_event(record: GatewaySession, given: Mapping[str, Any], client_event_id: str | None) -> dict[str, Any]:

@@ -14,15 +14,21 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from langchain_grokweb.testing.gateway.asking import mapping, question_of, string
-from langchain_grokweb.testing.gateway.envelopes import SPELLINGS, Numbering, compact, enveloped, objects_in
-from langchain_grokweb.testing.gateway.events import answering, failure
-from langchain_grokweb.testing.gateway.recall import history_events
+from langchain_grokweb.testing.gateway.events import (
+    SPELLINGS,
+    Numbering,
+    answering,
+    compact,
+    enveloped,
+    failure,
+    objects_in,
+)
 from langchain_grokweb.testing.gateway.sessions import (
     CONVERSATION_NOT_FOUND,
     Session,
     attached_event,
     created_event,
-    newest,
+    history_events,
 )
 from langchain_grokweb.testing.server import reset
 from langchain_grokweb.testing.state.conversations import Conversation
@@ -266,7 +272,7 @@ class Socket:
     async def _loaded(self, session: Session, conversation: Conversation) -> None:
         """The history, where it was asked for, and the sign that the session is ready. What it holds is a guess."""
         if session.record.resumed and session.record.options.get("needs_history") is True:
-            leaf = session.leaf if session.leaf in conversation.nodes else newest(conversation)
+            leaf = session.leaf if session.leaf in conversation.nodes else conversation.newest
             for event in history_events(conversation, leaf):
                 await session.line.say(event)
         await session.line.say({"type": "conversation.commands.updated", "commands": []})

@@ -5,12 +5,11 @@ the dialect says the answer, the response is closed, and late events follow. It 
 sockets; event ids and envelopes are given when an event is sent.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from langchain_grokweb.testing.gateway.chunks import Chunks
-from langchain_grokweb.testing.gateway.deltas import Deltas
+from langchain_grokweb.testing.gateway.deltas import Deltas, output
 from langchain_grokweb.testing.gateway.events import (
     beside,
     created,
@@ -22,11 +21,15 @@ from langchain_grokweb.testing.gateway.events import (
     stream_error,
 )
 from langchain_grokweb.testing.gateway.mischief import spoiled
-from langchain_grokweb.testing.state.composition import Composition
+from langchain_grokweb.testing.state.chunks import HEADER, Chunks, text_chunk
+from langchain_grokweb.testing.state.composition import Composition, Mark, Text
 from langchain_grokweb.testing.state.conversations import Conversation, Node
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, STREAM_ERRORS, Fault
 from langchain_grokweb.testing.state.inflight import Frame
-from langchain_grokweb.testing.state.storage import keep, keep_stopped
+from langchain_grokweb.testing.state.stored import keep, keep_stopped
+
+LATE_HEADERS = ("Putting the answer into words", "Looking at the answer once more")
+FOLLOW_UPS = (("Tell me more", "DIVE_DEEPER"), ("Give me an example", "TANGENTIAL"))
 
 _THINKING_MODES = frozenset({"expert", "heavy"})
 
@@ -55,7 +58,12 @@ class GatewayWriter:
 
     def __post_init__(self) -> None:
         response_id = self.answer.response_id
-        self._dialect = Chunks(response_id, self.manner.interleaved) if self.manner.use_chunk else Deltas(response_id)
+        self._dialect = Chunks(self.manner.interleaved) if self.manner.use_chunk else Deltas(response_id)
+
+    @property
+    def follow_ups(self) -> bool:
+        """Whether next questions are suggested."""
+        return self.manner.follow_ups
 
     def opening(self) -> list[Frame]:
         """What comes at once, before there is an answer. The content of the queue is a guess."""
@@ -70,10 +78,7 @@ class GatewayWriter:
             created(response_id, self.manner.mode, self.manner.client_event_id),
             said({"type": "response.output_item.added", "response_id": response_id, "output_index": 0, "item": begun}),
             self._part("response.content_part.added", part={"type": "text", "text": ""}),
-            *self._dialect.head(
-                thinks_long=self.manner.mode in _THINKING_MODES,
-                has_files="fileAttachments" in self.question.details,
-            ),
+            *self._head(),
         ]
         self._opened = sum(frame.kind == "response" for frame in frames)
         return frames
@@ -81,7 +86,7 @@ class GatewayWriter:
     def answered(self, composition: Composition, title: str | None, faults: Sequence[Fault]) -> list[Frame]:
         """The answer from its first to its last event; fills in the node."""
         keep(self.answer, composition, "2026")
-        frames = [*self._dialect.body(composition), *self._ending(composition, title)]
+        frames = [*self._body(composition), *self._ending(composition, title)]
         for fault in faults:
             frames = spoiled(frames, fault, self.answer.response_id, self._opened)
         return frames
@@ -106,26 +111,56 @@ class GatewayWriter:
         yield from self._closed(composition)
         yield from self._late(title)
 
+    def _head(self) -> Iterator[Frame]:
+        if isinstance(self._dialect, Deltas):
+            return self._dialect.head()
+        thinks_long = self.manner.mode in _THINKING_MODES
+        has_files = "fileAttachments" in self.question.details
+        return self._chunks(self._dialect.head(thinks_long=thinks_long, has_files=has_files))
+
+    def _body(self, composition: Composition) -> Iterator[Frame]:
+        frames = self._dialect.body(composition)
+        return self._chunks(frames) if isinstance(self._dialect, Chunks) else frames
+
+    def _chunks(self, frames: Iterable[Frame], response_id: str | None = None) -> Iterator[Frame]:
+        """Chunks as events."""
+        item_id = self.answer.response_id if response_id is None else response_id
+        for frame in frames:
+            ids = {"response_id": item_id, "item_id": item_id}
+            yield replace(frame, body={"type": "response.chunk", **ids, "chunk": frame.body})
+
     def _closed(self, composition: Composition) -> Iterator[Frame]:
-        text = self._dialect.plain(composition)
+        """The whole text: in chunks without marks, in deltas with the tags, whose pages come after it."""
+        is_delta = isinstance(self._dialect, Deltas)
+        text = composition.message if is_delta else "".join(step.text for step in composition.of(Text))
         response_id = self.answer.response_id
         finished = item(response_id, "assistant", "completed")
         yield self._part("response.output_text.done", text=text)
-        yield from self._dialect.cards(composition)
+        for mark in composition.of(Mark) if is_delta else ():
+            yield output({"card_attachment": {"id": mark.card["id"], "url": mark.card["url"]}})
         yield self._part("response.content_part.done", part={"type": "text", "text": text})
         yield said(
             {"type": "response.output_item.done", "response_id": response_id, "output_index": 0, "item": finished}
         )
-        yield from self._dialect.closing(composition)
+        if is_delta:
+            message = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]}
+            response = {"id": response_id, "status": "completed", "output": [message]}
+            yield said({"type": "response.completed", "response": response})
         # the page of August got an empty usage, the one of October, which accepts phases, none
         usage: dict[str, Any] = {} if self.manner.interleaved else {"usage": {}}
         yield done(response_id, **usage)
 
     def _late(self, title: str | None) -> Iterator[Frame]:
-        yield from self._dialect.late_headers()
+        """What comes after the end: in chunks headers that name no response, and suggestions (both captured)."""
+        dialect = self._dialect
+        if isinstance(dialect, Chunks):
+            numbered = enumerate(LATE_HEADERS, dialect.step + 1)
+            chunks = [{"metadata": dialect.metadata(step, 1), **text_chunk(text, HEADER)} for step, text in numbered]
+            yield from self._chunks([Frame("response", chunk) for chunk in chunks], "")
         yield persisted()
-        if self.manner.follow_ups:
-            yield from self._dialect.follow_ups()
+        if self.follow_ups and isinstance(dialect, Chunks):
+            suggestions = [_suggestion(label, kind) for label, kind in FOLLOW_UPS]
+            yield from self._chunks([Frame("response", {"follow_up_suggestions": {"suggestions": suggestions}})])
         if title is not None and not self.conversation.temporary:
             yield beside({"type": "conversation.title.updated", "title": title})
 
@@ -133,3 +168,8 @@ class GatewayWriter:
         response_id = self.answer.response_id
         ids = {"response_id": response_id, "item_id": response_id, "output_index": 0, "content_index": 0}
         return said({"type": kind, **ids, **members})
+
+
+def _suggestion(label: str, kind: str) -> dict[str, Any]:
+    properties = {"message_type": "TEXT", "follow_up_type": kind}
+    return {"properties": properties, "label": label, "tool_overrides": {"image_gen": False}}

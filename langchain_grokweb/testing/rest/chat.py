@@ -5,7 +5,7 @@ The two POSTs parse a body of either era into an `Ask`, begin the turn, and stre
 Which fault strikes a request is decided in front of the routes; here its stage is played.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -13,20 +13,17 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from langchain_grokweb.testing.rest.delivery import Delivery
-from langchain_grokweb.testing.rest.encoding import Cutter
 from langchain_grokweb.testing.rest.frames import FrameWriter
-from langchain_grokweb.testing.rest.refusals import only_line, refusal
-from langchain_grokweb.testing.rest.replies import body_of, service_of, unary
-from langchain_grokweb.testing.rest.retelling import Retelling
+from langchain_grokweb.testing.rest.replies import body_of, only_line, refusal, service_of, unary
+from langchain_grokweb.testing.rest.stream import Cutter, Stream
 from langchain_grokweb.testing.server import reset
 from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
-from langchain_grokweb.testing.state.faults import LINE_ERRORS, Fault
-from langchain_grokweb.testing.state.inflight import Frame, Generation
-from langchain_grokweb.testing.state.refused import INVALID_ARGUMENT, Refused
-from langchain_grokweb.testing.state.responses import conversation_object, response_object
+from langchain_grokweb.testing.state.delivery import Delivery
+from langchain_grokweb.testing.state.faults import INVALID_ARGUMENT, LINE_ERRORS, Fault, Refused
+from langchain_grokweb.testing.state.inflight import Generation
 from langchain_grokweb.testing.state.script import Reply
 from langchain_grokweb.testing.state.service import Ask, Service, held_again, title_of
+from langchain_grokweb.testing.state.stored import chunk_view, conversation_object, response_object
 
 _PREFIX = "/rest/app-chat/conversations"
 _SEARCH_TOOLS = ("webSearch", "xSearch")
@@ -95,13 +92,14 @@ def _parsed(body: Mapping[str, Any], conversation_id: str | None, service: Servi
     by_model = "modelName" in body and "modeId" not in body
     mode = body.get("modelName") if by_model else body.get("modeId") or _mode_so_far(conversation_id, service)
     tools = body.get("toolOverrides") or {}
+    conversation = service.conversations.by_id.get(conversation_id or "")
     return Ask(
         prompt=prompt,
         conversation_id=conversation_id,
-        parent_response_id=body.get("parentResponseId") or None,
+        parent_response_id=body.get("parentResponseId") or (conversation.newest if conversation else None),
         mode=str(mode),
         is_model=by_model,
-        era=service.settings.era or ("2025" if by_model else "2026"),
+        era=service.settings.era,
         temporary=body.get("temporary") is True,
         thinking=body.get("isReasoning") is True if by_model else mode != "fast",
         search=not body.get("disableSearch") and any(tools.get(tool, True) for tool in _SEARCH_TOOLS),
@@ -150,20 +148,17 @@ def _stream(
 ) -> Response:
     service = service_of(request)
     writer = _rest_writer(service, generation)
+    is_own = writer is service.writers[generation.turn.response_id]
     framing = next((fault.name for fault in faults if fault.stage == "framing"), None)
     delivery = Delivery(
         generation,
-        cutter,
-        framing,
         next((fault for fault in faults if fault.stage == "delivery"), None),
-        flat,
-        writer.keep_alive,
         abort=lambda: reset(service.transport_of(request.scope["client"])),
-        settle=lambda fault: service.settle(generation, fault),
-        retell=_retell(service, generation),
+        lose=lambda: service.lose(generation.turn.response_id),
+        retell=None if is_own else writer.retell,
     )
-    start = _start(service, generation) if again else 0
-    body = delivery.body(writer.stub() if again else None, start, again=again)
+    stream = Stream(delivery, cutter, framing, flat, writer.keep_alive())
+    body = stream.body(writer.stub(), _start(service, generation)) if again else stream.body()
     return StreamingResponse(body, media_type="text/event-stream" if framing == "sse" else "application/json")
 
 
@@ -177,13 +172,15 @@ def _rest_writer(service: Service, generation: Generation) -> FrameWriter:
     writer = service.writers[generation.turn.response_id]
     if isinstance(writer, FrameWriter):
         return writer
-    return FrameWriter("2026", writer.conversation, writer.question, writer.answer, is_new=False)
-
-
-def _retell(service: Service, generation: Generation) -> Callable[[Frame], list[Frame]]:
-    writer = _rest_writer(service, generation)
-    is_own = writer is service.writers[generation.turn.response_id]
-    return (lambda frame: [frame]) if is_own else Retelling(writer).frames
+    return FrameWriter(
+        "2026",
+        writer.conversation,
+        writer.question,
+        writer.answer,
+        is_new=False,
+        follow_ups=writer.follow_ups,
+        steps=-1,  # the placeholder is the headline of step 0
+    )
 
 
 async def reconnect(request: HttpRequest) -> Response:
@@ -207,18 +204,22 @@ async def response_node(request: HttpRequest) -> Response:
 
 
 async def all_responses(request: HttpRequest) -> Response:
-    """#5: the whole conversation."""
+    """#5: the whole conversation, in texts or, with `useChunk=true`, in chunks (rest.md 8.3)."""
     conversation, inflight = _state(request)
-    found = [response_object(node, "2026") for node in conversation.nodes.values()]
-    return unary({"responses": found, "inflightResponses": inflight})
+    nodes = conversation.nodes.values()
+    if request.query_params.get("useChunk") == "true":
+        views = [chunk_view(node, conversation) for node in nodes]
+    else:
+        views = [response_object(node, "2026", loaded=True) for node in nodes]
+    return unary({"responses": views, "inflightResponses": inflight})
 
 
 async def load_responses(request: HttpRequest) -> Response:
     """#4: the responses of these ids; unknown ones are left out, which is a guess."""
     conversation, _ = _state(request)
     wanted = body_of(request).get("responseIds") or []
-    found = [conversation.nodes[one] for one in wanted if one in conversation.nodes]
-    return unary({"responses": [response_object(node, "2026") for node in found]})
+    nodes = [conversation.nodes[one] for one in wanted if one in conversation.nodes]
+    return unary({"responses": [response_object(node, "2026", loaded=True) for node in nodes]})
 
 
 def _state(request: HttpRequest) -> tuple[Conversation, list[dict[str, Any]]]:

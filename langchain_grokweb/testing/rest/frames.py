@@ -2,48 +2,56 @@
 
 Two profiles. 2025, the seed era: tokens without tags, then finalMetadata, modelResponse, title. 2026: layout,
 model hash and the header placeholder first, a tag on every token, a soft stop before finalMetadata. Citations
-exist in the 2026 form only, so both profiles use it. An answer of 2025 with pictures of shape "a" carries its
-soft stop on the last token.
+exist in the 2026 form only, so both profiles use it. Pictures of shape "a" in 2025, and videos, carry the soft stop on
+the last token of their text.
 
-`FrameWriter` writes one turn. It yields frames as lists, knows nothing of sockets, and leaves envelopes to
-`encoding`.
+`FrameWriter` writes one turn, or says an answer of the gateway again in the words of this wire. It yields frames as
+lists, knows nothing of sockets, and leaves envelopes to `stream`. Content faults change its frames at the end.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+from uuid import uuid4
 
-from langchain_grokweb.testing.rest.frame_parts import response_frame, search_card, search_results, search_token
-from langchain_grokweb.testing.rest.mischief import spoiled
+from langchain_grokweb.testing.state.chunks import PLACEHOLDER
 from langchain_grokweb.testing.state.composition import (
+    VIDEO_PROGRESS,
     Composition,
+    MadeFile,
     Mark,
     Picture,
     Search,
     Text,
     Thought,
+    Video,
     card_json,
     tokens_of,
 )
 from langchain_grokweb.testing.state.conversations import Conversation, Node
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, Fault
 from langchain_grokweb.testing.state.inflight import Frame
-from langchain_grokweb.testing.state.responses import (
+from langchain_grokweb.testing.state.script import Reply
+from langchain_grokweb.testing.state.stored import (
+    IMAGE_SIDE,
     MODEL_HASH,
+    STORED_LAYOUT,
     Era,
     conversation_object,
-    response_object,
-)
-from langchain_grokweb.testing.state.storage import (
-    IMAGE_SIDE,
-    STORED_LAYOUT,
     keep,
     keep_stopped,
     metadata,
+    response_object,
+    search_card,
+    search_results,
+    search_token,
     stream_error,
+    tool_card_token,
 )
 
-PLACEHOLDER = "Thinking about your request"
+PROGRESS_SECONDS = 0.05
+PROGRESS = {"category": "TOOL_PROCESSING", "state": "PROGRESS_REPORT_STATUS_PENDING", "message": "", "percentage": 0}
+AGENTS = ("Grok", "Harper", "Benjamin", "Lucas")
 FOLLOW_UPS = ("Tell me more", "Give me an example")
 
 _LAYOUT: Mapping[str, Any] = {
@@ -53,6 +61,35 @@ _LAYOUT: Mapping[str, Any] = {
     "steerModelId": "",
     "rolloutIds": [],
 }
+
+
+def response_frame(
+    response_id: str,
+    body: Mapping[str, Any],
+    *,
+    thinking: bool = False,
+    soft_stop: bool = False,
+    tag: str | None = None,
+    step: int | None = None,
+    card_id: str | None = None,
+    rollout: str | None = None,
+    **options: Any,
+) -> Frame:
+    """A response frame with the members that all of them share, in wire order (rest.md 4.3).
+
+    `options` are those of `Frame`.
+    """
+    members = dict(body) | {"isThinking": thinking, "isSoftStop": soft_stop}
+    if tag is not None:
+        members["messageTag"] = tag
+    if step is not None:
+        members["messageStepId"] = step
+    members["responseId"] = response_id
+    if card_id is not None:
+        members["toolUsageCardId"] = card_id
+    if rollout is not None:
+        members["rolloutId"] = rollout
+    return Frame("response", members, **options)
 
 
 def error_line(name: str) -> dict[str, Any]:
@@ -73,6 +110,7 @@ class FrameWriter:
         is_new: The conversation begins with this turn.
         final_metadata: `sendFinalMetadata` of the request.
         follow_ups: False for `disableTextFollowUps` of the request.
+        steps: The number of the step that is under way.
     """
 
     era: Era
@@ -82,17 +120,20 @@ class FrameWriter:
     is_new: bool
     final_metadata: bool = True
     follow_ups: bool = True
-    _steps: int = 0
+    steps: int = 0
     _marks: int = 0
     _rollout: str | None = None
 
     def opening(self) -> list[Frame]:
         """What comes at once, before there is an answer."""
-        said: dict[str, Any] = {"userResponse": response_object(self.question, self.era)}
-        frames = [response_frame(self.question.response_id, said, is_opening=True)]
+        asked: dict[str, Any] = {"userResponse": response_object(self.question, self.era)}
+        frames = [response_frame(self.question.response_id, asked, is_opening=True)]
         if self.is_new:
-            found = {"conversation": conversation_object(self.conversation, self.era)}
-            frames.insert(0, Frame("result", found, is_opening=True))
+            begun = {"conversation": conversation_object(self.conversation, self.era)}
+            frames.insert(0, Frame("result", begun, is_opening=True))
+        if self.era == "2026" and "fileAttachments" in self.question.details:
+            reading = ("PROGRESS_REPORT_CATEGORY_ATTACHMENTS_PREPROCESSING", "Reading attachments")
+            frames += [self._progress(*reading, percentage, is_opening=True) for percentage in (0, 100)]
         return frames
 
     def answered(self, composition: Composition, title: str | None, faults: Sequence[Fault]) -> list[Frame]:
@@ -142,22 +183,47 @@ class FrameWriter:
         frames = list(self._reasoning(composition))
         for step in composition.steps:
             frames += self._step(step, composition)
-        if self.era == "2025" and any(one.shape == "a" for one in composition.of(Picture)):
+        is_drawn = self.era == "2025" and any(one.shape == "a" for one in composition.of(Picture))
+        if is_drawn or composition.of(Video):
             frames[-1].body["isSoftStop"] = True
         return frames
 
     def _step(self, step: Any, composition: Composition) -> Iterable[Frame]:
-        if isinstance(step, Search):
-            return self._search(step)
-        if isinstance(step, Text):
-            return [self._token(token) for token in step.tokens]
-        if isinstance(step, Mark):
-            return [self._card(step.card), *self._tag(step.tag)]
-        if isinstance(step, Picture) and step.shape == "b":
-            return self._picture_card(step)
-        if isinstance(step, Picture):
-            return self._picture_frames(step, [one for one in composition.of(Picture) if one.shape == "a"])
-        return ()
+        match step:
+            case Search():
+                return self._search(step)
+            case Text():
+                return [self._token(token) for token in step.tokens]
+            case Mark() | MadeFile():
+                return [self._card(step.card), *self._tag(step.tag)]
+            case Video():
+                return [self._video(step, percent) for percent in VIDEO_PROGRESS]
+            case Picture():
+                return self._picture(step, composition)
+            case _:  # reasoning comes before all else
+                return ()
+
+    def retell(self, frame: Frame) -> list[Frame]:
+        """An answer of the gateway, said again frame by frame; the part of a frame says what it stands for.
+
+        How such an answer is worded here was never captured; that both wires spell the same messages is known
+        (rest.md 0.2). Parts that take several frames there are said with the last of them.
+        """
+        body = frame.body if isinstance(frame.body, dict) else {}
+        if body.get("type") == "conversation.title.updated":
+            return [Frame("result", {"title": {"newTitle": body["title"]}})]
+        match frame.part:
+            case Thought():
+                frames = list(self._thought(frame.part))
+            case Picture(shape="a"):
+                frames = [self._picture_frame(frame.part, finished=finished) for finished in (False, True)]
+            case Picture():
+                frames = [one for one in self._picture_card(frame.part) if not one.text]  # the tag came before
+            case None:
+                frames = [self._token(frame.text)] if frame.text else []
+            case _:
+                frames = list(self._step(frame.part, Composition((), Reply())))
+        return [*frames, self.soft_stop(), *self._follow_ups(), self.model_response()] if frame.completes else frames
 
     # -- reasoning and tools
 
@@ -167,20 +233,24 @@ class FrameWriter:
             yield from (self._frame({"token": one}, thinking=True, is_token=True) for one in tokens)
             return
         for thought in composition.of(Thought):
-            self._steps += 1
-            if thought.header:
-                yield self._thinking_token(thought.header, "header")
-            yield from (self._thinking_token(token, "summary") for token in tokens_of(thought.text))
+            self.steps += not thought.header
+            yield from self._thought(thought)
+
+    def _thought(self, thought: Thought) -> Iterator[Frame]:
+        if thought.header:
+            self.steps += 1
+            yield self._thinking_token(thought.header, "header")
+        yield from (self._thinking_token(token, "summary") for token in tokens_of(thought.text))
 
     def _thinking_token(self, token: str, tag: str) -> Frame:
         return self._frame(
-            {"token": token}, thinking=True, tag=tag, step=self._steps, rollout=self._rollout, is_token=True
+            {"token": token}, thinking=True, tag=tag, step=self.steps, rollout=self._rollout, is_token=True
         )
 
     def _search(self, search: Search) -> list[Frame]:
         if self.era == "2025":
             return [self._frame(search_results(search))]
-        self._steps += 1
+        self.steps += 1
         card = {"token": search_token(search), "toolUsageCard": search_card(search)}
         return [
             self._tool_frame(card, "tool_usage_card", search.card_id),
@@ -188,7 +258,7 @@ class FrameWriter:
         ]
 
     def _tool_frame(self, body: Mapping[str, Any], tag: str, card_id: str) -> Frame:
-        return self._frame(body, thinking=True, tag=tag, step=self._steps, card_id=card_id, rollout=self._rollout)
+        return self._frame(body, thinking=True, tag=tag, step=self.steps, card_id=card_id, rollout=self._rollout)
 
     # -- the text and its cards
 
@@ -208,6 +278,11 @@ class FrameWriter:
 
     # -- pictures
 
+    def _picture(self, picture: Picture, composition: Composition) -> Iterable[Frame]:
+        if picture.shape == "b":
+            return self._picture_card(picture)
+        return self._picture_frames(picture, [one for one in composition.of(Picture) if one.shape == "a"])
+
     def _picture_card(self, picture: Picture) -> list[Frame]:
         """Intent, tag, preview, picture; a moderated one never gets beyond its preview."""
         frames = [self._card(picture.card(None)), *self._tag(picture.tag)]
@@ -221,11 +296,11 @@ class FrameWriter:
         if picture is not pictures[0]:
             return
         yield self._frame({"imageAttachmentInfo": {"imageAttachmentCount": len(pictures)}})
-        yield self._progress("PROGRESS_REPORT_STATUS_PENDING", "Generating images", 0)
+        yield self._progress("TOOL_PROCESSING", "Generating images", 0)
         yield self._frame({"imageDimensions": {"width": IMAGE_SIDE, "height": IMAGE_SIDE}})
         for finished in (False, True):
             yield from (self._picture_frame(one, finished=finished) for one in pictures)
-        yield self._progress("PROGRESS_REPORT_STATUS_SUCCESS", "", 100)
+        yield self._progress("TOOL_PROCESSING", "", 100)
 
     def _picture_frame(self, picture: Picture, *, finished: bool) -> Frame:
         body: dict[str, Any] = {
@@ -241,19 +316,23 @@ class FrameWriter:
             body["assetId"] = picture.image_id
         return self._frame({"streamingImageGenerationResponse": body})
 
-    def _progress(self, state: str, message: str, percentage: int) -> Frame:
-        body = {"category": "TOOL_PROCESSING", "state": state, "message": message, "percentage": percentage}
-        return self._frame({"progressReport": body})
+    def _video(self, video: Video, percent: int) -> Frame:
+        body = {**video.progress(percent), "modelName": "imagine_x_1"}
+        return self._frame({"streamingVideoGenerationResponse": body})
+
+    def _progress(self, category: str, message: str, percentage: int, **options: Any) -> Frame:
+        state = f"PROGRESS_REPORT_STATUS_{'PENDING' if percentage < VIDEO_PROGRESS[-1] else 'SUCCESS'}"
+        body = {"category": category, "state": state, "message": message, "percentage": percentage}
+        return self._frame({"progressReport": body}, **options)
 
     # -- the end
 
     def _tail(self, composition: Composition, title: str | None) -> Iterator[Frame]:
         if composition.reply.error is not None:
             yield self._frame({"error": stream_error(composition.reply.error)})
-        if self.era == "2026":
+        if self.era == "2026" and not composition.of(Video):
             yield self.soft_stop()
-        if self.final_metadata:
-            yield self._frame({"finalMetadata": self._final_metadata()})
+        yield from self._follow_ups()
         yield self.model_response()
         if title is not None:
             yield Frame("result", {"title": {"newTitle": title}})
@@ -263,19 +342,115 @@ class FrameWriter:
         tag = None if self.era == "2025" else "final"
         return self._frame({"token": ""}, soft_stop=True, tag=tag)
 
-    def _final_metadata(self) -> dict[str, Any]:
+    def _follow_ups(self) -> Iterator[Frame]:
+        if not self.final_metadata:
+            return
         labels = FOLLOW_UPS if self.follow_ups and self.era == "2026" else ()
         suggestions = [
             {"properties": {"messageType": "", "followUpType": ""}, "label": label, "toolOverrides": {}}
             for label in labels
         ]
-        return {
-            "followUpSuggestions": suggestions,
-            "feedbackLabels": [],
-            "toolsUsed": {},
-            "disclaimer": "",
-        }
+        rest: dict[str, Any] = {"feedbackLabels": [], "toolsUsed": {}, "disclaimer": ""}
+        yield self._frame({"finalMetadata": {"followUpSuggestions": suggestions, **rest}})
 
     def model_response(self) -> Frame:
         """The definitive answer."""
         return self._frame({"modelResponse": response_object(self.answer, self.era)}, completes=True)
+
+
+# -- content faults
+
+_Change = Callable[[list[Frame], Mapping[str, Any], str], list[Frame]]
+
+
+def spoiled(frames: Sequence[Frame], fault: Fault, response_id: str) -> list[Frame]:
+    """The frames of an answer as this fault leaves them; as they are where it is of another stage."""
+    change = _CHANGES.get(fault.name)
+    return list(frames) if change is None else change(list(frames), fault.options, response_id)
+
+
+def _without_model_response(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
+    return [frame for frame in frames if not _has(frame, "modelResponse") and not _has(frame, "title")]
+
+
+def _garbage(frames: list[Frame], options: Mapping[str, Any], _id: str) -> list[Frame]:
+    """The first response frame of a stream is the question's, which is not among these."""
+    place = max(0, int(options["after"]) - 1)
+    return [*frames[:place], Frame("raw", b"\x00}{ upstream connect error, not JSON at all\n"), *frames[place:]]
+
+
+def _unknown_frames(frames: list[Frame], _options: Mapping[str, Any], response_id: str) -> list[Frame]:
+    strangers = [
+        response_frame(response_id, {"keepAlive": {}}),
+        response_frame(response_id, {"token": ""}, thinking=True, tag="heartbeat"),
+        response_frame(response_id, {"someFutureField": {"x": 1}}),
+        Frame("result", {"somethingElse": {"y": [1, None, "z"]}}),
+    ]
+    mixed: list[Frame] = []
+    for number, frame in enumerate(frames):
+        mixed += [replace(strangers[number % len(strangers)]), _with_member(frame)]
+    return mixed
+
+
+def _with_member(frame: Frame) -> Frame:
+    if frame.kind != "response":
+        return frame
+    return replace(frame, body={"aFutureMember": {"of": "tomorrow"}, **frame.body, "anotherOne": None})
+
+
+def _empty_final(frames: list[Frame], _options: Mapping[str, Any], response_id: str) -> list[Frame]:
+    """A team of agents (rest.md 4.6): they talk to each other first, and the final message is empty."""
+    layout = {"reasoningUiLayout": "UNIFIED", "willThinkLong": True, "rolloutIds": list(AGENTS)}
+    team: list[Frame] = [response_frame(response_id, {"uiLayout": layout}, is_opening=True)]
+    team += [_talk(response_id, agent) for agent in AGENTS[1:]]
+    rest = [_emptied(frame) for frame in frames if not _has(frame, "uiLayout")]
+    return [*team, *rest]
+
+
+def _talk(response_id: str, agent: str) -> Frame:
+    card_id = str(uuid4())
+    token = tool_card_token(card_id, "chatroom_send", {"message": f"{agent} has a part.", "to": "Grok"})
+    return response_frame(
+        response_id,
+        {"token": token},
+        thinking=True,
+        tag="tool_usage_card",
+        step=0,
+        card_id=card_id,
+        rollout=agent,
+    )
+
+
+def _emptied(frame: Frame) -> Frame:
+    if not _has(frame, "modelResponse"):
+        return frame
+    return replace(frame, body={**frame.body, "modelResponse": {**frame.body["modelResponse"], "message": ""}})
+
+
+def _late_title(frames: list[Frame], options: Mapping[str, Any], _id: str) -> list[Frame]:
+    return [replace(frame, delay=options["seconds"]) if _has(frame, "title") else frame for frame in frames]
+
+
+def _early_title(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
+    return sorted(frames, key=lambda frame: not _has(frame, "title"))
+
+
+def _long_thinking(frames: list[Frame], options: Mapping[str, Any], response_id: str) -> list[Frame]:
+    report = response_frame(response_id, {"progressReport": PROGRESS})
+    times = max(1, round(options["seconds"] / PROGRESS_SECONDS))
+    return [*(replace(report, delay=PROGRESS_SECONDS) for _ in range(times)), *frames]
+
+
+def _has(frame: Frame, member: str) -> bool:
+    return isinstance(frame.body, dict) and member in frame.body
+
+
+_CHANGES: Mapping[str, _Change] = {
+    "no_model_response": _without_model_response,
+    "garbage": _garbage,
+    "unknown_frames": _unknown_frames,
+    "empty_final": _empty_final,
+    "late_title": _late_title,
+    "long_thinking": _long_thinking,
+    "early_title": _early_title,
+}

@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from langchain_grokweb.testing.rest.replies import body_of, service_of, unary
 from langchain_grokweb.testing.state.conversations import Conversation
-from langchain_grokweb.testing.state.refused import INVALID_ARGUMENT, Refused
-from langchain_grokweb.testing.state.responses import conversation_object
+from langchain_grokweb.testing.state.faults import INVALID_ARGUMENT, Refused
+from langchain_grokweb.testing.state.stored import conversation_object
 
 _PREFIX = "/rest/app-chat/conversations"
 _LARGEST_PAGE = 60

@@ -13,7 +13,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any, Literal
 from uuid import uuid4
 
-from langchain_grokweb.testing.state.refused import PERMISSION_DENIED, Refused
+from langchain_grokweb.testing.state.faults import PERMISSION_DENIED, Refused
 
 Tier = Literal["basic", "super", "heavy"]
 
@@ -21,6 +21,7 @@ TIERS: tuple[Tier, ...] = ("basic", "super", "heavy")
 MODEL_NAMES = frozenset(
     {
         "grok-3",
+        "grok-2",
         "grok-latest",
         "grok-4",
         "grok-4-heavy",
@@ -50,30 +51,13 @@ class Mode:
     quotas: tuple[int, int, int]
 
 
+# The menu of 2026-08 (gateway.md 3.2). Build's quota, and that the highest tier has it, are guesses.
 MODES = (
     Mode("auto", "Auto", "Chooses Fast or Expert", "", "TAG_PRIMARY", "basic", "", (20, 50, 150)),
     Mode("fast", "Fast", "Quick responses", "", "TAG_PRIMARY", "basic", "", (30, 140, 400)),
     Mode("expert", "Expert", "Thinks hard", "", "TAG_PRIMARY", "basic", "", (10, 50, 150)),
-    Mode(
-        "grok-420-computer-use-sa",
-        "Grok 4.3 (beta)",
-        "Uses Skills and Connectors",
-        "Beta",
-        "TAG_SECONDARY",
-        "super",
-        "TIER_SUPERGROK",
-        (0, 50, 150),
-    ),
-    Mode(
-        "heavy",
-        "Heavy",
-        "Team of Experts",
-        "",
-        "TAG_PRIMARY",
-        "heavy",
-        "TIER_SUPERGROK_HEAVY",
-        (0, 0, 20),
-    ),
+    Mode("heavy", "Heavy", "Team of Experts", "", "TAG_PRIMARY", "heavy", "TIER_SUPERGROK_HEAVY", (0, 0, 20)),
+    Mode("build", "Build", "Build apps and sites", "Beta", "TAG_PRIMARY", "heavy", "TIER_SUPERGROK_PLUS", (0, 0, 50)),
 )
 _BY_ID = {mode.mode_id: mode for mode in MODES}
 

@@ -7,6 +7,7 @@ of them.
 """
 
 import json
+import mimetypes
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,9 +15,12 @@ from typing import Any, Literal
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
+from langchain_grokweb.testing.state.assets import PICTURE, PREVIEW, VIDEO, Asset
 from langchain_grokweb.testing.state.script import Reply
 
 Shape = Literal["a", "b"]
+
+VIDEO_PROGRESS = (1, 5, 15, 24, 33, 45, 95, 100)  # rest.md 4.8
 
 _TOKEN = re.compile(r"\s*(?:\w+|[^\w\s]+)|\s+")
 
@@ -104,7 +108,53 @@ class Picture:
         }
 
 
-Step = Thought | Search | Text | Mark | Picture
+@dataclass(frozen=True, slots=True)
+class MadeFile:
+    """A file that Grok made: a card in the text (rest.md 8.2)."""
+
+    asset: Asset
+    card_id: str
+
+    @property
+    def tag(self) -> str:
+        """The tag that puts it into the text."""
+        argument = f'<argument name="file_path">{escape(self.asset.path)}</argument>'
+        return _render_tag(self.card_id, "rendered_file_card", "render_file", argument)
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """The card's JSON."""
+        return {
+            "id": self.card_id,
+            "type": "render_file",
+            "cardType": "rendered_file_card",
+            "file_name": self.asset.name,
+            "mime_type": self.asset.mime_type,
+            "file_size": len(self.asset.content),
+            "file_path": self.asset.path,
+            "url": self.asset.key,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A video with its thumbnail (rest.md 4.8); a moderated one has no address."""
+
+    asset: Asset
+    thumbnail: Asset
+    prompt: str
+    moderated: bool
+
+    def progress(self, percent: int) -> dict[str, Any]:
+        """How far it is, in the members of rest.md 4.8; at 100 with its address."""
+        state: dict[str, Any] = {"videoId": self.asset.asset_id, "progress": percent, "moderated": False}
+        if percent < VIDEO_PROGRESS[-1]:
+            return state
+        found = {"videoUrl": self.asset.key, "thumbnailImageUrl": self.thumbnail.key, "assetId": self.asset.asset_id}
+        return state | ({"moderated": True} if self.moderated else found)
+
+
+Step = Thought | Search | Text | Mark | Picture | MadeFile | Video
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +199,25 @@ class Composition:
         """All cards as JSON texts, pictures in their last state."""
         cards = []
         for step in self.steps:
-            if isinstance(step, Mark):
+            if isinstance(step, Mark | MadeFile):
                 cards.append(card_json(step.card))
             elif isinstance(step, Picture) and step.shape == "b":
                 cards.append(card_json(step.card(None if step.moderated else step.chunk(finished=True))))
         return cards
 
     @property
-    def pictures(self) -> list[Picture]:
-        """The pictures, whatever their shape."""
-        return self.of(Picture)
+    def made(self) -> list[Asset]:
+        """The files and videos that the answer has attached."""
+        made = [step for step in self.steps if isinstance(step, MadeFile | Video)]
+        return [one.asset for one in made if not (isinstance(one, Video) and one.moderated)]
+
+    @property
+    def assets(self) -> list[Asset]:
+        """Everything that the assets host has of this answer."""
+        pictures = self.of(Picture)
+        previews = [Asset(one.preview_key, PREVIEW, "image/jpeg") for one in pictures]
+        finished = [Asset(one.key, PICTURE, "image/jpeg") for one in pictures if not one.moderated]
+        return [*previews, *finished, *self.made, *(one.thumbnail for one in self.of(Video))]
 
     @property
     def finished_keys(self) -> list[str]:
@@ -172,17 +231,21 @@ def compose(reply: Reply, user_id: str, shape: Shape, ending: Text | None = None
     `shape` is the one of pictures that name none; `ending` is what the answer's tool calls were written down as.
     """
     pictures = tuple(_pictures(reply, user_id, shape))
-    steps = [
+    steps: list[Step] = [
         *_thoughts(reply),
         *(_search(one) for one in reply.search),
         *(one for one in pictures if one.shape == "a"),
+        *_videos(reply, user_id),
         *_marked_text(reply),
         *(one for one in pictures if one.shape == "b"),
+        *_files(reply, user_id),
     ]
     if ending is not None:
         steps.append(ending)
     elif pictures and not reply.text and all(one.shape == "a" for one in pictures):
         steps.append(Text(f"I generated images with the prompt: '{pictures[0].prompt}'"))
+    elif reply.videos and not reply.text:
+        steps.append(Text("I generated a video."))
     return Composition(tuple(steps), reply)
 
 
@@ -217,7 +280,7 @@ def web_result(source: Mapping[str, Any]) -> dict[str, Any]:
 def _stored_text(step: Step) -> str:
     if isinstance(step, Text):
         return step.text
-    if isinstance(step, Mark) or (isinstance(step, Picture) and step.shape == "b"):
+    if isinstance(step, Mark | MadeFile) or (isinstance(step, Picture) and step.shape == "b"):
         return step.tag
     return ""
 
@@ -270,6 +333,31 @@ def _pictures(reply: Reply, user_id: str, shape: Shape) -> Iterator[Picture]:
             wanted.get("shape", shape),
             index,
         )
+
+
+def _files(reply: Reply, user_id: str) -> Iterator[MadeFile]:
+    for plan in reply.files:
+        name, content = plan["name"], plan.get("content", b"")
+        mime_type = plan.get("mime_type") or mimetypes.guess_type(name)[0] or "application/octet-stream"
+        asset = Asset(
+            key=f"users/{user_id}/generated/{uuid4()}/{name}",
+            content=content.encode() if isinstance(content, str) else bytes(content),
+            mime_type=mime_type,
+            name=name,
+            path=f"/artifacts/{name}",
+            inline=bool(plan.get("inline", False)),
+        )
+        yield MadeFile(asset, uuid4().hex[:6])
+
+
+def _videos(reply: Reply, user_id: str) -> Iterator[Video]:
+    for plan in reply.videos:
+        wanted: Mapping[str, Any] = {"prompt": plan} if isinstance(plan, str) else plan
+        video_id = str(uuid4())
+        place = f"users/{user_id}/generated/{video_id}"
+        asset = Asset(f"{place}/generated_video.mp4", VIDEO, "video/mp4", "generated_video.mp4", asset_id=video_id)
+        thumbnail = Asset(f"{place}/preview_image.jpg", PREVIEW, "image/jpeg")
+        yield Video(asset, thumbnail, wanted["prompt"], bool(wanted.get("moderated", False)))
 
 
 def _marked_text(reply: Reply) -> Iterator[Text | Mark]:

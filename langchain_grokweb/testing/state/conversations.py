@@ -6,22 +6,35 @@ to store beside the text goes into `details`, under the member names of rest.md 
 """
 
 import itertools
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from langchain_grokweb.testing.state.moments import conversation_time, response_time
-from langchain_grokweb.testing.state.refused import INVALID_ARGUMENT, NOT_FOUND, Refused
+from langchain_grokweb.testing.state.faults import INVALID_ARGUMENT, NOT_FOUND, Refused
 
 HUMAN = "human"
 ASSISTANT = "ASSISTANT"
 FIRST_TITLE = "New conversation"
+_NANO = 1_000_000_000
+
+
+def response_time() -> str:
+    """Now, with nine digits, e.g. `2026-04-20T09:15:02.155903118Z`."""
+    seconds, nanos = divmod(time.time_ns(), _NANO)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"
+
+
+def conversation_time() -> str:
+    """Now, with six digits, e.g. `2026-04-20T09:15:02.118203Z`."""
+    return response_time()[:-4] + "Z"
 
 
 @dataclass(slots=True)
 class Node:
-    """One response of a conversation; `parent_id` is None for the first question."""
+    """One response of a conversation; `parent_id` is None for the first question, `chunks` are those of an answer."""
 
     response_id: str
     sender: str
@@ -29,6 +42,7 @@ class Node:
     parent_id: str | None
     create_time: str = field(default_factory=response_time)
     details: dict[str, Any] = field(default_factory=dict)
+    chunks: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -59,15 +73,18 @@ class Conversation:
         """The responses right below this one, oldest first."""
         return [node for node in self.nodes.values() if node.parent_id == response_id]
 
+    @property
+    def newest(self) -> str | None:
+        """The id of the newest response: where a question belongs that names no parent (a guess, rest.md 8.5)."""
+        return next(reversed(self.nodes), None)
+
     def check_parent(self, response_id: str | None) -> None:
-        """Refuse a parent that this conversation does not have.
+        """Refuse a parent that this conversation does not have; none at all is accepted.
 
         Raises:
             Refused: 400, code 3. That it is this status is a guess (rest.md 5.1, item 10).
         """
-        if response_id is None and not self.nodes:
-            return
-        if response_id not in self.nodes:
+        if response_id is not None and response_id not in self.nodes:
             raise Refused(400, INVALID_ARGUMENT, "Invalid parentResponseId")
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from langchain_grokweb.testing.state.script import Turn, TurnStatus
 
-FrameKind = Literal["result", "response", "error", "raw"]
+FrameKind = Literal["result", "response", "error", "raw", "keep_alive"]
 
 _BATCH = 32
 _BREATHE_EVERY = 16
@@ -25,13 +25,14 @@ class Frame:
 
     Attributes:
         kind: "response" for what concerns a response, "result" for what stands beside it (conversation, title), "error"
-            for a line that ends the stream, "raw" for bytes that are no frame at all.
+            for a line that ends the stream, "raw" for bytes that are no frame at all, "keep_alive" for a sign of life.
         body: The members, or the bytes.
         text: What the frame adds to the answer.
         is_opening: It is not said again to somebody who reconnects.
         is_token: It waits for the emulator's `pace`.
         completes: With it the answer is complete and stored; what follows comes late.
         delay: Seconds before it.
+        part: The part of the answer that is whole with it, for a wire that did not write the frame.
     """
 
     kind: FrameKind
@@ -41,6 +42,7 @@ class Frame:
     is_token: bool = False
     completes: bool = False
     delay: float = 0.0
+    part: Any = None
 
 
 @dataclass(slots=True)

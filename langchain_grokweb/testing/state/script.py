@@ -35,6 +35,9 @@ class Reply:
         citations: `{"url", "title", "after"?}`; the mark stands after the first occurrence of `after` in the
             text, else at its end.
         images: Prompts, or `{"prompt", "moderated"?, "shape"?}` with shape "a" or "b" of rest.md 4.7.
+        files: What Grok makes: `{"name", "content", "mime_type"?, "inline"?}`; the content is text or bytes, and with
+            `inline` it comes as a data URL too, not by a signed address alone (rest.md 8.2).
+        videos: Prompts, or `{"prompt", "moderated"?}` (rest.md 4.8).
         search: `{"query", "results": [{"url", "title", "snippet"}], "kind"?}`, kind "web" or "x".
         tool_calls: `{"name", "args"}`, given as they are, valid or not, in the form that the prompt asks for. Where it
             offers no tools, that is a `PlanError` in the test.
@@ -57,6 +60,8 @@ class Reply:
     fault: Fault | str | None = None
     chunk_size: int | None = None
     slip: str | None = None
+    files: Sequence[Mapping[str, Any]] = ()
+    videos: Sequence[str | Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
         if self.error is not None and self.error not in ERRORS:

@@ -16,6 +16,7 @@ from langchain_grokweb.testing.assistant.answers import TurnContext, answer_of
 from langchain_grokweb.testing.assistant.instructions import call_mark
 from langchain_grokweb.testing.assistant.spelling import written
 from langchain_grokweb.testing.state.account import Account, Tier
+from langchain_grokweb.testing.state.assets import Asset, PendingUpload
 from langchain_grokweb.testing.state.composition import Composition, Shape, compose
 from langchain_grokweb.testing.state.conversations import (
     ASSISTANT,
@@ -24,12 +25,18 @@ from langchain_grokweb.testing.state.conversations import (
     Conversation,
     Conversations,
     Node,
+    conversation_time,
 )
-from langchain_grokweb.testing.state.faults import STREAM_ERRORS, Fault
+from langchain_grokweb.testing.state.delivery import settle
+from langchain_grokweb.testing.state.faults import (
+    INVALID_ARGUMENT,
+    NOT_FOUND,
+    RESOURCE_EXHAUSTED,
+    STREAM_ERRORS,
+    Fault,
+    Refused,
+)
 from langchain_grokweb.testing.state.inflight import Frame, Generation
-from langchain_grokweb.testing.state.moments import conversation_time
-from langchain_grokweb.testing.state.refused import INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, Refused
-from langchain_grokweb.testing.state.responses import Era, file_object
 from langchain_grokweb.testing.state.script import (
     GatewayEvent,
     GatewaySession,
@@ -41,6 +48,7 @@ from langchain_grokweb.testing.state.script import (
     TurnStatus,
     UploadedFile,
 )
+from langchain_grokweb.testing.state.stored import Era, file_object
 
 _TITLE_WORDS = 6
 _TITLE_LENGTH = 60
@@ -52,7 +60,7 @@ class Settings:
     """How an emulator was asked to behave; see `GrokEmulator`."""
 
     chunk_size: int | None = 7
-    era: Era | None = None
+    era: Era = "2026"
     pace: float = 0.0
     assistant: Any = None
     tier: Tier = "heavy"
@@ -102,6 +110,10 @@ class Writer(Protocol):
     def answer(self) -> Node:
         """The node of the answer."""
 
+    @property
+    def follow_ups(self) -> bool:
+        """Whether next questions are suggested."""
+
     def opening(self) -> Sequence[Frame]:
         """What comes before there is an answer."""
 
@@ -124,7 +136,8 @@ class Service:
     script: Script = field(default_factory=Script)
     conversations: Conversations = field(default_factory=Conversations)
     uploads: dict[str, UploadedFile] = field(default_factory=dict)
-    pictures: dict[str, bool] = field(default_factory=dict)
+    pending: dict[str, PendingUpload] = field(default_factory=dict)
+    assets: dict[str, Asset] = field(default_factory=dict)
     generations: dict[str, Generation] = field(default_factory=dict)
     writers: dict[str, Writer] = field(default_factory=dict)
     turns: list[Turn] = field(default_factory=list)
@@ -164,7 +177,8 @@ class Service:
         self.generations.clear()
         self.writers.clear()
         self.uploads.clear()
-        self.pictures.clear()
+        self.pending.clear()
+        self.assets.clear()
         self.conversations.by_id.clear()
 
     # -- taking questions
@@ -245,10 +259,7 @@ class Service:
 
     async def settle(self, generation: Generation, fault: Fault) -> None:
         """See to what a fault promised of the answer, before the client can ask."""
-        if fault.options["then"] == "finished":
-            await generation.ended.wait()
-        elif fault.options["then"] == "lost":
-            self.lose(generation.turn.response_id)
+        await settle(generation, fault, lambda: self.lose(generation.turn.response_id))
 
     def supersede(self, conversation_id: str) -> None:
         """A new question cancels what is running in its conversation (rest.md 5)."""
@@ -314,10 +325,7 @@ class Service:
             self.plan_errors.append(error)
             reply, ending = Reply(f"The emulator failed: {error}", error="internal_error"), None
         composition = compose(reply, self.account.user_id, shape, ending)
-        for picture in composition.pictures:
-            self.pictures[picture.preview_key] = False
-            if not picture.moderated:
-                self.pictures[picture.key] = True
+        self.assets |= {asset.key: asset for asset in composition.assets}
         return composition
 
     def _context(self, ask: Ask, turn: Turn) -> TurnContext:

@@ -4,19 +4,23 @@ Objects are spelled as Go's encoder does: no blanks, `<`, `>`, `&`, U+2028 and U
 as it is. An envelope is put around: nested or flat. The bytes then leave in awkward pieces, so that reads end
 inside UTF-8 sequences and inside tags: the first four kilobytes in pieces of `chunk_size`, what follows in
 pieces of prime sizes (a long answer in 7-byte writes would take seconds); an exact size is kept throughout.
+Framing faults change the spelling.
 """
 
+import asyncio
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from langchain_grokweb.testing.state.delivery import Delivery
 from langchain_grokweb.testing.state.inflight import Frame
 
 _ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 _FINE_BYTES = 4096
 _PRIMES = (61, 131, 257, 509, 997)
+_MULTIBYTE = 0x80
 
 
 def go_json(value: Any, separators: tuple[str, str] = (",", ":"), indent: int | None = None) -> bytes:
@@ -57,13 +61,13 @@ def _reversed(value: Any) -> Any:
     return [_reversed(one) for one in value] if isinstance(value, list) else value
 
 
-FRAMINGS: Mapping[str, Callable[[Any], bytes]] = {
+_FRAMINGS: Mapping[str, Callable[[Any], bytes]] = {
     "concatenated": go_json,
     "pretty": _pretty,
     "sse": _sse,
     "reordered": _reordered,
 }
-LAST_WORDS: Mapping[str, bytes] = {"sse": b"data: [DONE]\n\n"}
+_LAST_WORDS: Mapping[str, bytes] = {"sse": b"data: [DONE]\n\n"}
 
 
 @dataclass(slots=True)
@@ -90,3 +94,59 @@ class Cutter:
             return max(self.size, next(self._sizes))
         self._written += self.size
         return self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer as the body of a reply.
+
+    Attributes:
+        delivery: What is sent, and what keeps it from arriving.
+        cutter: Cuts the bytes.
+        framing: The name of a framing fault; None for the usual lines.
+        flat: The envelope of `responses`.
+        keep_alive: The frame that says nothing.
+    """
+
+    delivery: Delivery
+    cutter: Cutter
+    framing: str | None
+    flat: bool
+    keep_alive: Frame
+
+    async def body(self, first: Frame | None = None, start: int = 0) -> AsyncIterator[bytes]:
+        """The stream from this place of the log on; `first` is the frame that opens it for one who comes again."""
+        if first is not None:
+            self.delivery.responses += 1
+            for piece in self._pieces([first]):
+                yield piece
+        async for frames in self.delivery.frames(start, again=first is not None):
+            for piece in self._pieces(frames):
+                yield piece
+        fault = self.delivery.fault
+        if not self.delivery.has_struck:
+            for piece in self.cutter.cut(_LAST_WORDS.get(self.framing or "", b"")):
+                yield piece
+        elif fault is not None and fault.name == "reset":
+            await asyncio.Event().wait()  # a stream that ended would end with words of its own
+
+    def _pieces(self, frames: list[Frame]) -> list[bytes]:
+        lines = [self._spelled(frame) for frame in frames]
+        fault = self.delivery.fault
+        if lines and self.delivery.has_struck and fault is not None and fault.options.get("torn"):
+            lines[-1] = torn(lines[-1])
+        if self.cutter.size <= 0:
+            return lines
+        return list(self.cutter.cut(b"".join(lines)))
+
+    def _spelled(self, frame: Frame) -> bytes:
+        if frame.kind == "raw":
+            return bytes(frame.body)
+        spell = _FRAMINGS.get(self.framing or "", line)
+        return spell(enveloped(self.keep_alive if frame.kind == "keep_alive" else frame, flat=self.flat))
+
+
+def torn(data: bytes) -> bytes:
+    """The beginning of a line: it ends within its first character of several bytes, or else in its middle."""
+    place = next((place for place, byte in enumerate(data) if byte >= _MULTIBYTE), len(data) // 2)
+    return data[: place + 1]

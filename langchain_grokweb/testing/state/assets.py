@@ -1,0 +1,82 @@
+"""What lies on the assets host: uploads, and what Grok made (rest.md 2.4 and 8.2). Knows no wire."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from langchain_grokweb.testing.state.conversations import conversation_time
+from langchain_grokweb.testing.state.script import UploadedFile
+
+PICTURE = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"
+    "CAgICAgICAj/wAALCABAAEABAREA/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAgB"
+    "AQAAPwDydcXFxcXFxcebri4uLi4uLjzdcXFxcXFxcebri4uLi4uLjzdcXFxcXFxcebri4uLi4uLjzdcXFxcXFxcebri4uLi4uLj/2Q=="
+)
+PREVIEW = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"
+    "CAgICAgICAj/wAALCABAAEABAREA/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAgB"
+    "AQAAPwDmQA6AAOfAdAAHQPPw6AAOgDz90AAdAA58AOgADnwHQAB0Dz8OgADoA8/dAAHQAP/Z"
+)
+VIDEO = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + b"\x00\x00\x00\x08mdat"
+
+
+@dataclass(slots=True)
+class PendingUpload:
+    """An upload on its way (rest.md 2.4): announced, its bytes here, then a file or an error."""
+
+    name: str
+    mime_type: str
+    content: bytes | None = None
+    file: UploadedFile | None = None
+    error: str = ""
+    upload_id: str = field(default_factory=lambda: str(uuid4()))
+
+    @property
+    def status(self) -> str:
+        """Its state, in the site's words."""
+        if self.error:
+            return "ERROR"
+        if self.file is not None:
+            return "SUCCESS"
+        return "INITIALIZED" if self.content is None else "UPLOADED"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One thing on the assets host.
+
+    Attributes:
+        key: Its path there.
+        content: Its bytes.
+        mime_type: What it is.
+        name: The name of a file; empty for pictures and videos.
+        path: Where a file that Grok made lies in the conversation: its key is refused, `files/content` has it.
+        inline: `files/content` has such a file as a data URL too.
+        asset_id: Its id in the asset library.
+        create_time: RFC 3339.
+    """
+
+    key: str
+    content: bytes
+    mime_type: str
+    name: str = ""
+    path: str = ""
+    inline: bool = False
+    asset_id: str = field(default_factory=lambda: str(uuid4()))
+    create_time: str = field(default_factory=conversation_time)
+
+    def described(self) -> Mapping[str, Any]:
+        """An entry of `fileAttachmentAssetMetadata` (rest.md 8.2)."""
+        return {
+            "assetId": self.asset_id,
+            "key": self.key,
+            "previewImageKey": "",
+            "sizeBytes": len(self.content),
+            "mimeType": self.mime_type,
+            "name": self.name,
+            "createTime": self.create_time,
+            "isModelGenerated": True,
+            "isLatest": True,
+        }

@@ -1,0 +1,114 @@
+"""One reader's view of an answer: from the log to what a wire sends, and what keeps it from arriving.
+
+Writing and delivering are apart: whether the answer goes on while a fault strikes its delivery is the generation's own
+matter. A delivery fault strikes after a number of response frames of this very reader.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from langchain_grokweb.testing.state.faults import Fault
+from langchain_grokweb.testing.state.inflight import Frame, Generation
+
+KEEP_ALIVE = Frame("keep_alive", None)  # each wire has its own words for it
+
+_KEEP_ALIVE_SECONDS = 0.02
+# a reset throws away what has not reached the other side yet
+_ARRIVAL_SECONDS = 0.02
+
+
+@dataclass(slots=True)
+class Delivery:
+    """Reads one generation for one reader.
+
+    Attributes:
+        generation: What is read.
+        fault: A delivery fault of this reader.
+        abort: Resets the connection.
+        lose: Makes the service forget the answer.
+        retell: What this wire says instead of a frame of the log; None for the frame itself.
+        responses: How many response frames the reader has.
+        has_struck: The fault has struck; what would follow never arrives.
+    """
+
+    generation: Generation
+    fault: Fault | None
+    abort: Callable[[], None]
+    lose: Callable[[], None]
+    retell: Callable[[Frame], list[Frame]] | None = None
+    responses: int = 0
+    has_struck: bool = False
+
+    async def frames(self, start: int = 0, *, again: bool = False) -> AsyncIterator[list[Frame]]:
+        """The frames from this place of the log on, in batches, until the end or until the fault is over.
+
+        `again` leaves out what only a first reader gets.
+        """
+        position = start
+        async for batch in self.generation.follow(start):
+            told: list[Frame] = []
+            for frame in batch:
+                self.has_struck = self.has_struck or self._strikes_before(frame)
+                if self.has_struck:
+                    break
+                position += 1
+                if not (again and (frame.is_opening or frame.kind == "raw")):
+                    words = [frame] if self.retell is None else self.retell(frame)
+                    self.responses += sum(one.kind == "response" for one in words)
+                    told += words
+                self.has_struck = self._strikes_after()
+            self.generation.delivered = max(self.generation.delivered, position)
+            yield told
+            if self.has_struck:
+                break
+            await asyncio.sleep(0)
+        if self.has_struck and self.fault is not None:
+            async for frames in self._after(self.fault):
+                yield frames
+
+    def _strikes_before(self, frame: Frame) -> bool:
+        match self.fault:
+            case None:
+                return False
+            case Fault(name="close_without_done"):
+                return frame.completes
+            case Fault(name="no_reply"):
+                return True
+            case Fault(options=options):
+                return bool(options["after"] <= self.responses) and frame.kind == "response"
+
+    def _strikes_after(self) -> bool:
+        if self.fault is None or self.fault.name in ("close_without_done", "no_reply"):
+            return False
+        return bool(self.responses >= max(1, self.fault.options["after"]))
+
+    async def _after(self, fault: Fault) -> AsyncIterator[list[Frame]]:
+        """What the fault makes of the rest: silence, keep-alives alone, or nothing more at all."""
+        if fault.name in ("silence", "keepalive_only"):
+            seconds = _KEEP_ALIVE_SECONDS if fault.name == "keepalive_only" else None
+            while not self.generation.ended.is_set():
+                if seconds is not None:
+                    yield [KEEP_ALIVE]
+                await _within(seconds, self.generation.ended.wait())
+            return
+        await settle(self.generation, fault, self.lose)
+        if fault.name in ("reset", "no_reply"):
+            await asyncio.sleep(_ARRIVAL_SECONDS)
+            self.abort()
+
+
+async def settle(generation: Generation, fault: Fault, lose: Callable[[], None]) -> None:
+    """See to what a fault promised of the answer, before the client can ask."""
+    then = fault.options.get("then")
+    if then == "finished":
+        await generation.ended.wait()
+    elif then == "lost":
+        lose()
+
+
+async def _within(seconds: float | None, event: Awaitable[object]) -> None:
+    try:
+        await asyncio.wait_for(event, seconds)
+    except TimeoutError:
+        return
