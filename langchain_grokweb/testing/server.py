@@ -17,14 +17,16 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 _PATIENCE_SECONDS = 10.0
 _BACKLOG = 1024
 _ACCEPT_TICKS = 5
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-_LOGGER = logging.getLogger("langchain_grokweb.testing.websockets")
+_LOGGER = logging.getLogger("langchain_grokweb.testing.server")
 _LOGGER.setLevel(logging.WARNING)
+_LOGGER.addHandler(logging.NullHandler())
 
 
 def reset(transport: asyncio.Transport | None) -> None:
@@ -49,8 +51,16 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
+class _QuietHttp(H11Protocol):
+    """uvicorn's HTTP with what it logs in our own logger, so that nothing reaches standard error unasked."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.logger = _LOGGER
+
+
 class _QuietWebSockets(WebSocketsSansIOProtocol):
-    """uvicorn's WebSockets without a log entry for each upgrade and frame, whatever the root logger is set to.
+    """The same for WebSockets, without an entry for each upgrade and frame.
 
     A handshake that ended with an HTTP reply is complete, too; uvicorn would report it as an error of the application.
     """
@@ -78,7 +88,7 @@ class Server:
     ) -> None:
         self._config = uvicorn.Config(
             app,
-            http="h11",
+            http=_QuietHttp,
             ws=_QuietWebSockets,
             ws_ping_interval=None,
             ws_per_message_deflate=deflate,

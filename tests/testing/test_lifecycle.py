@@ -177,6 +177,25 @@ def test_serving_forever_ends_with_a_signal():
             process.kill()
 
 
+NOISY = r"""
+import socket
+from langchain_grokweb.testing import GrokEmulator
+with GrokEmulator() as grok:
+    host, port = grok.base_url.removeprefix("http://").split(":")
+    upgrade = b"GET /ws/mgw/ HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"
+    for words in (b"no HTTP at all\r\n\r\n", upgrade):
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(words)
+            while client.recv(4096):
+                pass
+"""
+
+
+def test_nothing_of_the_server_reaches_standard_error():
+    done = subprocess.run([sys.executable, "-c", NOISY], capture_output=True, text=True, check=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 def test_without_the_extra_the_error_names_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "langchain_grokweb.testing.emulator", None)
     monkeypatch.setattr(testing, "_EXTRA", frozenset({"langchain_grokweb"}))
