@@ -666,8 +666,9 @@ async def test_an_answer_is_told_again_with_all_that_it_holds(grok, browser):
         ("summary", 1, "Slowly"),
         ("summary", 1, "."),
     ]
-    (search,) = again.members("toolUsageCard")
+    search, picture = again.members("toolUsageCard")
     assert search["webSearch"] == {"args": {"query": "two"}}
+    assert picture["generateImage"]["args"]["prompt"] == "a two"
     (results,) = again.members("webSearchResults")
     assert (results["results"][0]["url"], results["results"][0]["preview"]) == (CITED["url"], "An A.")
     cards = [json.loads(card["jsonData"]) for card in again.members("cardAttachment")]

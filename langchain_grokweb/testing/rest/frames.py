@@ -37,6 +37,7 @@ from langchain_grokweb.testing.state.stored import (
     MODEL_HASH,
     STORED_LAYOUT,
     Era,
+    camel,
     conversation_object,
     keep,
     keep_stopped,
@@ -54,6 +55,7 @@ PROGRESS = {"category": "TOOL_PROCESSING", "state": "PROGRESS_REPORT_STATUS_PEND
 AGENTS = ("Grok", "Harper", "Benjamin", "Lucas")
 FOLLOW_UPS = ("Tell me more", "Give me an example")
 
+_CARD = "tool_usage_card"
 _LAYOUT: Mapping[str, Any] = {
     "reasoningUiLayout": "UNIFIED",
     "willThinkLong": False,
@@ -212,9 +214,14 @@ class FrameWriter:
         body = frame.body if isinstance(frame.body, dict) else {}
         if body.get("type") == "conversation.title.updated":
             return [Frame("result", {"title": {"newTitle": body["title"]}})]
+        card = body.get("chunk", {}).get("tool_usage_card")
+        if card is not None:
+            return [self._tool_frame({"token": "", "toolUsageCard": camel(card)}, _CARD, card["tool_usage_card_id"])]
         match frame.part:
             case Thought():
                 frames = list(self._thought(frame.part))
+            case Search():
+                frames = [self._results(frame.part)]
             case Picture(shape="a"):
                 frames = [self._picture_frame(frame.part, finished=finished) for finished in (False, True)]
             case Picture():
@@ -252,10 +259,10 @@ class FrameWriter:
             return [self._frame(search_results(search))]
         self.steps += 1
         card = {"token": search_token(search), "toolUsageCard": search_card(search)}
-        return [
-            self._tool_frame(card, "tool_usage_card", search.card_id),
-            self._tool_frame({"token": "", **search_results(search)}, "raw_function_result", search.card_id),
-        ]
+        return [self._tool_frame(card, _CARD, search.card_id), self._results(search)]
+
+    def _results(self, search: Search) -> Frame:
+        return self._tool_frame({"token": "", **search_results(search)}, "raw_function_result", search.card_id)
 
     def _tool_frame(self, body: Mapping[str, Any], tag: str, card_id: str) -> Frame:
         return self._frame(body, thinking=True, tag=tag, step=self.steps, card_id=card_id, rollout=self._rollout)
