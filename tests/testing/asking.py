@@ -63,7 +63,7 @@ class Browser:
 
     def __init__(self, grok):
         # without TLS there is nothing to verify, and httpx need not load its certificates for each test
-        self.http = httpx.Client(base_url=grok.base_url, headers={"cookie": grok.cookies}, timeout=5, verify=False)
+        self.http = httpx.Client(base_url=grok.base_url, headers={"cookie": grok.cookies}, timeout=60, verify=False)
 
     def new(self, message="Hi", **body):
         return self._ask("new", message, body)

@@ -95,7 +95,7 @@ class Gateway:
 
     async def hear(self):
         if not self._waiting:
-            message = await asyncio.wait_for(self.socket.recv(), 5)
+            message = await asyncio.wait_for(self.socket.recv(), 60)
             decoder, place = json.JSONDecoder(), 0
             while place < len(message):
                 value, place = decoder.raw_decode(message, place)
