@@ -8,7 +8,7 @@ from typing import Any
 
 from scripted import rest
 from scripted import steps as s
-from scripted.server import HANG_UP, SILENCE, Close, Piece, Reply, Script
+from scripted.server import HANG_UP, MOMENT, SILENCE, STAY, Close, Piece, Reply, Script
 
 _RESPONSE = "CHANNEL_ASSISTANT_RESPONSE"
 
@@ -184,6 +184,10 @@ class Writer:
                 return [] if raw is None else [raw]
             case s.Seen():
                 return [SILENCE]
+            case s.Moment():
+                return [MOMENT]
+            case s.Hang():
+                return [STAY]
             case s.Cut():
                 return [HANG_UP]
             case s.Closed(code=code, reason=reason):
@@ -209,7 +213,7 @@ class Writer:
                 said.append(self._done(s.ANSWER, "completed"))
             is_over = is_over or isinstance(step, s.ENDINGS)
             said += [said[-1]] * step.events if isinstance(step, s.Again) else self.pieces_of(step)
-        if not isinstance(said[-1], Close) and said[-1] is not HANG_UP:
+        if not isinstance(said[-1], Close) and said[-1] not in (HANG_UP, STAY):
             said += [self.event("response.persisted", status="ok"), Close(1000)]
         return said
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scripted import steps as s
-from scripted.server import HANG_UP, SILENCE, Piece, Reply, Script
+from scripted.server import HANG_UP, MOMENT, SILENCE, STAY, Piece, Reply, Script
 
 _TIME = "2026-04-20T09:15:02.155903118Z"
 
@@ -162,6 +162,10 @@ def pieces_of(step: s.Step) -> list[Piece]:  # noqa: C901, PLR0911, PLR0912 - on
             return [] if raw is None else [raw]
         case s.Seen():
             return [SILENCE]
+        case s.Moment():
+            return [MOMENT]
+        case s.Hang():
+            return [STAY]
         case s.Cut():
             return [HANG_UP]
         case s.Late(step=late):

@@ -33,6 +33,8 @@ class Happening:
 
 
 HANG_UP = Happening("hang up")  # the connection ends here, without a farewell
+MOMENT = Happening("a twentieth of a second")
+STAY = Happening("nothing more, and the connection stays until the client leaves")
 SILENCE = Happening("silence")  # nothing more, until `speak` is called or the client leaves
 
 
@@ -227,7 +229,7 @@ class ScriptedServer:
                 await writer.drain()
                 return False
             if isinstance(piece, Happening):
-                await self._wait_to_speak(reader)
+                await self._wait(piece, reader)
             elif isinstance(piece, bytes | str):
                 raw = piece.encode() if isinstance(piece, str) else piece
                 writer.write(b"%x\r\n%b\r\n" % (len(raw), raw))
@@ -236,10 +238,17 @@ class ScriptedServer:
         await writer.drain()
         return True
 
-    async def _wait_to_speak(self, reader: asyncio.StreamReader) -> None:
-        """Stay silent until the test says so or the client has gone."""
+    async def until(self, happening: Happening) -> None:
+        """What ends a silence."""
+        if happening is MOMENT:
+            await asyncio.sleep(0.05)
+        else:
+            await (asyncio.Event() if happening is STAY else self._speak).wait()
+
+    async def _wait(self, happening: Happening, reader: asyncio.StreamReader) -> None:
+        """Stay silent, unless the client has gone."""
         leaves = asyncio.ensure_future(reader.read(1))
-        speaks = asyncio.ensure_future(self._speak.wait())
+        speaks = asyncio.ensure_future(self.until(happening))
         await asyncio.wait({leaves, speaks}, return_when=asyncio.FIRST_COMPLETED)
         has_left = leaves.done()
         leaves.cancel()
@@ -312,7 +321,7 @@ class _Socket:
             await self._writer.drain()
             self._writer.close()
         else:  # `serve` reads, and sees when the client leaves
-            await self._server._speak.wait()
+            await self._server.until(happening)
 
     async def _flush(self) -> None:
         for data in self._protocol.data_to_send():

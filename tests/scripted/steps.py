@@ -173,7 +173,17 @@ class Seen(Step):
     """What comes after it waits until the test has seen what came before, and says so (`ScriptedServer.speak`)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Moment(Step):
+    """A twentieth of a second."""
+
+
 # --- endings
+
+
+@dataclass(frozen=True, slots=True)
+class Hang(Step):
+    """Nothing more is said, and the connection stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +227,7 @@ class Late(Step):
     step: Step
 
 
-ENDINGS = (End, Done, Cut, Closed, Ended, Late)
+ENDINGS = (Hang, End, Done, Cut, Closed, Ended, Late)
 
 
 def with_ending(steps: Sequence[Step]) -> list[Step]:
