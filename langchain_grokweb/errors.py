@@ -5,7 +5,7 @@ fallback middleware understand::
 
     GrokWebError
     ├── GrokWebAuthenticationError        no cookies, expired, refused; .login_url says where to sign in
-    ├── GrokWebPermissionError            403; .reason: "challenge" | "anti_bot" | "blocked" | "region" | "tier"
+    ├── GrokWebPermissionError            403; .reason: "challenge", "anti_bot", "blocked", "region", "tier", "other"
     ├── GrokWebModelNotFoundError         the model or mode is unknown to this account
     ├── GrokWebInvalidRequestError        400, 422, what this client cannot send
     │   └── GrokWebConversationNotFoundError
@@ -146,8 +146,8 @@ class GrokWebRateLimitError(GrokWebError, core.ModelRateLimitError):
     """Too many requests, or the quota is used up.
 
     Attributes:
-        retry_after: Seconds to wait, if the site said so.
-        exhausted: Whether the quota is used up, so that coming again soon is of no use.
+        retry_after: Seconds to wait, where the site named them.
+        exhausted: Whether the quota is used up, so that a try soon is of no use.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None, **details: Any) -> None:
@@ -160,7 +160,7 @@ class GrokWebServerError(GrokWebError, core.ModelAPIError):
     """grok.com failed, or is overloaded.
 
     Attributes:
-        overloaded: Whether it said that it has too much to do, and to come again.
+        overloaded: Whether it reported that it has too much to do, so that a later try may work.
     """
 
     def __init__(self, message: str, *, overloaded: bool = False, **details: Any) -> None:
@@ -172,7 +172,7 @@ class GrokWebInterruptedError(GrokWebError, core.ModelAPIError):
     """The answer broke off.
 
     Attributes:
-        partial: The answer so far. Its link is marked as broken off, so that no conversation goes on from it.
+        partial: The answer so far. Its link is marked as broken off, so that no conversation continues from it.
     """
 
     def __init__(self, message: str, *, partial: AIMessage | None = None, **details: Any) -> None:

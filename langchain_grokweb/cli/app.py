@@ -49,9 +49,9 @@ def chat(
     emulator: Annotated[
         bool, typer.Option("--emulator", help="Ask an emulator of grok.com: no account needed.")
     ] = False,
-    go_on: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")] = False,
+    go_on: Annotated[bool, typer.Option("--continue", "-c", help="Continue the last conversation.")] = False,
     conversation: Annotated[
-        str | None, typer.Option(help="Go on with this conversation of yours: its id, or its address.")
+        str | None, typer.Option(help="Continue this conversation of yours: its id, or its address.")
     ] = None,
     temporary: Annotated[bool, typer.Option("--temporary", help="A private chat, not in your history.")] = False,
     search: Annotated[bool, typer.Option(help="Let the site search the web and X.")] = True,
@@ -117,7 +117,7 @@ def _dialogue() -> Any:
 
 
 def _start_emulator(stack: ExitStack, history: History) -> dict[str, Any]:
-    """An emulator for this command alone, which remembers what the last one was told."""
+    """An emulator for this command alone, which remembers the chats of the last one."""
     grok = stack.enter_context(_emulator_class()())
     grok.load(history.service_state)
     stack.callback(lambda: history.save_service(grok.dump()))

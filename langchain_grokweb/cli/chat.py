@@ -22,7 +22,7 @@ class Chat:
         self._messages: list[BaseMessage] = history.messages if go_on else []
 
     def load(self, conversation: str) -> None:
-        """Go on with a conversation that the service keeps.
+        """Continue a conversation that the service keeps.
 
         Raises:
             GrokWebError: It could not be had.

@@ -19,7 +19,7 @@ class History:
     """The memory of one service.
 
     Attributes:
-        folder: Where it is kept.
+        folder: Where its files are.
     """
 
     folder: Path
@@ -33,12 +33,12 @@ class History:
     @property
     def messages(self) -> list[BaseMessage]:
         """The last conversation; empty where there is none that can be read."""
-        found = self._read("messages.json")
-        return messages_from_dict(found) if isinstance(found, list) else []
+        messages = self._read("messages.json")
+        return messages_from_dict(messages) if isinstance(messages, list) else []
 
     @property
     def service_state(self) -> Any:
-        """What the emulator last held."""
+        """The last state of the emulator."""
         return self._read("emulator.json")
 
     def save_messages(self, messages: list[BaseMessage]) -> None:
@@ -46,7 +46,7 @@ class History:
         self._write("messages.json", messages_to_dict(messages))
 
     def save_service(self, state: Any) -> None:
-        """Keep what the emulator holds."""
+        """Keep the state of the emulator."""
         self._write("emulator.json", state)
 
     def _read(self, name: str) -> Any:

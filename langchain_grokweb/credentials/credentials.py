@@ -40,15 +40,15 @@ class GrokCredentials:
     def __init__(
         self, cookies: Mapping[str, str], user_agent: str | None = None, *, account: str | None = None
     ) -> None:
-        one = cookies.get("sso") or cookies.get("sso-rw")
-        if not one:
+        session = cookies.get("sso") or cookies.get("sso-rw")
+        if not session:
             raise UnreadableError("There is no cookie named sso.")
-        full = {**dict.fromkeys(_SESSION, one), **{name: value for name, value in cookies.items() if value}}
-        kept = tuple((name, full[name]) for name in NAMES if name in full)
-        _check(kept, user_agent)
-        self._cookies = kept
+        full = {**dict.fromkeys(_SESSION, session), **{name: value for name, value in cookies.items() if value}}
+        sendable = tuple((name, full[name]) for name in NAMES if name in full)
+        _check(sendable, user_agent)
+        self._cookies = sendable
         self._user_agent = user_agent or None
-        self._account = account or _fingerprint(dict(kept))
+        self._account = account or _fingerprint(dict(sendable))
 
     @classmethod
     def parse(cls, source: CookieSource | None, *, login_url: str = LOGIN_URL) -> GrokCredentials:
@@ -57,7 +57,7 @@ class GrokCredentials:
         Args:
             source: A `Cookie` header, the value of `sso` alone, a mapping, a JSON export, a Netscape cookies.txt, or a
                 request to grok.com copied as cURL. Of all that, only the five cookies and the User-Agent are kept.
-            login_url: Where an error tells the user to sign in.
+            login_url: Where an error sends the user to sign in.
 
         Raises:
             GrokWebAuthenticationError: There is no usable `sso` in it. The message says what was recognised.
@@ -136,15 +136,15 @@ class GrokCredentials:
 
 
 def _read(source: object) -> GrokCredentials | str:
-    """The credentials, or what to tell the user instead."""
+    """The credentials, or what the user is to read instead."""
     try:
-        found = read(source)
-        if not found.cookies.keys() & _SESSION:
+        paste = read(source)
+        if not paste.cookies.keys() & _SESSION:
             return (
-                f"This is {found.summary}, but none named sso: the browser was not signed in, "
+                f"This is {paste.summary}, but none named sso: the browser was not signed in, "
                 "or the copy lacks the HttpOnly cookies, as document.cookie does."
             )
-        return GrokCredentials(found.cookies, found.user_agent)
+        return GrokCredentials(paste.cookies, paste.user_agent)
     except UnreadableError as problem:
         return str(problem)
 
@@ -173,7 +173,7 @@ def _fingerprint(cookies: dict[str, str]) -> str:
 
 
 def _session(sso: str) -> str:
-    """The session that the token names, so that a token signed anew is the same account; else the token."""
+    """The session that the token names, so that a token that is signed again is the same account; else the token."""
     with suppress(ValueError, LookupError, TypeError, RecursionError):
         payload = json.loads(base64.urlsafe_b64decode(sso.split(".")[1] + "==="))
         return str(payload["session_id"])

@@ -69,8 +69,8 @@ def headers_for(text: str) -> list[tuple[str, str]] | None:
     """
     requests = [list(_options(command)) for command in _commands(_split(text))]
     ours = [options for options in requests if _is_for_us(options)]
-    found = [_header(*option) for options in ours for option in options if option[0] in _HEADERS]
-    return found if ours else None
+    headers = [_header(*option) for options in ours for option in options if option[0] in _HEADERS]
+    return headers if ours else None
 
 
 def _split(text: str) -> list[str]:

@@ -69,7 +69,7 @@ class Found:
     """What one paste holds.
 
     Attributes:
-        summary: What it is and how much of it, to tell the user.
+        summary: What it is and how much of it, for the user.
         cookies: Those of `NAMES` that are there.
         user_agent: The browser's own, where the form has one.
     """

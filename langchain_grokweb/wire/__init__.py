@@ -1,5 +1,6 @@
-"""What is said to grok.com and what it says: bytes and frames in, events out. No I/O, no LangChain.
+"""What goes to grok.com and what comes back: bytes and frames in, events out. No I/O, no LangChain.
 
-`turn` is what we ask, `events` is what we hear, `rest` puts the one into bytes and reads the other from them;
-`modes` knows model names, `rejection` knows refusals.
+`turn` is what we ask, `events` is what the service sends. `rest` and `gateway` put the one into bytes and read the
+other from them, by way of `event_builder`. `modes` knows model names, `error_mapping` refusals, `stored` and `inflight`
+what the service keeps, `replay` how a broken stream is joined.
 """

@@ -37,10 +37,10 @@ def parse_conversation(text: str) -> tuple[str, str | None]:
         raise _refused("This is not the address of a conversation.") from None
     if parts.scheme != "https" or parts.netloc.lower() != _HOST:
         raise _refused(f"This address is not one of https://{_HOST}.")
-    if not (found := _PATH.fullmatch(parts.path)):
+    if not (match := _PATH.fullmatch(parts.path)):
         raise _refused(f"This address of https://{_HOST} is not that of a conversation.")
     named = parse_qs(parts.query).get("rid")
-    return check_id(found[1]), check_id(named[0]) if named else None
+    return check_id(match[1]), check_id(named[0]) if named else None
 
 
 def check_id(text: str) -> str:

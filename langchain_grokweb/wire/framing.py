@@ -1,10 +1,11 @@
 r"""JSON objects out of a byte stream that is cut anywhere.
 
 Strategy: the site writes one object a line, so a complete line is given to orjson as it is. What has no line end yet,
-or is no object by itself (objects written one behind the other, or over several lines), goes through a scanner that
-looks only at braces, quotes and backslashes, remembers where it stopped, and reads each byte once. Lines end with
-`\n` alone: U+2028 and U+0085 occur inside strings. A `data:` prefix, comments and `[DONE]` are passed over; anything
-else between objects is an error.
+or is no object alone (objects that follow each other on a line, or one over several lines), goes through a scanner that
+looks only at braces, quotes and backslashes, remembers where it stopped, and reads each byte once. `json.raw_decode`
+cannot continue where it stopped: a try with each piece takes time that grows with the square of the size. Lines end
+with `\n` alone: U+2028 and U+0085 occur inside strings. A `data:` prefix, comments and `[DONE]` are passed over;
+anything else between objects is an error.
 """
 
 from __future__ import annotations
@@ -37,26 +38,26 @@ class JsonObjects:
         self._size = 0
         self._between = b""  # what stands on the line before an object that has not begun
 
-    def feed(self, data: bytes, found: list[dict[str, Any]]) -> None:
-        """Take a piece of the stream, append every object that it completes to `found`.
+    def feed(self, data: bytes, objects: list[dict[str, Any]]) -> None:
+        """Take a piece of the stream, append every object that it completes to `objects`.
 
         Raises:
             GrokWebProtocolError: The bytes are no JSON objects, or one is larger than `MAX_OBJECT_BYTES`. What came
-                before is in `found`.
+                before is in `objects`.
         """
-        position = 0 if self._object or self._between else _take_lines(data, found)
+        position = 0 if self._object or self._between else _take_lines(data, objects)
         while position < len(data):
             if not self._object:
                 end = -1 if self._between else data.find(b"\n", position)
                 if end >= 0 and (entry := _read_object(data[position:end])) is not None:
-                    found.append(entry)
+                    objects.append(entry)
                     position = end + 1
                     continue
                 position = self._skip_between(data, position)
             if position < len(data):
                 position, whole = self._scan(data, position)
                 if whole is not None:
-                    found.append(self._parse(whole))
+                    objects.append(self._parse(whole))
 
     def close(self) -> None:
         """The stream is over.
@@ -85,7 +86,7 @@ class JsonObjects:
             raise self._error("a JSON object", "other text")
 
     def _scan(self, data: bytes, position: int) -> tuple[int, bytes | None]:
-        """Read on in an object; return where it ends and its bytes, or the end and `None`."""
+        """Continue reading an object; return where it ends and its bytes, or the end and `None`."""
         end = self._scanner.find_end(data, position)
         piece = data[position:end]
         self._object.append(piece)
@@ -99,10 +100,10 @@ class JsonObjects:
         return end, whole
 
     def _parse(self, raw: bytes) -> dict[str, Any]:
-        found = _read_object(raw) or _read_mended(raw)
-        if found is None:
+        fields = _read_object(raw) or _read_repaired(raw)
+        if fields is None:
             raise self._error("a JSON object", "something else in braces")
-        return found
+        return fields
 
     def _error(self, expected: str, got: str) -> GrokWebProtocolError:
         return GrokWebProtocolError(where=self._where, expected=expected, got=got)
@@ -117,7 +118,7 @@ class _ObjectScanner:
         self._skip = 0  # the byte after a backslash stands in the next piece
 
     def find_end(self, data: bytes, position: int) -> int | None:
-        """The position behind the object's last brace, `None` where it goes on after `data`."""
+        """The position after the object's last brace, `None` where it continues after `data`."""
         position += self._skip
         self._skip = 0
         while match := (_INSIDE_STRING if self._in_string else _OUTSIDE_STRING).search(data, position):
@@ -135,29 +136,29 @@ class _ObjectScanner:
         return None
 
 
-def _take_lines(data: bytes, found: list[dict[str, Any]]) -> int:
+def _take_lines(data: bytes, objects: list[dict[str, Any]]) -> int:
     """Append the objects of the lines, all at once, if each is one; return where the rest begins."""
     lines = data.split(b"\n")
     rest = lines.pop()
     try:
-        objects = list(map(orjson.loads, lines))
+        values = list(map(orjson.loads, lines))
     except orjson.JSONDecodeError:
         return 0
-    if set(map(type, objects)) != _ONLY_DICTS:
+    if set(map(type, values)) != _ONLY_DICTS:
         return 0
-    found += objects
+    objects += values
     return len(data) - len(rest)
 
 
 def _read_object(raw: bytes) -> dict[str, Any] | None:
     try:
-        found = orjson.loads(raw)
+        value = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return None
-    return found if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else None
 
 
-def _read_mended(raw: bytes) -> dict[str, Any] | None:
+def _read_repaired(raw: bytes) -> dict[str, Any] | None:
     """Broken UTF-8, and halves of characters in escapes, become U+FFFD: they shall not cost the whole answer."""
     try:
         text = json.dumps(json.loads(raw.decode("utf-8", "replace")), ensure_ascii=False)

@@ -12,16 +12,20 @@ from typing import Any, TypeVar
 
 from langchain_grokweb.errors import GrokWebProtocolError
 
-T = TypeVar("T", str, bool, list[Any], dict[str, Any])
+T = TypeVar("T", bool, list[Any], dict[str, Any])
 
 Fields = Mapping[str, Any]
 
 
 def get_str(fields: Any, *names: str, where: str = "") -> str:
     """The first of these members that is text; empty where none is."""
-    for name in names:
-        if (text := _get(fields, name, str, where)) is not None:
-            return text
+    if isinstance(fields, dict):
+        for name in names:
+            value = fields.get(name)
+            if isinstance(value, str):
+                return value
+            if where and value is not None:
+                raise wrong_type(f"{where}.{name}", "str", value)
     return ""
 
 

@@ -21,7 +21,7 @@ class Mode:
 
     @property
     def thinks(self) -> bool:
-        """Whether reasoning is asked for, as far as the name tells."""
+        """Whether reasoning is asked for, as far as the name shows."""
         return self.reasoning or self.id in {"expert", "heavy"}
 
 

@@ -237,8 +237,9 @@ class RestDecoder:
         self._members(frame, self._MEMBERS)
 
     def _members(self, frame: Fields, readers: _Readers) -> None:
+        answer = self._reader
         for name, value in frame.items():
-            if self._reader.failed:
+            if answer.failed:
                 return
             if name in _SILENT or value is None:
                 continue
@@ -278,7 +279,8 @@ class RestDecoder:
         self._reader.title(get_str(value, "newTitle"))
 
     def _token(self, value: Any, frame: Fields) -> None:
-        tag = get_str(frame, "messageTag")
+        tag = frame.get("messageTag")
+        tag = tag if tag.__class__ is str else ""
         if not isinstance(value, str):
             if tag in {"", "final"} and frame.get("isThinking") is not True:
                 raise wrong_type("result.response.token", "str", value)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 from langchain_grokweb.errors import GrokWebConversationNotFoundError, GrokWebProtocolError
 from langchain_grokweb.wire import events as ev
@@ -31,7 +31,6 @@ Sender = Literal["human", "assistant"]
 
 _SENDERS: Mapping[str, Sender] = {"human": "human", "user": "human", "assistant": "assistant", "": "assistant"}
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
-_CONTENT = (ev.TextDelta, ev.ImageFinished, ev.ImageWithheld)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +62,7 @@ class StoredResponse:
         id: The response id.
         parent_id: The response that it follows; `None` at the root.
         sender: `"human"` or `"assistant"`.
-        text: What it says, without the site's markup.
+        text: Its text, without the site's markup.
         created: When it was written, to the microsecond.
         model: The site's own name of the model, where it names it.
         is_whole: `False` for an answer that broke off, failed, or is still being written.
@@ -82,7 +81,7 @@ class StoredResponse:
     @property
     def says_something(self) -> bool:
         """Whether there is anything in it: text or pictures."""
-        return bool(self.text) or any(isinstance(event, _CONTENT) for event in self.events)
+        return bool(self.text) or any(map(_is_content, self.events))
 
     @property
     def reasoning(self) -> str:
@@ -143,6 +142,30 @@ class StoredConversation(Conversation):
             path.append(response)
             response = known.get(response.parent_id or "")
         return path[::-1]
+
+
+def _is_content(event: ev.Event) -> bool:
+    """Whether an event alone makes an answer."""
+    match event:
+        case ev.TextDelta() | ev.ImageFinished() | ev.ImageWithheld():
+            return True
+        case (
+            ev.ConversationOpened()
+            | ev.PromptStored()
+            | ev.AnswerStarted()
+            | ev.ReasoningDelta()
+            | ev.ToolStarted()
+            | ev.ToolFinished()
+            | ev.CitationFound()
+            | ev.ImagePreview()
+            | ev.FollowUpsSuggested()
+            | ev.TitleGiven()
+            | ev.AnswerFinished()
+            | ev.TurnFailed()
+        ):
+            return False
+        case _:
+            assert_never(event)
 
 
 def _circle() -> GrokWebProtocolError:

@@ -42,9 +42,9 @@ class Turn:
     """One prompt and the switches that go with it.
 
     Attributes:
-        prompt: What is said.
+        prompt: What is asked.
         model: A name or alias of `wire.modes`, or any mode id of the site.
-        conversation: Where the turn goes on from; `None` begins a new conversation.
+        conversation: Where the turn continues from; `None` begins a new conversation.
         temporary: Keep a new conversation out of the user's history.
         search: Allow the site's own web and X search.
         image_generation: Allow pictures.

@@ -1,7 +1,7 @@
-"""What the service says that nobody here knows: counted by place and type, never by value.
+"""What the service sends that nobody here knows: counted by place and type, never by value.
 
 The tables hold the members that the references describe (rest.md 4.5 to 4.11, gateway.md 4.1 to 4.9), by the place they
-stand at. A name that could be a value (an id, a token, text) is counted as `?`, so nothing said is ever kept.
+stand at. A name that could be a value (an id, a token, text) is counted as `?`, so no text is ever stored.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+
+from langchain_grokweb.wire.json_fields import Fields
 
 MOST_NAMES = 200
 _ELSEWHERE = "elsewhere:?"
@@ -28,12 +30,12 @@ class Unknown(Counter[str]):
         """Count something that has a name alone."""
         self._count(f"{place}{readable(name)}")
 
-    def look(self, place: str, found: Mapping[str, Any]) -> None:
-        """Count the members of `found` that none of the references has at this place."""
+    def look(self, place: str, fields: Fields) -> None:
+        """Count the members of `fields` that none of the references has at this place."""
         known = KNOWN.get(place)
-        if known is not None and not found.keys() <= known:
-            for name in found.keys() - known:
-                self.add(f"{place}.", name, found[name])
+        if known is not None and not fields.keys() <= known:
+            for name in fields.keys() - known:
+                self.add(f"{place}.", name, fields[name])
 
     def _count(self, name: str) -> None:
         self[name if name in self or len(self) < MOST_NAMES else _ELSEWHERE] += 1
