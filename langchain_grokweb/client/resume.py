@@ -174,7 +174,7 @@ class ResumableStream:
         """Look for the answer, and take up its stream, or load its text."""
         answer = self._answer
         nodes = await self._http.fetch_json("GET", inflight.nodes_path(answer.conversation_id or ""))
-        found = inflight.whereabouts(nodes, prompt_id=answer.prompt_id, answer_id=answer.answer_id)
+        found = inflight.answer_status(nodes, prompt_id=answer.prompt_id, answer_id=answer.answer_id)
         if found.answer_id is None:
             self._finding = "grok.com does not have it any more"
             return []

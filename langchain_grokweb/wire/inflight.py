@@ -49,7 +49,7 @@ class ResponseStatus:
     is_running: bool
 
 
-def whereabouts(nodes: Any, *, prompt_id: str | None, answer_id: str | None) -> ResponseStatus:
+def answer_status(nodes: Any, *, prompt_id: str | None, answer_id: str | None) -> ResponseStatus:
     """From a `response-node` reply: the answer of this id, or the one to this prompt, or the only one that there is."""
 
     def is_ours(node: Fields) -> bool:
@@ -66,7 +66,7 @@ def whereabouts(nodes: Any, *, prompt_id: str | None, answer_id: str | None) -> 
 
 def running_answer(nodes: Any, prompt_id: str) -> str | None:
     """From a `response-node` reply: the id of the answer that is being made to a prompt."""
-    status = whereabouts(nodes, prompt_id=prompt_id, answer_id=None)
+    status = answer_status(nodes, prompt_id=prompt_id, answer_id=None)
     return status.answer_id if status.is_running else None
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from langchain_grokweb import errors
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire.gateway import GatewaySession, heartbeat
+from langchain_grokweb.wire.gateway import TRANSITIONS, GatewaySession, State, heartbeat
 from langchain_grokweb.wire.turn import ConversationRef, Turn
 
 CONV, ANSWER, PROMPT = (f"aaaaaaaa-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
@@ -501,6 +501,49 @@ def test_another_conversation_than_the_one_asked_for_is_refused():
     session.receive(server("conversation.attached", conversation={"id": "other"}))
     assert not session.is_ready
     assert type(session.take()[-1].error) is errors.GrokWebConversationNotFoundError
+
+
+@pytest.mark.parametrize("opening", [(CREATED, ATTACHED), (ATTACHED, CREATED)])
+def test_a_turn_goes_through_its_states(opening: tuple[bytes, bytes]):
+    session = GatewaySession(Turn(prompt="Hi", model="auto"))
+    states = [session.state]
+    for message in (*opening, None, BEGUN, text("A"), done()):
+        session.send_prompt() if message is None else session.receive(message)
+        states.append(session.state)
+    between = State.CREATED if opening[0] == CREATED else State.ATTACHED
+    assert states == [
+        *(State.OPENING, between, State.READY, State.PROMPTED),
+        *(State.ANSWERING, State.ANSWERING, State.WHOLE),
+    ]
+
+
+@pytest.mark.parametrize("received", range(6))
+def test_an_error_ends_a_turn_in_every_state_but_a_whole_one(received: int):
+    session = GatewaySession(Turn(prompt="Hi", model="auto"))
+    for message in (CREATED, ATTACHED, None, BEGUN, done())[:received]:
+        session.send_prompt() if message is None else session.receive(message)
+    is_whole = session.state is State.WHOLE
+    session.receive(server("error", error={"message": "internal"}))
+    assert session.state is (State.WHOLE if is_whole else State.FAILED)
+    assert is_whole == (received == 5)
+    failures = [event for event in session.take() if isinstance(event, ev.TurnFailed)]
+    assert len(failures) == (not is_whole)
+
+
+def test_every_state_is_reached_and_only_the_last_two_are_final():
+    assert {State.OPENING, *TRANSITIONS.values()} == set(State)
+    assert {state for state, _ in TRANSITIONS} == set(State) - {State.WHOLE, State.FAILED}
+
+
+def test_what_comes_after_a_whole_answer_is_waited_for_by_name():
+    session = begun()
+    session.receive(server("response.persisted", status="ok"))
+    session.receive(done())
+    assert not session.settled
+    session.receive(chunk(follow_up_suggestions={"suggestions": [{"label": "And?"}]}))
+    assert not session.settled
+    session.receive(server("conversation.title.updated", title="A title"))
+    assert session.settled
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from langchain_grokweb.errors import GrokWebServerError
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.inflight import (
     ResponseStatus,
+    answer_status,
     conversations_since,
     prompts_in,
     read_definitive,
     running_answer,
     stored_answer,
-    whereabouts,
 )
 
 ANSWER, PROMPT = "answer-1", "prompt-1"
@@ -36,20 +36,20 @@ def test_which_answer_runs_for_a_prompt():
 
 @pytest.mark.parametrize("known", [{"answer_id": ANSWER, "prompt_id": None}, {"answer_id": None, "prompt_id": PROMPT}])
 def test_where_an_answer_is(known):
-    assert whereabouts({"inflightResponses": [RUNNING], "responseNodes": NODES[:1]}, **known) == ResponseStatus(
+    assert answer_status({"inflightResponses": [RUNNING], "responseNodes": NODES[:1]}, **known) == ResponseStatus(
         ANSWER, is_running=True
     )
-    assert whereabouts({"inflightResponses": [], "responseNodes": NODES}, **known) == ResponseStatus(
+    assert answer_status({"inflightResponses": [], "responseNodes": NODES}, **known) == ResponseStatus(
         ANSWER, is_running=False
     )
     over = {**RUNNING, "status": "RESPONSE_STATUS_FINISHED"}
-    assert not whereabouts({"inflightResponses": [over], "responseNodes": NODES}, **known).is_running
+    assert not answer_status({"inflightResponses": [over], "responseNodes": NODES}, **known).is_running
     other = {"inflightResponses": [{**RUNNING, "responseId": "x", "parentResponseId": "y"}], "responseNodes": NODES[:1]}
-    assert whereabouts(other, **known).answer_id is None
+    assert answer_status(other, **known).answer_id is None
 
 
 def test_the_only_answer_of_a_conversation_needs_no_id():
-    assert whereabouts({"responseNodes": NODES}, answer_id=None, prompt_id=None).answer_id == ANSWER
+    assert answer_status({"responseNodes": NODES}, answer_id=None, prompt_id=None).answer_id == ANSWER
 
 
 JSON = st.recursive(
@@ -62,8 +62,8 @@ NAMES = ["responseId", "sender", "parentResponseId", "status", "message", "creat
 @given(st.dictionaries(st.sampled_from(NAMES), JSON | st.sampled_from([ANSWER, PROMPT, "human"])))
 def test_members_of_any_type_never_crash_the_readers(entry):
     reply = {name: [entry, 1] for name in ("responses", "responseNodes", "inflightResponses", "conversations")}
-    whereabouts(reply, answer_id=ANSWER, prompt_id=None)
-    whereabouts(reply, answer_id=None, prompt_id=PROMPT)
+    answer_status(reply, answer_id=ANSWER, prompt_id=None)
+    answer_status(reply, answer_id=None, prompt_id=PROMPT)
     prompts_in(reply, "Hi", parent=None, since=datetime.now(UTC), known=())
     conversations_since(reply, datetime.now(UTC))
     read_definitive(
@@ -74,7 +74,7 @@ def test_members_of_any_type_never_crash_the_readers(entry):
 
 @pytest.mark.parametrize("strange", [None, [], "x", {"responseNodes": 1, "inflightResponses": [3, {"responseId": 4}]}])
 def test_strange_replies_tell_nothing(strange):
-    assert whereabouts(strange, answer_id=ANSWER, prompt_id=None).answer_id is None
+    assert answer_status(strange, answer_id=ANSWER, prompt_id=None).answer_id is None
     assert stored_answer(strange, ANSWER) is None
     assert prompts_in(strange, "Hi", parent=None, since=datetime.now(UTC), known=()) == []
     assert conversations_since(strange, datetime.now(UTC)) == []
