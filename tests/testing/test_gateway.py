@@ -377,7 +377,9 @@ async def test_a_tier_that_may_not_use_a_mode(emulator):
     grok, _ = emulator(tier="basic")
     async with Open(grok) as talk:
         await talk.create(CHUNKS, model="heavy")
-        assert (await talk.ask(until="response.done")).done["status"] == "incomplete"
+        told = await talk.ask(until="response.done")
+    assert (told.done["status"], told.done["status_details"]) == ("incomplete", {"reason": "stream_error"})
+    assert told.of("response.grok.output") == []
 
 
 async def test_several_chunks_several_objects_and_presence(grok):

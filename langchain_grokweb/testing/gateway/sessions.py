@@ -171,6 +171,8 @@ class Session:
 
     def _instead(self, ask: Ask, question: Question) -> Reply | None:
         """An error instead of an answer, where the service would not take the question on."""
+        if self.service.account.lacks(ask.mode):  # no reason is given (gateway.md 3.2 and 9.1)
+            return Reply(fault="incomplete")
         if len(ask.file_ids) < len(question.file_ids):
             return Reply(error="attachment_load_failed")
         try:

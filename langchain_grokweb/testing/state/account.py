@@ -105,6 +105,10 @@ class Account:
         """Whether the tier suffices."""
         return TIERS.index(self.tier) >= TIERS.index(mode.needs)
 
+    def lacks(self, name: str) -> bool:
+        """Whether this is a mode of the menu that the account may not use."""
+        return name in _BY_ID and not self.may_use(_BY_ID[name])
+
     def check_mode(self, name: str, *, is_model: bool) -> None:
         """Refuse a model or mode that this account does not have.
 
