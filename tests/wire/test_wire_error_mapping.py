@@ -130,7 +130,7 @@ def test_a_redirect_elsewhere_is_not_followed_nor_taken_for_a_sign_in():
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("report", "words"),
     [
         ({"message": "No.", "attachmentImageTooLarge": {"maxSizeBytes": 5}}, "At most 5 bytes are allowed."),
         ({"message": "No.", "attachmentTooManyPages": {"max_pages": 9}}, "At most 9 pages are allowed."),
@@ -138,10 +138,12 @@ def test_a_redirect_elsewhere_is_not_followed_nor_taken_for_a_sign_in():
         ({"message": "No.", "concurrencyLimit": {}}, "ask fewer questions at once"),
         ({"message": "No.", "usageLimitReached": {}}, "is used up"),
         ({"message": "No.", "systemKillSwitch": {}}, "switched this off"),
+        ({"message": "No.", "kind": "usage_limit_reached", "details": {}}, "is used up"),
+        ({"kind": "attachment_image_too_large", "details": {"max_size_bytes": 5}}, "At most 5 bytes are allowed."),
     ],
 )
-def test_each_kind_has_words_of_its_own(found, said):
-    assert said in str(from_stream_error(found))
+def test_each_kind_has_words_of_its_own(report, words):
+    assert words in str(from_stream_error(report))
 
 
 def test_how_long_to_wait():

@@ -18,7 +18,7 @@ CONV, ANSWER, PROMPT = (f"aaaaaaaa-0000-4000-8000-00000000000{n}" for n in (1, 2
 REF = ConversationRef(CONV, "bbbbbbbb-0000-4000-8000-000000000001")
 
 
-def said(frames: list[str]) -> list[dict[str, Any]]:
+def sent(frames: list[str]) -> list[dict[str, Any]]:
     return [json.loads(frame) for frame in frames]
 
 
@@ -66,7 +66,7 @@ def test_files_are_mentioned_before_the_text_and_named_on_item_and_event():
     session.receive(ATTACHED)
     session.outgoing()
     session.send_prompt()
-    asking, answering = (frame["event"] for frame in said(session.outgoing()))
+    asking, answering = (frame["event"] for frame in sent(session.outgoing()))
     assert asking["item"]["x_grok"]["input_chunks"] == [
         {"mention": {"file_mention": {"file_id": "f1"}}},
         {"mention": {"file_mention": {"file_id": "f2"}}},
@@ -84,12 +84,12 @@ def events(*messages: bytes) -> list[Any]:
     return session.take()
 
 
-def joined(kind: type, found: list[Any]) -> str:
-    return "".join(event.text for event in found if isinstance(event, kind))
+def joined(kind: type, batch: list[Any]) -> str:
+    return "".join(event.text for event in batch if isinstance(event, kind))
 
 
-def of(kind: type, found: list[Any]) -> list[Any]:
-    return [event for event in found if isinstance(event, kind)]
+def of(kind: type, batch: list[Any]) -> list[Any]:
+    return [event for event in batch if isinstance(event, kind)]
 
 
 # --- what we say
@@ -97,7 +97,7 @@ def of(kind: type, found: list[Any]) -> list[Any]:
 
 def test_a_new_conversation():
     session = GatewaySession(Turn(prompt="Hi", model="grok-3-thinking", image_count=1))
-    (frame,) = said(session.outgoing())
+    (frame,) = sent(session.outgoing())
     assert "session_id" not in frame
     assert frame["event"]["type"] == "session.create"
     assert frame["event"]["event_id"].startswith("evt_init_")
@@ -121,11 +121,11 @@ def test_a_new_conversation():
     ("name", "mode"), [("grok-3", "auto"), ("grok-2", "fast"), ("grok-4-heavy", "heavy"), ("x", "x")]
 )
 def test_modes(name: str, mode: str):
-    assert said(GatewaySession(Turn(prompt="Hi", model=name)).outgoing())[0]["event"]["session"]["model"] == mode
+    assert sent(GatewaySession(Turn(prompt="Hi", model=name)).outgoing())[0]["event"]["session"]["model"] == mode
 
 
 def test_a_temporary_conversation_without_search():
-    (frame,) = said(GatewaySession(Turn(prompt="Hi", temporary=True, search=False)).outgoing())
+    (frame,) = sent(GatewaySession(Turn(prompt="Hi", temporary=True, search=False)).outgoing())
     extension = frame["event"]["session"]["x_grok"]
     assert (extension["is_temporary"], extension["keep_context"], extension["disable_memory"]) == (True, True, True)
     assert (extension["disable_web_search"], extension["disable_x_search"]) == (True, True)
@@ -133,7 +133,7 @@ def test_a_temporary_conversation_without_search():
 
 def test_a_continued_conversation_names_itself_and_the_parent():
     session = GatewaySession(Turn(prompt="And?", conversation=REF, temporary=True))
-    (frame,) = said(session.outgoing())
+    (frame,) = sent(session.outgoing())
     extension = frame["event"]["session"]["x_grok"]
     assert frame["session_id"] == extension["conversation_id"] == CONV
     assert (extension["load_existing"], extension["needs_history"]) == (True, False)
@@ -141,7 +141,7 @@ def test_a_continued_conversation_names_itself_and_the_parent():
     session.receive(CREATED)
     session.receive(ATTACHED)
     session.send_prompt()
-    item, ask = said(session.outgoing())
+    item, ask = sent(session.outgoing())
     assert item["event"]["parent_response_id"] == REF.parent_response_id
     assert item["session_id"] == ask["session_id"] == CONV
     assert ask["event"]["type"] == "response.create"
@@ -157,7 +157,7 @@ def test_the_prompt_is_said_once_and_only_when_the_session_is_ready():
         assert session.is_ready
         session.send_prompt()
         session.send_prompt()
-        item, ask = said(session.outgoing())
+        item, ask = sent(session.outgoing())
         chunks = item["event"]["item"]["x_grok"]["input_chunks"]
         assert [entry["text"]["text"] for entry in chunks] == ["Be brief.\n\n", "Hi"]
         assert (item["event"]["item"]["role"], ask["event"]["type"]) == ("user", "response.create")
@@ -185,24 +185,24 @@ def test_channels_of_the_answer(channel: str | None):
     "channel", ["CHANNEL_ASSISTANT_THINKING", "CHANNEL_ASSISTANT_NOTETAKER_SUMMARY", "CHANNEL_ANALYSIS", "CHANNEL_NEW"]
 )
 def test_every_other_channel_is_reasoning(channel: str):
-    found = events(text("thou", channel, step_id=0), text("ght", channel, step_id=0), text("A"), done())
-    assert (joined(ev.ReasoningDelta, found), joined(ev.TextDelta, found)) == ("thought", "A")
+    batch = events(text("thou", channel, step_id=0), text("ght", channel, step_id=0), text("A"), done())
+    assert (joined(ev.ReasoningDelta, batch), joined(ev.TextDelta, batch)) == ("thought", "A")
 
 
 def test_headlines_stand_on_lines_of_their_own_and_the_placeholder_is_none():
     header = "CHANNEL_ASSISTANT_NOTETAKER_HEADER"
-    found = events(
+    batch = events(
         text("Thinking about your request", header, step_id=0),
         text("One", header, step_id=0),
         text("Two", header, step_id=0),
         text("because", "CHANNEL_ASSISTANT_NOTETAKER_SUMMARY", step_id=0),
         done(),
     )
-    assert joined(ev.ReasoningDelta, found) == "One\n\nTwo\nbecause"
+    assert joined(ev.ReasoningDelta, batch) == "One\n\nTwo\nbecause"
 
 
 def test_the_delta_dialect():
-    found = events(
+    batch = events(
         server("response.output_text.delta", delta="Thinking about your request", x_grok={"is_thinking": True}),
         server("response.output_text.delta", delta="hm", x_grok={"is_thinking": True}),
         server("response.reasoning_text.delta", delta="m"),
@@ -210,7 +210,7 @@ def test_the_delta_dialect():
         server("response.output_text.delta", delta="lo"),
         done(),
     )
-    assert (joined(ev.ReasoningDelta, found), joined(ev.TextDelta, found)) == ("hmm", "Hello")
+    assert (joined(ev.ReasoningDelta, batch), joined(ev.TextDelta, batch)) == ("hmm", "Hello")
 
 
 @pytest.mark.parametrize(
@@ -244,15 +244,15 @@ def test_what_came_together_is_one_delta():
 
 def test_another_answer_or_session_does_not_touch_ours():
     other = "cccccccc-0000-4000-8000-000000000001"
-    found = events(
+    batch = events(
         chunk(other, text={"text": "X", "channel": "CHANNEL_ASSISTANT_RESPONSE"}),
         server("response.chunk", other, response_id=ANSWER, chunk={"text": {"text": "X"}}),
         server("response.done", response={"id": other, "status": "completed"}),
         text("A"),
         done(),
     )
-    assert joined(ev.TextDelta, found) == "A"
-    assert of(ev.AnswerFinished, found) == [ev.AnswerFinished(ANSWER)]
+    assert joined(ev.TextDelta, batch) == "A"
+    assert of(ev.AnswerFinished, batch) == [ev.AnswerFinished(ANSWER)]
 
 
 def test_only_the_answer_to_our_own_question_is_ours():
@@ -260,7 +260,7 @@ def test_only_the_answer_to_our_own_question_is_ours():
     session.receive(CREATED)
     session.receive(ATTACHED)
     session.send_prompt()
-    ours = said(session.outgoing())[-1]["event"]["event_id"]
+    ours = sent(session.outgoing())[-1]["event"]["event_id"]
     other = "cccccccc-0000-4000-8000-000000000001"
     session.receive(chunk(other, text={"text": "late", "channel": "CHANNEL_ASSISTANT_RESPONSE"}))
     session.receive(server("response.output_text.delta", delta="nobody's"))
@@ -271,9 +271,9 @@ def test_only_the_answer_to_our_own_question_is_ours():
     session.receive(server("error", client_event_id="evt_hb_1", error={"code": 13, "message": "no heartbeat"}))
     session.receive(text("A"))
     session.receive(done())
-    found = session.take()
-    assert joined(ev.TextDelta, found) == "A"
-    assert of(ev.TurnFailed, found) == []
+    batch = session.take()
+    assert joined(ev.TextDelta, batch) == "A"
+    assert of(ev.TurnFailed, batch) == []
 
 
 @pytest.mark.parametrize(
@@ -310,11 +310,11 @@ def test_late_events_add_a_title_and_suggestions_and_nothing_else():
     ]
     for message in late:
         session.receive(message)
-    found = session.take()
-    assert (joined(ev.TextDelta, found), joined(ev.ReasoningDelta, found)) == ("A", "")
-    assert of(ev.FollowUpsSuggested, found) == [ev.FollowUpsSuggested(["More?"])]
-    assert of(ev.TitleGiven, found) == [ev.TitleGiven("A title")]
-    assert of(ev.TurnFailed, found) == []
+    batch = session.take()
+    assert (joined(ev.TextDelta, batch), joined(ev.ReasoningDelta, batch)) == ("A", "")
+    assert of(ev.FollowUpsSuggested, batch) == [ev.FollowUpsSuggested(["More?"])]
+    assert of(ev.TitleGiven, batch) == [ev.TitleGiven("A title")]
+    assert of(ev.TurnFailed, batch) == []
     assert session.settled
 
 
@@ -336,7 +336,7 @@ def card(tool_id: str, name: str, **args: Any) -> bytes:
 def test_results_out_of_order_find_their_tools():
     page = {"url": "https://e.com", "title": "E", "snippet": "s"}
     post = {"userhandle": "a", "text": "t", "post_id": "7", "create_time": "2026-09-25T12:00:04Z"}
-    found = events(
+    batch = events(
         card("t1", "web_search", query="q"),
         card("t2", "x_search", query="x"),
         chunk(tool_result={"tool_call_id": "t2", "x_post": {"posts": [post]}}),
@@ -346,15 +346,15 @@ def test_results_out_of_order_find_their_tools():
         chunk(tool_result={"tool_call_id": "t2", "x_post": {}}),
         done(),
     )
-    assert [tool.name for tool in of(ev.ToolStarted, found)] == ["web_search", "x_search", "code_execution"]
-    assert [(tool.id, tool.failed) for tool in of(ev.ToolFinished, found)] == [
+    assert [tool.name for tool in of(ev.ToolStarted, batch)] == ["web_search", "x_search", "code_execution"]
+    assert [(tool.id, tool.failed) for tool in of(ev.ToolFinished, batch)] == [
         ("t2", False),
         ("t1", False),
         ("t3", True),
         ("t2", False),
     ]
-    assert of(ev.ToolFinished, found)[0].output[0]["url"] == "https://x.com/a/status/7"
-    assert of(ev.ToolFinished, found)[1].output == [page]
+    assert of(ev.ToolFinished, batch)[0].output[0]["url"] == "https://x.com/a/status/7"
+    assert of(ev.ToolFinished, batch)[1].output == [page]
 
 
 def citation(card_id: str, url: str, kind: str = "CITATION_KIND_WEB_PAGE") -> bytes:
@@ -362,7 +362,7 @@ def citation(card_id: str, url: str, kind: str = "CITATION_KIND_WEB_PAGE") -> by
 
 
 def test_citations_stand_where_they_came_and_repeated_ones_count_once():
-    found = events(
+    batch = events(
         text("One"),
         citation("a", "https://e.com/1"),
         citation("a", "https://e.com/1"),
@@ -372,7 +372,7 @@ def test_citations_stand_where_they_came_and_repeated_ones_count_once():
         citation("c", "https://e.com/doc", "CITATION_KIND_CONNECTOR_DOCUMENT"),
         done(),
     )
-    assert [(c.url, c.kind, c.position) for c in of(ev.CitationFound, found)] == [
+    assert [(c.url, c.kind, c.position) for c in of(ev.CitationFound, batch)] == [
         ("https://e.com/1", "web", 3),
         ("https://x.com/a/status/1", "x", 7),
         ("https://e.com/1", "web", 7),
@@ -381,7 +381,7 @@ def test_citations_stand_where_they_came_and_repeated_ones_count_once():
 
 
 def test_tool_cards_without_ids_and_found_pictures():
-    found = events(
+    batch = events(
         *(output(tool_usage_card={"web_search": {"query": query}}) for query in "abc"),
         *(output(tool_result={"web_search_results": [{"url": f"https://e.com/{n}", "title": n}]}) for n in "123"),
         text("x <"),
@@ -389,15 +389,15 @@ def test_tool_cards_without_ids_and_found_pictures():
         text(" y"),
         done(),
     )
-    assert [tool.args["query"] for tool in of(ev.ToolStarted, found)] == ["a", "b", "c"]
-    assert len({tool.id for tool in of(ev.ToolFinished, found)}) == 3
-    assert of(ev.CitationFound, found) == [ev.CitationFound("https://e.com/fox", "Fox", "image", 3)]
-    assert joined(ev.TextDelta, found) == "x < y"
+    assert [tool.args["query"] for tool in of(ev.ToolStarted, batch)] == ["a", "b", "c"]
+    assert len({tool.id for tool in of(ev.ToolFinished, batch)}) == 3
+    assert of(ev.CitationFound, batch) == [ev.CitationFound("https://e.com/fox", "Fox", "image", 3)]
+    assert joined(ev.TextDelta, batch) == "x < y"
 
 
 def test_pictures():
     url = "users/u/generated/i1"
-    found = events(
+    batch = events(
         chunk(render_start={"id": "k", "generated_image": {"prompt": "a fox", "orientation": "ORIENTATION_PORTRAIT"}}),
         chunk(
             render_generated_image={
@@ -426,11 +426,11 @@ def test_pictures():
         chunk(render_generated_image={"id": "k3", "image_chunk": {"imageUuid": "i3", "systemErrCode": 1006}}),
         done(),
     )
-    assert of(ev.ImagePreview, found) == [ev.ImagePreview("i1", f"https://assets.example/{url}-part-0/image.jpg", 50)]
-    assert of(ev.ImageFinished, found) == [
+    assert of(ev.ImagePreview, batch) == [ev.ImagePreview("i1", f"https://assets.example/{url}-part-0/image.jpg", 50)]
+    assert of(ev.ImageFinished, batch) == [
         ev.ImageFinished("i1", f"https://assets.example/{url}/image.jpg", "a fox", 3, 4)
     ]
-    assert of(ev.ImageWithheld, found) == [ev.ImageWithheld("i3", "1006"), ev.ImageWithheld("k2")]
+    assert of(ev.ImageWithheld, batch) == [ev.ImageWithheld("i3", "1006"), ev.ImageWithheld("k2")]
 
 
 # --- errors
@@ -458,26 +458,26 @@ def test_pictures():
     ],
 )
 def test_errors_end_the_answer_behind_what_came_before(message: bytes, kind: type):
-    found = events(text("so far"), message, text("never"), done())
-    assert joined(ev.TextDelta, found) == "so far"
-    assert type(found[-1].error) is kind
-    assert of(ev.AnswerFinished, found) == []
+    batch = events(text("so far"), message, text("never"), done())
+    assert joined(ev.TextDelta, batch) == "so far"
+    assert type(batch[-1].error) is kind
+    assert of(ev.AnswerFinished, batch) == []
 
 
 def test_an_error_that_only_informs_does_not():
     normal = {"kind": "internal_error", "severity": "STREAM_ERROR_SEVERITY_NORMAL"}
-    found = events(
+    batch = events(
         text("A"), output(stream_error=normal), output(stream_error={"kind": "render_tool_failed"}), text("B"), done()
     )
-    assert joined(ev.TextDelta, found) == "AB"
+    assert joined(ev.TextDelta, batch) == "AB"
 
 
 def test_a_session_that_ends_is_a_cut_and_no_failure():
     session = begun()
     session.receive(text("so far"))
     session.receive(server("session.ended"))
-    assert joined(ev.TextDelta, found := session.take()) == "so far"
-    assert of(ev.TurnFailed, found) == []
+    assert joined(ev.TextDelta, batch := session.take()) == "so far"
+    assert of(ev.TurnFailed, batch) == []
     assert session.ended
     assert not session.finished
 

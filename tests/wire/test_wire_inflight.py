@@ -88,12 +88,12 @@ def test_a_stored_answer_is_told_whole():
         "cardAttachmentsJson": ['{"id":"c","url":"https://e.com/a"}'],
         "webSearchResults": [{"url": "https://e.com/a", "title": "A"}],
     }
-    found = read_definitive(stored, assets_url="https://assets.grok.com")
-    assert "".join(event.text for event in found if isinstance(event, ev.TextDelta)) == "Paris."
-    assert [event for event in found if isinstance(event, ev.CitationFound)] == [
+    events = read_definitive(stored, assets_url="https://assets.grok.com")
+    assert "".join(event.text for event in events if isinstance(event, ev.TextDelta)) == "Paris."
+    assert [event for event in events if isinstance(event, ev.CitationFound)] == [
         ev.CitationFound("https://e.com/a", "A", position=5)
     ]
-    assert found[-1] == ev.AnswerFinished(ANSWER)
+    assert events[-1] == ev.AnswerFinished(ANSWER)
 
 
 def test_a_stored_failure_is_one():
@@ -112,14 +112,14 @@ def test_which_prompts_may_be_one_that_was_sent():
         "createTime": "2026-04-20T09:15:02.155903118Z",
     }
 
-    def found(since=now, known=(), parent="p", prompt_text="Hi", **changed):
+    def prompts(since=now, known=(), parent="p", prompt_text="Hi", **changed):
         return prompts_in({"responses": [{**prompt, **changed}]}, prompt_text, parent=parent, since=since, known=known)
 
-    assert found() == [PROMPT]
-    assert found(prompt_text=None) == [PROMPT]
-    assert found(createTime="yesterday") == [PROMPT]  # who does not say when may be the one
-    assert found(since=now + timedelta(minutes=1)) == []
-    assert found(known=[PROMPT]) == []
-    assert found(parent=None) == []
-    assert found(sender="ASSISTANT") == []
-    assert found(message="Ho") == []
+    assert prompts() == [PROMPT]
+    assert prompts(prompt_text=None) == [PROMPT]
+    assert prompts(createTime="yesterday") == [PROMPT]  # who does not say when may be the one
+    assert prompts(since=now + timedelta(minutes=1)) == []
+    assert prompts(known=[PROMPT]) == []
+    assert prompts(parent=None) == []
+    assert prompts(sender="ASSISTANT") == []
+    assert prompts(message="Ho") == []

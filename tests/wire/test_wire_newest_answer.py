@@ -18,33 +18,33 @@ LINE = [node("q1", "human"), node("a1", "ASSISTANT", "q1"), node("q2", "human", 
 RUNNING = {"responseId": "a3", "status": "RESPONSE_STATUS_ACTIVE", "parentResponseId": "q3"}
 
 
-def told(*nodes: dict[str, Any], running: Any = ()) -> dict[str, Any]:
+def reply(*nodes: dict[str, Any], running: Any = ()) -> dict[str, Any]:
     return {"responseNodes": [*nodes], "inflightResponses": [*running]}
 
 
 @pytest.mark.parametrize(
-    ("tree", "found"),
+    ("tree", "expected"),
     [
-        (told(*LINE), "a2"),
-        (told(*LINE, node("a2b", "ASSISTANT", "q2")), "a2b"),
-        (told(*LINE, node("q2b", "human", "a1"), node("a2b", "ASSISTANT", "q2b")), "a2b"),
-        (told(*LINE, node("q3", "human", "a2"), running=[RUNNING]), "a2"),
-        (told(*LINE, node("q3", "human", "a2"), node("a3", "ASSISTANT", "q3"), running=[RUNNING]), "a2"),
-        (told(*LINE, node("q2b", "human", "a1")), "a1"),
+        (reply(*LINE), "a2"),
+        (reply(*LINE, node("a2b", "ASSISTANT", "q2")), "a2b"),
+        (reply(*LINE, node("q2b", "human", "a1"), node("a2b", "ASSISTANT", "q2b")), "a2b"),
+        (reply(*LINE, node("q3", "human", "a2"), running=[RUNNING]), "a2"),
+        (reply(*LINE, node("q3", "human", "a2"), node("a3", "ASSISTANT", "q3"), running=[RUNNING]), "a2"),
+        (reply(*LINE, node("q2b", "human", "a1")), "a1"),
         (
-            told(
+            reply(
                 *LINE, node("t", "human", "a1", threadParentId="a1"), node("u", "ASSISTANT", "t", threadParentId="a1")
             ),
             "a2",
         ),
-        (told(LINE[0]), None),
-        (told(), None),
-        (told(node("q1", "human", "q2"), node("q2", "human", "q1")), None),
+        (reply(LINE[0]), None),
+        (reply(), None),
+        (reply(node("q1", "human", "q2"), node("q2", "human", "q1")), None),
         ({"responseNodes": [*LINE, "?", {"sender": "ASSISTANT"}, node("x", "human", "gone")]}, None),
     ],
 )
-def test_the_newest_answer(tree, found):
-    assert newest_answer(tree) == found
+def test_the_newest_answer(tree, expected):
+    assert newest_answer(tree) == expected
 
 
 @pytest.mark.parametrize("tree", [None, [], "x", {"responseNodes": {}}, {"responseNodes": [], "inflightResponses": 3}])

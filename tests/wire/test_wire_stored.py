@@ -33,17 +33,17 @@ def sample(name: str) -> Any:
 
 def answer(**members: Any) -> StoredResponse:
     """One answer with these members, read."""
-    found = {"responseId": "a", "sender": "ASSISTANT", **members}
-    return stored.read_stored(ABOUT, {"responses": [found]}, assets_url="https://assets.example").responses[0]
+    entry = {"responseId": "a", "sender": "ASSISTANT", **members}
+    return stored.read_stored(ABOUT, {"responses": [entry]}, assets_url="https://assets.example").responses[0]
 
 
 def tree(*links: tuple[str, str | None], **times: str) -> StoredConversation:
     """A conversation of responses by their ids and parents."""
-    found = [
+    entries = [
         {"responseId": one, "parentResponseId": parent, "sender": "human", "createTime": times.get(one)}
         for one, parent in links
     ]
-    return stored.read_stored(ABOUT, {"responses": found}, assets_url="")
+    return stored.read_stored(ABOUT, {"responses": entries}, assets_url="")
 
 
 def test_the_samples_are_read():
@@ -70,8 +70,8 @@ def test_members_may_be_missing():
     assert (page, token) == ([Conversation(id="c")], "")
     assert stored.read_page({}, "list") == ([], "")
     assert stored.read_stored(ABOUT, {}, assets_url="") == StoredConversation(id="c")
-    found = stored.read_stored(ABOUT, {"responses": [{"responseId": "r", "sender": "human"}]}, assets_url="")
-    assert found.responses == (StoredResponse(id="r", parent_id=None, sender="human", text=""),)
+    conversation = stored.read_stored(ABOUT, {"responses": [{"responseId": "r", "sender": "human"}]}, assets_url="")
+    assert conversation.responses == (StoredResponse(id="r", parent_id=None, sender="human", text=""),)
 
 
 def test_what_a_search_found_in_texts_is_listed_too():
@@ -160,8 +160,8 @@ def test_an_answer_that_is_not_whole_says_what_there_is(members, text):
 
 
 def test_what_only_informs_does_not_spoil_an_answer():
-    told = [{"message": "m", "severity": "STREAM_ERROR_SEVERITY_NORMAL"}]
-    assert answer(message="x", streamErrors=told).is_whole
+    reports = [{"message": "m", "severity": "STREAM_ERROR_SEVERITY_NORMAL"}]
+    assert answer(message="x", streamErrors=reports).is_whole
 
 
 def test_what_is_being_written_is_in_the_tree():
@@ -170,12 +170,12 @@ def test_what_is_being_written_is_in_the_tree():
         {"responseId": "b", "parentResponseId": "q", "status": "RESPONSE_STATUS_ACTIVE"},
         {"responseId": "d", "parentResponseId": "q", "status": "RESPONSE_STATUS_FINISHED"},
     ]
-    said = [
+    entries = [
         {"responseId": "q", "sender": "human", "message": "?"},
         {"responseId": "a", "parentResponseId": "q", "sender": "ASSISTANT", "message": "so far"},
     ]
-    found = stored.read_stored(ABOUT, {"responses": said, "inflightResponses": running}, assets_url="")
-    assert [(one.id, one.parent_id, one.is_whole) for one in found.responses] == [
+    conversation = stored.read_stored(ABOUT, {"responses": entries, "inflightResponses": running}, assets_url="")
+    assert [(response.id, response.parent_id, response.is_whole) for response in conversation.responses] == [
         ("q", None, True),
         ("a", "q", False),
         ("b", "q", False),
@@ -183,16 +183,16 @@ def test_what_is_being_written_is_in_the_tree():
 
 
 def test_the_newest_leaf_is_the_one_and_paths_lead_to_any():
-    found = tree(("q", None), ("a", "q"), ("b", "q"), ("r", "a"))
-    assert [one.id for one in found.leaves()] == ["b", "r"]
-    assert found.leaf().id == "r"
-    assert [one.id for one in found.path()] == ["q", "a", "r"]
-    assert [one.id for one in found.path("b")] == ["q", "b"]
+    conversation = tree(("q", None), ("a", "q"), ("b", "q"), ("r", "a"))
+    assert [response.id for response in conversation.leaves()] == ["b", "r"]
+    assert conversation.leaf().id == "r"
+    assert [response.id for response in conversation.path()] == ["q", "a", "r"]
+    assert [response.id for response in conversation.path("b")] == ["q", "b"]
     assert tree(("q", None), ("a", "q"), ("b", "q"), a="2026-04-20T09:15:03Z", b="2026-04-20T09:15:02").leaf().id == "a"
     assert tree(("q", "gone")).path()[0].parent_id == "gone"
     assert (tree().leaf(), tree().path()) == (None, [])
     with pytest.raises(GrokWebConversationNotFoundError, match="no response"):
-        found.path("x")
+        conversation.path("x")
 
 
 @pytest.mark.parametrize(
@@ -251,11 +251,11 @@ FULL = sample("load_responses.json")["responses"][0] | {
     name=st.sampled_from(sorted(FULL)), value=JSON, step=st.none() | st.sampled_from(["text", "tags", "toolUsageCards"])
 )
 def test_no_shape_makes_it_crash(name, value, step):
-    found = copy.deepcopy(FULL)
+    entry = copy.deepcopy(FULL)
     if step:
-        found["steps"][0][step] = value
+        entry["steps"][0][step] = value
     else:
-        found[name] = value
+        entry[name] = value
     with suppress(GrokWebProtocolError):
-        read = stored.read_stored(ABOUT, {"responses": [found]}, assets_url="https://e.com")
+        read = stored.read_stored(ABOUT, {"responses": [entry]}, assets_url="https://e.com")
         assert read.path()[-1].says_something in {True, False}
