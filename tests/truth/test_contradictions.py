@@ -62,9 +62,15 @@ def rows() -> Iterator[object]:
 
 
 @pytest.mark.parametrize(("case", "on", "way"), list(rows()))
-def test_the_site_has_the_last_word(server, caller, case, on, way):
+def test_the_site_has_the_last_word(server, caller, request, case, on, way):
     server.play(script_of(case, on))
-    case.expect.check(caller.ask(model_of(case, on, server), way))
+    outcome = caller.ask(model_of(case, on, server), way)
+    try:
+        case.expect.check(outcome)
+    except AssertionError as problem:
+        if request.node.get_closest_marker("xfail"):
+            pytest.fail(str(problem), pytrace=False)  # a traceback costs more than the call, and nobody reads it
+        raise
 
 
 def over_wires(name: str, *ways: str) -> list[Any]:
