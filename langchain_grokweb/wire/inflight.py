@@ -1,21 +1,21 @@
 """What the service reports of answers that are being made, or were: where to ask, and what the replies mean.
 
 `response-node` names the responses of a conversation and what runs in it; `responses` and `load-responses` hold their
-texts (rest.md 2.1 and 2.2). A stored answer is read as the one frame that ends a stream, so it means the same.
+texts (rest.md 2.1 and 2.2). A stored answer is read by the decoder of the stream, as the frames that would have brought
+it, so it means the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from langchain_grokweb.errors import GrokWebProtocolError
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire.json_fields import Fields, get_objects, wrong_type
+from langchain_grokweb.wire.json_fields import Fields, get_list, get_objects, get_str, wrong_type
 from langchain_grokweb.wire.rest import CONVERSATIONS, RestDecoder
-from langchain_grokweb.wire.stored import frames
 
 _HUMAN, _ASSISTANT = "human", "assistant"  # in any case of letters (rest.md 2.1)
 _OVER = {"RESPONSE_STATUS_FINISHED", "RESPONSE_STATUS_ERROR"}
@@ -105,6 +105,45 @@ def read_definitive(response: Fields, *, assets_url: str) -> list[ev.Event]:
     except GrokWebProtocolError as error:
         return [ev.TurnFailed(error)]
     return [event for event in events if not isinstance(event, ev.AnswerStarted)]
+
+
+def frames(response: Fields, where: str) -> Iterator[dict[str, Any]]:
+    """The frames that would have brought a stored answer, the definitive one last (rest.md 4.9).
+
+    Raises:
+        GrokWebProtocolError: A member is of another type than it should have.
+    """
+    message = get_str(response, "message", where=where)
+    has_results = False
+    for number, step in enumerate(get_objects(response, "steps", where=where)):
+        place = f"{where}.steps[{number}]"
+        yield from _texts(step, number, place, is_answered=bool(message))
+        yield from ({"toolUsageCard": card} for card in get_objects(step, "toolUsageCards", where=place))
+        for result in get_objects(step, "toolUsageResults", where=place):
+            has_results = True
+            yield {name: value for name, value in result.items() if name.endswith(("CardId", "Result", "Results"))}
+    if not has_results:  # older ones keep what a search brought without what was searched for
+        for name, frame in (("webSearchResults", "webSearchResults"), ("xposts", "xSearchResults")):
+            if results := get_objects(response, name, where=where):
+                yield {frame: results}
+    width, height = response.get("generatedImageWidth"), response.get("generatedImageHeight")
+    yield {"imageDimensions": {"width": width, "height": height}}
+    for name in ("cardAttachmentsJson", "generatedImageUrls", "streamErrors"):
+        get_list(response, name, where=where)  # the decoder would pass over one of another type
+    if response.get("error") or response.get("streamErrors"):
+        yield {"token": message}  # nothing of the definitive text is read after an error
+    yield {"modelResponse": response}
+
+
+def _texts(step: Fields, number: int, where: str, *, is_answered: bool) -> Iterator[dict[str, Any]]:
+    """The texts of a step with their tags: thoughts, and in some modes the answer itself (rest.md 4.6)."""
+    texts, tags = get_list(step, "text", where=where), get_list(step, "tags", where=where)
+    rollout = step.get("rolloutId")
+    for index, text in enumerate(texts):
+        tag = tags[min(index, len(tags) - 1)] if tags else ""
+        if tag != "final" or not is_answered:
+            frame = {"token": text, "isThinking": tag != "final", "messageTag": tag}
+            yield {**frame, "messageStepId": number, "rolloutId": rollout}
 
 
 # --- whether a prompt arrived

@@ -8,13 +8,14 @@ that names its place.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, assert_never
 
 from langchain_grokweb.errors import GrokWebConversationNotFoundError, GrokWebProtocolError
 from langchain_grokweb.wire import events as ev
+from langchain_grokweb.wire.inflight import frames
 from langchain_grokweb.wire.json_fields import (
     Fields,
     get_bool,
@@ -274,45 +275,3 @@ def _parent(fields: Fields, where: str) -> str | None:
     """What it follows; the first of a side thread names its place otherwise."""
     parent = get_str(fields, "parentResponseId", where=where) or get_str(fields, "threadParentId", where=where)
     return parent or None
-
-
-# --- a stored answer as frames
-
-
-def frames(response: Fields, where: str) -> Iterator[dict[str, Any]]:
-    """The frames that would have brought a stored answer, the definitive one last (rest.md 4.9).
-
-    Raises:
-        GrokWebProtocolError: A member is of another type than it should have.
-    """
-    message = get_str(response, "message", where=where)
-    has_results = False
-    for number, step in enumerate(get_objects(response, "steps", where=where)):
-        place = f"{where}.steps[{number}]"
-        yield from _texts(step, number, place, is_answered=bool(message))
-        yield from ({"toolUsageCard": card} for card in get_objects(step, "toolUsageCards", where=place))
-        for result in get_objects(step, "toolUsageResults", where=place):
-            has_results = True
-            yield {name: value for name, value in result.items() if name.endswith(("CardId", "Result", "Results"))}
-    if not has_results:  # older ones keep what a search brought without what was searched for
-        for name, frame in (("webSearchResults", "webSearchResults"), ("xposts", "xSearchResults")):
-            if results := get_objects(response, name, where=where):
-                yield {frame: results}
-    width, height = response.get("generatedImageWidth"), response.get("generatedImageHeight")
-    yield {"imageDimensions": {"width": width, "height": height}}
-    for name in ("cardAttachmentsJson", "generatedImageUrls", "streamErrors"):
-        get_list(response, name, where=where)  # the decoder would pass over one of another type
-    if response.get("error") or response.get("streamErrors"):
-        yield {"token": message}  # nothing of the definitive text is read after an error
-    yield {"modelResponse": response}
-
-
-def _texts(step: Fields, number: int, where: str, *, is_answered: bool) -> Iterator[dict[str, Any]]:
-    """The texts of a step with their tags: thoughts, and in some modes the answer itself (rest.md 4.6)."""
-    texts, tags = get_list(step, "text", where=where), get_list(step, "tags", where=where)
-    rollout = step.get("rolloutId")
-    for index, text in enumerate(texts):
-        tag = tags[min(index, len(tags) - 1)] if tags else ""
-        if tag != "final" or not is_answered:
-            frame = {"token": text, "isThinking": tag != "final", "messageTag": tag}
-            yield {**frame, "messageStepId": number, "rolloutId": rollout}
