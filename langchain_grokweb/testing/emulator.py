@@ -9,6 +9,7 @@ It is written from what is known of the protocol and shares no code with the cli
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Literal, Self
 
@@ -54,6 +55,7 @@ class GrokEmulator:
             what was not delivered yet (rest.md 2.2).
         longest_prompt: Characters that a question may have; a longer one is answered with the error `prompt_too_long`.
             None for any number, since the real limit is not known.
+        latency: Seconds that a request, and then its answer, is on its way.
         deflate: Compress WebSocket messages for clients that offer it; off by default, since it costs time.
 
     Raises:
@@ -74,6 +76,7 @@ class GrokEmulator:
         reconnect: Literal["replay", "continue"] = "replay",
         deflate: bool = False,
         longest_prompt: int | None = None,
+        latency: float = 0.0,
     ) -> None:
         for name, value, allowed in (
             ("era", era, ("2025", "2026")),
@@ -83,7 +86,7 @@ class GrokEmulator:
             if value not in allowed:
                 raise ValueError(f"{name}={value!r}; it can be one of {allowed}")
         self._address = (host, port)
-        settings = Settings(chunk_size, era, pace, assistant, tier, reconnect, deflate, longest_prompt)
+        settings = Settings(chunk_size, era, pace, assistant, tier, reconnect, deflate, longest_prompt, latency)
         self._service = Service(settings, Account(tier))
         self._server: Server | None = None
 
@@ -346,12 +349,9 @@ class GrokEmulator:
         Raises:
             TimeoutError: fewer came, within so many seconds.
         """
-
-        def found() -> list[Request]:
-            return [one for one in self._service.requests if one.path.startswith(path)]
-
-        self._wait(lambda: len(found()) >= count, timeout, f"fewer than {count} requests came")
-        return found()
+        matching = partial(_matching, self._service.requests, lambda one: one.path.startswith(path))
+        self._wait(lambda: len(matching()) >= count, timeout, f"fewer than {count} requests came")
+        return matching()
 
     def wait_for_events(self, count: int = 1, timeout: float = 60, *, kind: str = "") -> list[GatewayEvent]:
         """Wait until clients have sent so many gateway events, or so many of one type; all of those.
@@ -359,12 +359,9 @@ class GrokEmulator:
         Raises:
             TimeoutError: fewer came, within so many seconds.
         """
-
-        def found() -> list[GatewayEvent]:
-            return [one for one in self._service.events if kind in ("", one.type)]
-
-        self._wait(lambda: len(found()) >= count, timeout, f"fewer than {count} events came")
-        return found()
+        matching = partial(_matching, self._service.events, lambda one: kind in ("", one.type))
+        self._wait(lambda: len(matching()) >= count, timeout, f"fewer than {count} events came")
+        return matching()
 
     def wait_for_turns(self, count: int = 1, timeout: float = 60, *, status: TurnStatus | None = None) -> list[Turn]:
         """Wait until so many turns have been taken on, or have reached a status; all of those.
@@ -372,17 +369,18 @@ class GrokEmulator:
         Raises:
             TimeoutError: fewer did, within so many seconds.
         """
-
-        def found() -> list[Turn]:
-            return [one for one in self._service.turns if status in (None, one.status)]
-
-        self._wait(lambda: len(found()) >= count, timeout, f"fewer than {count} turns were {status or 'begun'}")
-        return found()
+        matching = partial(_matching, self._service.turns, lambda one: status in (None, one.status))
+        self._wait(lambda: len(matching()) >= count, timeout, f"fewer than {count} turns were {status or 'begun'}")
+        return matching()
 
     def _wait(self, is_so: Callable[[], bool], timeout: float, otherwise: str) -> None:
         with self._service.watch:
             if not self._service.watch.wait_for(is_so, timeout):
                 raise TimeoutError(f"Within {timeout} s {otherwise}; {len(self._service.requests)} requests came")
+
+
+def _matching(records: list[Any], matches: Callable[[Any], bool]) -> list[Any]:
+    return [record for record in records if matches(record)]
 
 
 def _described(description: str, options: Mapping[str, Any]) -> str:

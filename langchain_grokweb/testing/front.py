@@ -87,6 +87,8 @@ class Front:
         is_chat = record.method == "POST" and _CHAT.fullmatch(record.path) is not None
         fault = self._service.script.next_fault(record.path, _occasion(record.path, is_chat=is_chat))
         scope["grok.record"], scope["grok.fault"] = record, fault
+        latency = self._service.settings.latency
+        await asyncio.sleep(latency if is_chat or _RECONNECT.fullmatch(record.path) else 2 * latency)
         reply = await self._instead(scope, receive, fault, is_chat=is_chat)
         await (reply or self._app)(scope, _replayed(body, receive), self._dressed(scope, send))
 

@@ -16,6 +16,7 @@ import pytest
 from langchain_grokweb import testing
 from langchain_grokweb.testing import GrokEmulator
 from testing.asking import CONVERSATIONS
+from testing.talking import CHUNKS, Open
 
 NEW = f"{CONVERSATIONS}/new"
 
@@ -175,6 +176,23 @@ def test_serving_forever_ends_with_a_signal():
             assert process.wait(5) == 0
         finally:
             process.kill()
+
+
+async def test_latency_delays_both_directions(emulator):
+    grok, browser = emulator(latency=0.05)
+    started = time.monotonic()
+    assert (await asyncio.to_thread(browser.new)).text
+    asked = time.monotonic()
+    browser.get(CONVERSATIONS)
+    listed = time.monotonic()
+    async with Open(grok) as talk:
+        await talk.create(CHUNKS)
+        created = time.monotonic()
+        assert (await talk.ask()).text
+    assert asked - started >= 0.1  # lower bounds alone: a slow machine cannot break them
+    assert listed - asked >= 0.1
+    assert created - listed >= 0.1
+    assert time.monotonic() - created >= 0.1
 
 
 NOISY = r"""

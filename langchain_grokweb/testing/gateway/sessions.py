@@ -77,6 +77,7 @@ class Session:
     # -- one question
 
     async def _answer(self, question: Question) -> None:
+        await asyncio.sleep(self.service.settings.latency)
         script = self.service.script
         struck = script.next_fault(GATEWAY_PATH, "question")
         if struck is not None and struck.stage == "refusal":
@@ -106,7 +107,7 @@ class Session:
         fault = next((one for one in faults if one.stage == "delivery"), None)
         line = self.line.spelled(faults)
         lose = functools.partial(self.service.lose, generation.turn.response_id)
-        delivery = Delivery(generation, fault, self.line.abort, lose)
+        delivery = Delivery(generation, fault, self.line.abort, lose, latency=self.service.settings.latency)
         async for frames in delivery.frames():
             for frame in frames:
                 await _send(line, frame)

@@ -208,6 +208,7 @@ class Socket:
 
     async def create(self, event: Mapping[str, Any], session_id: str | None) -> None:
         """`session.create`: a new session with a new conversation, or with one that there is (gateway.md 3.1, 3.4)."""
+        await asyncio.sleep(2 * self.service.settings.latency)
         given = event.get("session")
         if not isinstance(given, dict):
             await self._fail("invalid_envelope", "invalid envelope", event.get("event_id"))

@@ -156,6 +156,7 @@ def _stream(
         abort=lambda: reset(service.transport_of(request.scope["client"])),
         lose=lambda: service.lose(generation.turn.response_id),
         retell=None if is_own else writer.retell,
+        latency=service.settings.latency,
     )
     stream = Stream(delivery, cutter, framing, flat, writer.keep_alive())
     body = stream.body(writer.stub(), _start(service, generation)) if again else stream.body()

@@ -160,10 +160,7 @@ class FrameWriter:
         """The empty modelResponse that opens a reconnected stream (rest.md 2.2)."""
         empty = Node(self.answer.response_id, "", "", self.answer.parent_id, self.answer.create_time)
         if self.era == "2026":
-            empty.details = {
-                "metadata": metadata(),
-                "uiLayout": self.answer.details.get("uiLayout", STORED_LAYOUT),
-            }
+            empty.details = {"metadata": metadata(), "uiLayout": self.answer.details.get("uiLayout", STORED_LAYOUT)}
         return self._frame({"modelResponse": response_object(empty, self.era)})
 
     def keep_alive(self) -> Frame:
@@ -418,13 +415,7 @@ def _talk(response_id: str, agent: str) -> Frame:
     card_id = str(uuid4())
     token = tool_card_token(card_id, "chatroom_send", {"message": f"{agent} has a part.", "to": "Grok"})
     return response_frame(
-        response_id,
-        {"token": token},
-        thinking=True,
-        tag="tool_usage_card",
-        step=0,
-        card_id=card_id,
-        rollout=agent,
+        response_id, {"token": token}, thinking=True, tag="tool_usage_card", step=0, card_id=card_id, rollout=agent
     )
 
 

@@ -99,14 +99,7 @@ async def subscriptions(request: HttpRequest) -> Response:
 
 async def user_settings(_request: HttpRequest) -> Response:
     """The settings."""
-    return unary(
-        {
-            "excludeFromTraining": True,
-            "preferences": {},
-            "allowXPersonalization": False,
-            "enableMemory": True,
-        }
-    )
+    return unary({"excludeFromTraining": True, "preferences": {}, "allowXPersonalization": False, "enableMemory": True})
 
 
 async def session(request: HttpRequest) -> Response:

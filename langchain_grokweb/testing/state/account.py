@@ -19,20 +19,8 @@ Tier = Literal["basic", "super", "heavy"]
 
 TIERS: tuple[Tier, ...] = ("basic", "super", "heavy")
 MODEL_NAMES = frozenset(
-    {
-        "grok-3",
-        "grok-2",
-        "grok-latest",
-        "grok-4",
-        "grok-4-heavy",
-        "grok-3-auto",
-        "grok-3-fast",
-        "grok-4-mini-thinking-tahoe",
-        "grok-4-1-non-thinking-w-tool",
-        "grok-4-1-thinking-1108b",
-        "grok-4-1-thinking-1129",
-        "grok-420",
-    }
+    """grok-3 grok-2 grok-latest grok-4 grok-4-heavy grok-3-auto grok-3-fast grok-4-mini-thinking-tahoe
+    grok-4-1-non-thinking-w-tool grok-4-1-thinking-1108b grok-4-1-thinking-1129 grok-420""".split()
 )
 WINDOW_SECONDS = 7200
 

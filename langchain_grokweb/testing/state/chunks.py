@@ -59,24 +59,21 @@ def image_chunk(picture: Picture, *, finished: bool) -> dict[str, Any]:
 
 def stored_chunks(composition: Composition) -> list[dict[str, Any]]:
     """All chunks of an answer as they are kept: text in one piece each, pictures and videos in their last state."""
-    writer = Chunks(interleaved=True)
-    stored: list[dict[str, Any]] = []
-    for frame in (*writer.head(), *writer.body(composition)):
-        chunk, last = dict(frame.body), stored[-1] if stored else {}
-        both = (chunk.get("text"), last.get("text"))
-        image = chunk.get("render_generated_image", {}).get("image_chunk") or chunk.get("render_generated_video", {})
-        if both[0] and both[1] and both[0]["channel"] == both[1]["channel"] and chunk["metadata"] == last["metadata"]:
-            stored[-1] = {**last, **text_chunk(both[1]["text"] + both[0]["text"], both[0]["channel"])}
-        elif image.get("progress", 100) == 100:  # noqa: PLR2004 - percent
-            stored.append(chunk)
-    return stored
+    writer = Chunks(interleaved=True, whole=True)
+    return [frame.body for frame in (*writer.head(), *writer.body(composition)) if not _is_preview(frame.body)]
+
+
+def _is_preview(chunk: Mapping[str, Any]) -> bool:
+    state = chunk.get("render_generated_image", {}).get("image_chunk") or chunk.get("render_generated_video", {})
+    return bool(state.get("progress", 100) < VIDEO_PROGRESS[-1])
 
 
 @dataclass(slots=True)
 class Chunks:
-    """Writes one answer in chunks; the body of each frame is a chunk."""
+    """Writes one answer in chunks, text in tokens or `whole`; the body of each frame is a chunk."""
 
     interleaved: bool
+    whole: bool = False
     step: int = 0
     _phase: int = 0
     _waiting: list[Search] = field(default_factory=list)
@@ -114,7 +111,7 @@ class Chunks:
                 yield from self._search(step)
             case Text():
                 yield from self._enter(2)
-                for token in step.tokens:
+                for token in [step.text] if self.whole else step.tokens:
                     yield self._chunk(text_chunk(token, RESPONSE), text=token, is_token=True)
             case Mark() | MadeFile():
                 yield from self._enter(2)
@@ -129,7 +126,7 @@ class Chunks:
         if thought.header:
             yield self._chunk(text_chunk(thought.header, HEADER), is_token=True, part=Thought(thought.header, ""))
         channel = SUMMARY if thought.header else THINKING
-        for token in tokens_of(thought.text):
+        for token in [thought.text] if self.whole and thought.text else tokens_of(thought.text):
             yield self._chunk(text_chunk(token, channel), is_token=True, part=Thought("", token))
 
     def _search(self, search: Search) -> Iterator[Frame]:

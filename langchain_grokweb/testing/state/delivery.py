@@ -28,6 +28,7 @@ class Delivery:
         abort: Resets the connection.
         lose: Makes the service forget the answer.
         retell: What this wire says instead of a frame of the log; None for the frame itself.
+        latency: Seconds that each frame is on its way.
         responses: How many response frames the reader has.
         has_struck: The fault has struck; what would follow never arrives.
     """
@@ -37,6 +38,7 @@ class Delivery:
     abort: Callable[[], None]
     lose: Callable[[], None]
     retell: Callable[[Frame], list[Frame]] | None = None
+    latency: float = 0.0
     responses: int = 0
     has_struck: bool = False
 
@@ -47,6 +49,8 @@ class Delivery:
         """
         position = start
         async for batch in self.generation.follow(start):
+            if self.latency:
+                await asyncio.sleep(batch[-1].at + self.latency - asyncio.get_running_loop().time())
             told: list[Frame] = []
             for frame in batch:
                 self.has_struck = self.has_struck or self._strikes_before(frame)

@@ -110,9 +110,7 @@ STREAM_ERRORS: Mapping[str, StreamErrorKind] = {
         "An attachment is too large.", "attachmentFileTooLarge", {"fileName": "notes.txt"}
     ),
     "image_too_large": StreamErrorKind(
-        "An image is too large.",
-        "attachmentImageTooLarge",
-        {"maxSizeBytes": 20971520, "fileName": "picture.png"},
+        "An image is too large.", "attachmentImageTooLarge", {"maxSizeBytes": 20971520, "fileName": "picture.png"}
     ),
     "too_many_pages": StreamErrorKind("An attachment has too many pages.", "attachmentTooManyPages", {"maxPages": 100}),
     "request_cancelled": StreamErrorKind("The request was cancelled.", "requestCancelled"),

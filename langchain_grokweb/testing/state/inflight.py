@@ -32,6 +32,7 @@ class Frame:
         is_token: It waits for the emulator's `pace`.
         completes: With it the answer is complete and stored; what follows comes late.
         delay: Seconds before it.
+        at: When it was written, in the loop's time.
         part: The part of the answer that is whole with it, for a wire that did not write the frame.
     """
 
@@ -42,6 +43,7 @@ class Frame:
     is_token: bool = False
     completes: bool = False
     delay: float = 0.0
+    at: float = 0.0
     part: Any = None
 
 
@@ -123,6 +125,7 @@ class Generation:
             await asyncio.sleep(seconds)
 
     def _append(self, frame: Frame) -> None:
+        frame.at = asyncio.get_running_loop().time()
         self.log.append(frame)
         self.turn.text += frame.text
         self._responses += frame.kind == "response"

@@ -67,6 +67,7 @@ class Settings:
     reconnect: Literal["replay", "continue"] = "replay"
     deflate: bool = False
     longest_prompt: int | None = None
+    latency: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
