@@ -25,6 +25,7 @@ from langchain_grokweb import ChatGrokWeb, GrokWebError
 from langchain_grokweb.testing import GrokEmulator
 from langchain_grokweb.testing.state.faults import FAULTS, LINE_ERRORS, STREAM_ERRORS, FaultKind
 from tests import leaks
+from tests.clock import CLOCK, install
 
 PAGE = Path(__file__).parent.parent / "docs" / "reliability.md"
 WIRES = ("rest", "gateway")
@@ -260,7 +261,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
     parser.add_argument("--errors", action="store_true", help="print each error's message instead, as a user sees it")
     asked = parser.parse_args()
-    with mock.patch("langchain_grokweb.client.retry.FIRST_PAUSE_SECONDS", 0.0), GrokEmulator() as grok:
+    install()
+    with mock.patch("langchain_grokweb.client.retry.FIRST_PAUSE_SECONDS", 0.0), CLOCK.running(), GrokEmulator() as grok:
         if asked.errors:
             _print_errors(grok)
             return

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.clock import HANG_SECONDS
+
 _OPTIONS = "-c listen_addresses= -c fsync=off -c shared_buffers=8MB"
 
 
@@ -68,5 +70,10 @@ def running() -> Iterator[str]:
 def _run(*command: str) -> None:
     other = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     subprocess.run(
-        [*other, *command], check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60
+        [*other, *command],
+        check=True,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        timeout=HANG_SECONDS,
     )

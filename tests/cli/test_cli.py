@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.clock import HANG_SECONDS
+
 COMMAND = [sys.executable, "-W", "error", "-c", "from langchain_grokweb.cli import main; main()"]
 
 
@@ -25,7 +27,12 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def grokweb(state: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*COMMAND, *words], capture_output=True, text=True, timeout=60, check=False, **{"input": "", **options}
+            [*COMMAND, *words],
+            capture_output=True,
+            text=True,
+            timeout=HANG_SECONDS,
+            check=False,
+            **{"input": "", **options},
         )
 
     return run
@@ -105,7 +112,9 @@ def test_the_emulator_alone(state, unused_tcp_port, monkeypatch):
 
 def test_a_missing_extra_is_named(grokweb):
     code = "import sys; sys.modules['typer'] = None; from langchain_grokweb.cli import main; main()"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+    )
     assert found.returncode == 1
     assert "langchain-grokweb[cli]" in found.stderr
 

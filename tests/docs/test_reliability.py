@@ -11,6 +11,7 @@ from langchain_grokweb import GrokWebConversationNotFoundError, GrokWebToolCallE
 from tests import reliability
 from tests.reliability import WAYS
 
+pytestmark = pytest.mark.usefixtures("clock")
 CASES = list(reliability.cases())
 ERRORS_PAGE = reliability.PAGE.with_name("errors.md")
 _FAULTS = re.compile(r"(fault|error) `(\w+)`")

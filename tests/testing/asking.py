@@ -6,6 +6,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.clock import HANG_SECONDS
+
 CONVERSATIONS = "/rest/app-chat/conversations"
 SAMPLES = Path(__file__).parent.parent / "samples" / "rest"
 
@@ -63,7 +65,9 @@ class Browser:
 
     def __init__(self, grok):
         # without TLS there is nothing to verify, and httpx need not load its certificates for each test
-        self.http = httpx.Client(base_url=grok.base_url, headers={"cookie": grok.cookies}, timeout=60, verify=False)
+        self.http = httpx.Client(
+            base_url=grok.base_url, headers={"cookie": grok.cookies}, timeout=HANG_SECONDS, verify=False
+        )
 
     def new(self, message="Hi", **body):
         return self._ask("new", message, body)

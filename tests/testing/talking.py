@@ -7,6 +7,8 @@ from uuid import uuid4
 
 from websockets.asyncio.client import connect
 
+from tests.clock import HANG_SECONDS
+
 SAMPLES = Path(__file__).parent.parent / "samples" / "gateway"
 CAPTURED = {"verbatim", "verbatim-content", "shape-real"}
 ORIGIN = "https://grok.com"
@@ -95,7 +97,7 @@ class Gateway:
 
     async def hear(self):
         if not self._waiting:
-            message = await asyncio.wait_for(self.socket.recv(), 60)
+            message = await asyncio.wait_for(self.socket.recv(), HANG_SECONDS)
             decoder, place = json.JSONDecoder(), 0
             while place < len(message):
                 value, place = decoder.raw_decode(message, place)

@@ -8,6 +8,7 @@ import pytest
 
 from langchain_grokweb.testing import GrokEmulator
 from testing.asking import CONVERSATIONS, sample
+from tests.clock import HANG_SECONDS
 
 
 def error_of(response):
@@ -205,7 +206,7 @@ def test_a_conversation_can_be_made_before_it_is_used(browser):
 
 
 def signed_in(grok):
-    return httpx.AsyncClient(base_url=grok.base_url, headers={"cookie": grok.cookies}, timeout=5)
+    return httpx.AsyncClient(base_url=grok.base_url, headers={"cookie": grok.cookies}, timeout=HANG_SECONDS)
 
 
 async def stop(client, how, turn):
@@ -285,7 +286,9 @@ async def test_three_hundred_streams_at_once():
     async with GrokEmulator(pace=0.005, chunk_size=0) as grok:
         for _ in range(300):
             grok.reply("A short answer, ten tokens or so.")
-        answers = await asyncio.wait_for(asyncio.gather(*(ask_over_a_socket(grok, n) for n in range(300))), 20)
+        answers = await asyncio.wait_for(
+            asyncio.gather(*(ask_over_a_socket(grok, n) for n in range(300))), HANG_SECONDS
+        )
     for number, answer in enumerate(answers):
         assert f'"message":"n{number}"' in answer
         assert '"message":"A short answer, ten tokens or so."' in answer

@@ -7,19 +7,20 @@ import httpx
 import pytest
 
 from testing.asking import CONVERSATIONS
+from tests.clock import HANG_SECONDS
 
 
 def writes(browser, **body):
     """The pieces of the body as chunked encoding delimits them, one for each write of the server."""
     payload = json.dumps({"message": "x", "modeId": "auto", **body})
     url = browser.http.base_url
-    with httpx.Client(timeout=5) as client:
+    with httpx.Client(timeout=HANG_SECONDS) as client:
         request = client.build_request("POST", f"{url}", content=payload)
     return _raw_chunks(url.host, url.port, payload, browser.http.headers["cookie"], request.headers["host"])
 
 
 def _raw_chunks(host, port, payload, cookie, host_header):
-    with socket.create_connection((host, port), timeout=5) as sock, sock.makefile("rb") as stream:
+    with socket.create_connection((host, port), timeout=HANG_SECONDS) as sock, sock.makefile("rb") as stream:
         head = f"POST {CONVERSATIONS}/new HTTP/1.1\r\nHost: {host_header}\r\nCookie: {cookie}\r\n"
         sock.sendall(f"{head}Content-Length: {len(payload)}\r\n\r\n{payload}".encode())
         while stream.readline() != b"\r\n":

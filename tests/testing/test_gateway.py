@@ -9,6 +9,7 @@ import pytest
 from langchain_grokweb.testing import GrokEmulator
 from testing.asking import CONVERSATIONS
 from testing.talking import CAPTURED, CHUNKS, Open, gateway, sample, user_item
+from tests.clock import HANG_SECONDS
 
 CITED = {"url": "https://example.com/a", "title": "A", "after": "Paris"}
 POST = {"url": "https://x.com/someone/status/42", "title": "Someone", "snippet": "A post"}
@@ -710,7 +711,7 @@ async def test_another_question_elsewhere_waits_for_its_turn(emulator):
 
 async def test_many_turns_at_once(grok):
     async def turn(number):
-        async with Open(grok, open_timeout=30) as talk:
+        async with Open(grok, open_timeout=HANG_SECONDS) as talk:
             await talk.create(CHUNKS if number % 2 else None)
             return (await talk.ask(f"What is {number} + 1?")).done["status"]
 
