@@ -11,8 +11,14 @@ import pytest
 TESTS = Path(__file__).parent
 CLOCKS = set("time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time thread_time".split())
 MODULES = {"time", "asyncio", "anyio"}
-# Benchmarks measure, the fuzzer says how long it ran, and the clock that tests move is made out of the real one.
-EXCEPTIONS = {TESTS / "clock.py", *TESTS.glob("benchmarks/*.py"), *TESTS.glob("fuzz/__main__.py")}
+# Benchmarks measure, the fuzzer says how long it ran, the clock that tests move is made out of the real one, and the
+# scripted server plays a pause.
+EXCEPTIONS = {
+    TESTS / "clock.py",
+    TESTS / "scripted" / "server.py",
+    *TESTS.glob("benchmarks/*.py"),
+    *TESTS.glob("fuzz/__main__.py"),
+}
 SOURCES = sorted(set(TESTS.rglob("*.py")) - EXCEPTIONS)
 
 
