@@ -16,7 +16,7 @@ import anyio.to_thread
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_grokweb.client import GrokWebClient, Opener, OpenTurn, Service
+from langchain_grokweb.client import GrokWebClient, Opener, ResumableStream, Service
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import (
     GrokWebConversationNotFoundError,
@@ -64,7 +64,9 @@ class CallSettings(Protocol):
 class ModelCall:
     """A turn that is open, and its answer as it comes; `async with` leaves the turn at the end."""
 
-    def __init__(self, opener: Opener, turn: Turn, stream: OpenTurn, answer: Answer, repair_attempts: int) -> None:
+    def __init__(
+        self, opener: Opener, turn: Turn, stream: ResumableStream, answer: Answer, repair_attempts: int
+    ) -> None:
         self._opener = opener
         self._turn = turn
         self._stream = stream

@@ -2,7 +2,8 @@
 
 from langchain_grokweb.client.account import AvailableMode
 from langchain_grokweb.client.client import GrokWebClient
-from langchain_grokweb.client.opener import Opener, OpenTurn
+from langchain_grokweb.client.opener import Opener
+from langchain_grokweb.client.resume import ResumableStream
 from langchain_grokweb.client.service import Service
 
-__all__ = ["AvailableMode", "GrokWebClient", "OpenTurn", "Opener", "Service"]
+__all__ = ["AvailableMode", "GrokWebClient", "Opener", "ResumableStream", "Service"]

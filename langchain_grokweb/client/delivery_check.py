@@ -1,8 +1,8 @@
 """Whether a prompt arrived whose reply never came: looked up before it is sent again (rest.md 2.1, 2.3).
 
-In a conversation that is known, the prompts that follow the same answer tell. A new conversation is looked for among
-the newest ones; a temporary one is not listed, so nothing can be told of it. Prompts that this process was told to be
-another turn's are left alone, and of two that may be ours none is taken.
+In a conversation that is known, the prompts that follow the same answer show it. A new conversation is looked for among
+the newest ones; a temporary one is not listed, so nothing can be learned of it. Prompts that are known to be of another
+turn of this process are left alone, and of two that may be ours none is taken.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import anyio
 
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.retry import pause_before
+from langchain_grokweb.client.service import Wire
 from langchain_grokweb.client.stopping import BrokenOff, DeliveryUnknownError, RunningAnswer
 from langchain_grokweb.errors import GrokWebError, GrokWebTimeoutError
 from langchain_grokweb.wire import inflight
@@ -30,13 +31,16 @@ _Place = tuple[str, str]  # conversation and prompt
 
 
 class RecoveredTurn:
-    """A turn whose prompt was found at the service: taken, and without a stream of its own."""
+    """A `StreamingTurn` whose prompt was found at the service: taken, and without a stream of its own."""
 
-    def __init__(self, http: Http, turn: Turn, transport: str, conversation_id: str, prompt_id: str) -> None:
+    def __init__(self, http: Http, turn: Turn, wire: Wire, conversation_id: str, prompt_id: str) -> None:
         self.answer = RunningAnswer(http, turn)
-        self.transport = transport
+        self.transport = wire
         self.unknown: Counter[str] = Counter()
         self._known: list[Event] = [ConversationOpened(conversation_id), PromptStored(prompt_id)]
+
+    async def open(self) -> None:
+        """Take note of what is known; nothing is sent."""
         self.answer.note(self._known)
         self.answer.may_run = True
 
@@ -52,24 +56,24 @@ class RecoveredTurn:
         return known
 
     def flush(self) -> list[Event]:
-        """Nothing was."""
+        """Nothing was held back."""
         return []
 
     async def aclose(self) -> None:
-        """There is nothing to let go of."""
+        """There is no connection."""
 
 
 class Unknowable(Exception):  # noqa: N818 - becomes the error of the turn
-    """Whether the prompt arrived cannot be told."""
+    """Whether the prompt arrived cannot be found out."""
 
 
 async def look_up(
-    http: Http, turn: Turn, doubt: DeliveryUnknownError, sent: datetime, transport: str
+    http: Http, turn: Turn, doubt: DeliveryUnknownError, sent: datetime, wire: Wire
 ) -> RecoveredTurn | None:
     """The turn, where its prompt arrived; `None` where it did not. Looked for twice, since it may take a moment.
 
     Raises:
-        Unknowable: It cannot be told.
+        Unknowable: That cannot be found out.
     """
     places: list[_Place] = []
     try:
@@ -82,7 +86,11 @@ async def look_up(
         raise Unknowable from None
     if len(places) > 1:
         raise Unknowable
-    return RecoveredTurn(http, turn, transport, *places[0]) if places else None
+    if not places:
+        return None
+    recovered = RecoveredTurn(http, turn, wire, *places[0])
+    await recovered.open()
+    return recovered
 
 
 def now() -> datetime:
@@ -95,26 +103,26 @@ async def _places(http: Http, turn: Turn, doubt: DeliveryUnknownError, since: da
         return [(doubt.conversation_id, doubt.prompt_id)]
     if turn.conversation is not None:
         return await _prompts(http, turn, turn.conversation.conversation_id, since)
-    if doubt.conversation_id is not None:  # ours alone: whatever was said there
+    if doubt.conversation_id is not None:  # ours alone, whatever prompt is there
         return await _prompts(http, turn, doubt.conversation_id, since, whatever=True)
     if turn.temporary:
         raise Unknowable
     listed = await http.fetch_json("GET", f"{CONVERSATIONS}?pageSize={_NEWEST}")
     begun = inflight.conversations_since(listed, since)
-    return [place for one in begun for place in await _prompts(http, turn, one, since)]
+    return [place for conversation_id in begun for place in await _prompts(http, turn, conversation_id, since)]
 
 
 async def _prompts(
     http: Http, turn: Turn, conversation_id: str, since: datetime, *, whatever: bool = False
 ) -> list[_Place]:
-    told = await http.fetch_json("GET", inflight.whole_path(conversation_id))
+    stored = await http.fetch_json("GET", inflight.whole_path(conversation_id))
     parent = turn.conversation.parent_response_id if turn.conversation else None
     prompt = None if whatever else turn.prompt
-    found = inflight.prompts_in(told, prompt, parent=parent, since=since, known=http.account.prompt_ids)
-    return [(conversation_id, prompt_id) for prompt_id in found]
+    prompt_ids = inflight.prompts_in(stored, prompt, parent=parent, since=since, known=http.account.prompt_ids)
+    return [(conversation_id, prompt_id) for prompt_id in prompt_ids]
 
 
-def not_to_be_told(doubt: DeliveryUnknownError) -> GrokWebError:
+def delivery_unknown(doubt: DeliveryUnknownError) -> GrokWebError:
     """The error of a turn that may have been taken: it is not sent again."""
     error = doubt.error
     happened = str(error).removesuffix(error.next_step).rstrip()

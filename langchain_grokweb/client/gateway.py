@@ -2,7 +2,7 @@
 
 A task of its own reads the socket and feeds the session, so that messages which came together are taken together; a
 second one sends heartbeats and watches for silence, so that no wait needs a timer. `next_batch` only waits to be woken.
-After the answer is done the socket is kept for a moment, since the title and suggestions come late.
+After the answer is done the socket stays open for a moment, since the title and suggestions come late.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from enum import Enum, auto
+from typing import Literal, TypeAlias
 from urllib.parse import quote, urlsplit
 
 import anyio
@@ -23,7 +25,7 @@ from websockets.typing import Origin
 from langchain_grokweb.client.account import user_id
 from langchain_grokweb.client.http import Http, RedactedHeaders, what_failed
 from langchain_grokweb.client.pool import attend, shared_context
-from langchain_grokweb.client.service import Service, environment_proxy
+from langchain_grokweb.client.service import Service, Wire, environment_proxy
 from langchain_grokweb.client.stopping import (
     LATE_SECONDS,
     BrokenOff,
@@ -45,6 +47,30 @@ from langchain_grokweb.wire import gateway as wire
 from langchain_grokweb.wire.framing import MAX_OBJECT_BYTES
 from langchain_grokweb.wire.turn import Turn
 
+
+class State(Enum):
+    """Where the socket of a turn stands; where the turn itself stands, its `GatewaySession` knows."""
+
+    CONNECTING = auto()
+    OPEN = auto()
+    SILENT = auto()  # the answer was awaited for too long
+    CLOSED = auto()
+    TOO_BIG = auto()  # closed, because of a message that is larger than any should be
+
+
+Step: TypeAlias = Literal["connected", "fell silent", "heard", "closed", "message too big"]
+
+# A step that is not named for a state changes nothing.
+TRANSITIONS: Mapping[tuple[State, Step], State] = {
+    (State.CONNECTING, "connected"): State.OPEN,
+    (State.OPEN, "fell silent"): State.SILENT,
+    (State.OPEN, "closed"): State.CLOSED,
+    (State.OPEN, "message too big"): State.TOO_BIG,
+    (State.SILENT, "heard"): State.OPEN,
+    (State.SILENT, "closed"): State.CLOSED,
+    (State.SILENT, "message too big"): State.TOO_BIG,
+}
+
 HEARTBEAT_SECONDS = 20.0
 COMMANDS_SECONDS = 0.2  # how long to wait for `conversation.commands.updated`, which not every server sends
 
@@ -61,63 +87,57 @@ class _Connect(connect):
 
 
 class GatewayTurn:
-    """One turn that the service has taken; the same face as `RestTurn`."""
+    """One turn on a socket of its own; a `StreamingTurn`."""
 
-    transport = "gateway"
+    transport: Wire = "gateway"
 
     def __init__(self, http: Http, turn: Turn) -> None:
         self._http = http
         self._session = wire.GatewaySession(turn, assets_url=http.service.assets_url)
         self.answer = RunningAnswer(http, turn)
+        self._state = State.CONNECTING
         self._socket: ClientConnection | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._woken = asyncio.Event()
+        self._is_awaited = False  # silence counts only while somebody waits for the answer
         self._last_event = 0.0
         self._first: list[ev.Event] = []
         self._failure: GrokWebError | None = None
-        self._closed = self._silent = self._waiting = False
-        self._broken: GrokWebError | None = None
         self._late_until: float | None = None
 
-    @classmethod
-    async def open(cls, http: Http, turn: Turn) -> GatewayTurn:
-        """Open a socket, say the turn and wait until the service begins to answer.
+    def _move(self, step: Step) -> None:
+        self._state = TRANSITIONS.get((self._state, step), self._state)
+
+    # --- opening
+
+    async def open(self) -> None:
+        """Open a socket, send the turn and wait until the service begins to answer.
 
         Raises:
             GrokWebError: It was refused, or did not begin within `timeout`.
-            InDoubt: The prompt was said, and the socket closed before anything came back.
+            DeliveryUnknownError: The prompt was sent, and the socket closed before anything came back.
         """
-        opened = cls(http, turn)
-        try:
-            await opened._in_time()
-        except GrokWebConnectionError as error:
-            was_said, opened.answer.may_run = opened.answer.may_run, False
-            await opened.leave()
-            if not was_said:
-                raise
-            raise DeliveryUnknownError(error, opened.answer.conversation_id, opened.answer.prompt_id) from None
-        except BaseException:  # a cancellation too must not leave the turn running
-            await opened.leave()
-            raise
-        return opened
-
-    async def _in_time(self) -> None:
-        """Begin within `timeout`; errors of the library become ours, and are not dragged along."""
         try:
             with anyio.fail_after(self._http.service.timeout):
                 await self._begin()
+        except GrokWebConnectionError as error:
+            failure: GrokWebError = error
         except (OSError, WebSocketException, ImportError) as error:
-            failure = self._refusal() or _translated(error, self._http.service)
+            # What the service said before it hung up, or the library's error as one of ours.
+            refusal = split_failure([*self._first, *self._session.take()])[1]
+            failure = self._http.clean(refusal or _translated(error, self._http.service))
         else:
             return
-        raise self._http.clean(failure)
-
-    def _refusal(self) -> GrokWebError | None:
-        """What the service said before it hung up."""
-        return split_failure([*self._first, *self._session.take()])[1]
+        if not isinstance(failure, GrokWebConnectionError):
+            raise failure
+        was_sent, self.answer.may_run = self.answer.may_run, False
+        if not was_sent:
+            raise failure
+        raise DeliveryUnknownError(failure, self.answer.conversation_id, self.answer.prompt_id)
 
     async def _begin(self) -> None:
         self._socket = await self._connect()
+        self._move("connected")
         self._last_event = anyio.current_time()
         self._tasks = [asyncio.create_task(self._listen(self._socket)), asyncio.create_task(self._watch(self._socket))]
         await self._send()
@@ -165,41 +185,47 @@ class GatewayTurn:
             while True:
                 self._session.receive(await socket.recv(decode=False))
                 if self._session.heard != heard:
-                    heard, self._last_event, self._silent = self._session.heard, now(), False
+                    heard, self._last_event = self._session.heard, now()
+                    if self._state is State.SILENT:
+                        self._move("heard")
                 self._woken.set()
         except asyncio.CancelledError:
             _hang_up(socket)
             raise
         except ConnectionClosed as error:
             if error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
-                self._broken = too_big()
+                self._move("message too big")
         finally:
-            self._closed = True
+            self._move("closed")
             self._woken.set()
 
     async def _watch(self, socket: ClientConnection) -> None:
-        """Send heartbeats, and notice when the answer is waited for and does not go on."""
+        """Send heartbeats, and notice when the answer is awaited and does not continue."""
         limit = self._http.service.stream_event_timeout
         pause = min(HEARTBEAT_SECONDS, limit / 4)
         next_beat = anyio.current_time() + HEARTBEAT_SECONDS
-        while not self._closed:
+        while not self._is_closed:
             await asyncio.sleep(pause)
             now = anyio.current_time()
             if now >= next_beat:
                 next_beat = now + HEARTBEAT_SECONDS
                 with suppress(ConnectionClosed):
                     await socket.send(wire.heartbeat())
-            if self._waiting and now - self._last_event >= limit:
-                self._silent = True
+            if self._is_awaited and now - self._last_event >= limit:
+                self._move("fell silent")
                 self._woken.set()
 
     async def _wait(self) -> None:
-        self._waiting = True
+        self._is_awaited = True
         try:
             await self._woken.wait()
         finally:
-            self._waiting = False
+            self._is_awaited = False
         self._woken.clear()
+
+    @property
+    def _is_closed(self) -> bool:
+        return self._state is State.CLOSED or self._state is State.TOO_BIG
 
     async def _until(self, reached: Callable[[], bool]) -> None:
         """Wait for something in the session.
@@ -209,7 +235,7 @@ class GatewayTurn:
         """
         self._take()
         while not reached():
-            if self._closed or self._session.ended:
+            if self._is_closed or self._session.ended:
                 raise GrokWebConnectionError(
                     "grok.com hung up before it began to answer.",
                     next_step="Try again later.",
@@ -219,7 +245,7 @@ class GatewayTurn:
             self._take()
 
     def _take(self) -> None:
-        """What opening brings: kept for `next_batch`, unless it is a refusal.
+        """What comes while the turn is opened: kept for `next_batch`, unless it is a refusal.
 
         Raises:
             GrokWebError: The service refused.
@@ -248,14 +274,14 @@ class GatewayTurn:
             if self._failure is not None:
                 raise self._http.clean(self._failure)
             if self._session.finished:
-                if self._session.settled or self._closed or await self._late_is_over():
+                if self._session.settled or self._is_closed or await self._late_is_over():
                     return None
-            elif self._broken is not None:
-                raise self._broken
-            elif self._closed or self._session.ended:
+            elif self._state is State.TOO_BIG:
+                raise too_big()
+            elif self._state is State.CLOSED or self._session.ended:
                 self.answer.may_run = False
                 raise BrokenOff
-            elif self._silent:
+            elif self._state is State.SILENT:
                 raise silence(self._http.service)
             else:
                 await self._wait()
@@ -271,7 +297,7 @@ class GatewayTurn:
         return batch
 
     async def _late_is_over(self) -> bool:
-        """Wait for what comes after the answer; whether it has been waited long enough."""
+        """Wait for what comes after the answer; whether that took long enough."""
         if self._late_until is None:
             self._late_until = anyio.current_time() + LATE_SECONDS
         with anyio.move_on_after(self._late_until - anyio.current_time()) as scope:
@@ -279,7 +305,7 @@ class GatewayTurn:
         return scope.cancelled_caught
 
     def flush(self) -> list[ev.Event]:
-        """What was held back of an answer that broke off, and is taken for what it looks like."""
+        """What was held back of an answer that broke off: it is text after all."""
         self._session.close()
         return self._session.take()
 
@@ -287,10 +313,6 @@ class GatewayTurn:
     def unknown(self) -> Counter[str]:
         """What came that nobody knows, counted by kind."""
         return self._session.unknown
-
-    async def leave(self) -> None:
-        """Stop the turn at the service if it may still be running there, and close the socket."""
-        await self.answer.leave(self.aclose, self.unknown)
 
     async def aclose(self) -> None:
         """Close the socket."""

@@ -1,4 +1,4 @@
-"""A turn over the conversations endpoint: opened, read, left."""
+"""A turn over the conversations endpoint."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import httpx
 
 from langchain_grokweb.client.http import Http, in_time
 from langchain_grokweb.client.rest_stream import EventStream
+from langchain_grokweb.client.service import Wire
 from langchain_grokweb.client.stopping import DeliveryUnknownError, RunningAnswer
 from langchain_grokweb.errors import (
     GrokWebConnectionError,
@@ -24,13 +25,12 @@ _ON_ITS_WAY = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.Remote
 
 
 class RestTurn:
-    """One turn that the service has taken.
+    """One turn; a `StreamingTurn`.
 
-    `open` gives it with its first events read, so that a refusal which comes as the first line of a stream is one of
-    opening. `next_batch` gives what a read brought. `leave` must be called at the end, however it ends.
+    `open` reads the first events too, so that a refusal which comes as the first line of a stream is one of opening.
     """
 
-    transport = "rest"
+    transport: Wire = "rest"
 
     def __init__(self, http: Http, turn: Turn) -> None:
         self.answer = RunningAnswer(http, turn)
@@ -39,37 +39,30 @@ class RestTurn:
         self._stream = EventStream(http, self.answer)
         self._was_out = False  # and nothing came back
 
-    @classmethod
-    async def open(cls, http: Http, turn: Turn) -> RestTurn:
+    async def open(self) -> None:
         """Send the turn and wait for its first events.
 
         Raises:
             GrokWebError: It was refused, or did not begin within `timeout`.
-            InDoubt: It may have been taken, and nothing came back.
+            DeliveryUnknownError: It may have been taken, and nothing came back.
         """
-        opened = cls(http, turn)
         try:
-            await in_time(http.service, opened._send)
+            await in_time(self._http.service, self._send)
         except (GrokWebConnectionError, GrokWebTimeoutError) as error:
-            await opened.leave()
-            if error.never_sent or not (opened._was_out or isinstance(error, GrokWebTimeoutError)):
+            if error.never_sent or not (self._was_out or isinstance(error, GrokWebTimeoutError)):
                 raise
             raise DeliveryUnknownError(error) from None
-        except BaseException:  # a cancellation too must not leave the turn running
-            await opened.leave()
-            raise
-        return opened
 
     async def _send(self) -> None:
-        place = self._turn.conversation
-        referer = f"/c/{place.conversation_id}" if place else "/"
+        conversation = self._turn.conversation
+        referer = f"/c/{conversation.conversation_id}" if conversation else "/"
         try:
             await self._stream.open("POST", wire.path(self._turn), wire.payload(self._turn), referer=referer)
         except _ON_ITS_WAY:
             self._was_out = True
             raise
         except GrokWebConversationNotFoundError:
-            if place is not None:
+            if conversation is not None:
                 raise
             raise GrokWebInvalidRequestError(
                 f"{self._http.service.base_url} has no conversations endpoint.", next_step="Check `base_url=`."
@@ -95,7 +88,7 @@ class RestTurn:
         return self._stream.next_batch()
 
     def flush(self) -> list[ev.Event]:
-        """What was held back of a stream that broke off, and is taken for what it looks like."""
+        """What was held back of a stream that broke off: it is text after all."""
         return self._stream.decoder.close()
 
     @property
@@ -103,10 +96,6 @@ class RestTurn:
         """What came that nobody knows, counted by kind."""
         return self._stream.decoder.unknown
 
-    async def leave(self) -> None:
-        """Let go of the connection, and stop the turn at the service if it may still be running there."""
-        await self.answer.leave(self.aclose, self.unknown)
-
     async def aclose(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         await self._stream.close()

@@ -1,10 +1,11 @@
-"""What may be tried again, and after which pause."""
+"""What may be tried again, how often, and after which pause: the one policy of the package."""
 
 from __future__ import annotations
 
+import logging
 import random
 
-from tenacity import RetryCallState
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from langchain_grokweb.errors import (
     GrokWebConnectionError,
@@ -14,10 +15,27 @@ from langchain_grokweb.errors import (
     GrokWebTimeoutError,
 )
 
+logger = logging.getLogger("langchain_grokweb")
+
 LONGEST_WAIT_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0
 _ORIGIN_NOT_REACHED = {521, 522, 523}  # Cloudflare's own: the request went no further than to it
+
+
+def retrying(max_retries: int) -> AsyncRetrying:
+    """Tries of a request that changes something: again only where that is safe (`may_try_again`).
+
+    Args:
+        max_retries: How many further tries there are after the first.
+    """
+    return AsyncRetrying(
+        stop=stop_after_attempt(max_retries + 1),
+        retry=retry_if_exception(may_try_again),
+        wait=_seconds_to_wait,
+        before_sleep=_log_retry,
+        reraise=True,
+    )
 
 
 def may_try_again(error: BaseException) -> bool:
@@ -29,7 +47,8 @@ def may_try_again(error: BaseException) -> bool:
             return overloaded or status in _ORIGIN_NOT_REACHED
         case GrokWebError():
             return bool(getattr(error, "never_sent", False))
-    return False
+        case _:
+            return False
 
 
 def is_passing(error: GrokWebError) -> bool:
@@ -37,16 +56,22 @@ def is_passing(error: GrokWebError) -> bool:
     return isinstance(error, GrokWebConnectionError | GrokWebTimeoutError | GrokWebServerError) or may_try_again(error)
 
 
-def seconds_to_wait(state: RetryCallState) -> float:
-    """What the site asks for, or a growing, jittered pause."""
-    error = state.outcome.exception() if state.outcome else None
-    asked: float | None = error.retry_after if isinstance(error, GrokWebRateLimitError) else None
-    return max(pause_before(state.attempt_number), asked or 0.0)
-
-
-def pause_before(times: int) -> float:
-    """Seconds to wait after so many tries in a row; none before the first."""
-    if not times:
+def pause_before(tries: int) -> float:
+    """Seconds to wait after so many tries in a row, growing and jittered; none before the first."""
+    if not tries:
         return 0.0
-    pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (times - 1))
+    pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (tries - 1))
     return pause * random.uniform(0.5, 1.0)  # noqa: S311 - not for secrets
+
+
+def _seconds_to_wait(attempt: RetryCallState) -> float:
+    """What the site asks for, or the pause of `pause_before` where that is longer."""
+    error = attempt.outcome.exception() if attempt.outcome else None
+    retry_after: float | None = error.retry_after if isinstance(error, GrokWebRateLimitError) else None
+    return max(pause_before(attempt.attempt_number), retry_after or 0.0)
+
+
+def _log_retry(attempt: RetryCallState) -> None:
+    error = attempt.outcome.exception() if attempt.outcome else None
+    wait = attempt.next_action.sleep if attempt.next_action else 0.0
+    logger.info("Try %d to open a turn: %s. Next in %.1f s.", attempt.attempt_number, type(error).__name__, wait)

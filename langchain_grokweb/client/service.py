@@ -13,7 +13,8 @@ import httpx
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 
-Transport = Literal["auto", "rest", "gateway"]
+Wire = Literal["rest", "gateway"]
+Transport = Literal["auto", "rest", "gateway"]  # `auto`: whichever of the wires works
 ExtraHeaders = Mapping[str, str] | Callable[[str, str], Mapping[str, str]]
 
 COOKIES_VARIABLE = "GROKWEB_COOKIES"

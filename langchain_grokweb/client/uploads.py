@@ -6,24 +6,24 @@ better attested one for that time (rest.md 2.4, gateway.md 3.5), takes the bytes
 classic one, with base64 in JSON, from then on.
 
 A file is uploaded once in a model call, however often a turn is opened, on whichever wire, and also where an answer is
-mended in a further turn. That turn names the files again, since a file may be visible only to the message which
+repaired in a further turn. That turn names the files again, since a file may be visible only to the message which
 mentions it (gateway.md 3.5).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import anyio
 
 from langchain_grokweb.client.http import Http
+from langchain_grokweb.client.retry import retrying
 from langchain_grokweb.errors import GrokWebError
 from langchain_grokweb.wire import files as wire
 from langchain_grokweb.wire.turn import Attachment
 
-Attempt: TypeAlias = Callable[[Callable[[Attachment], Awaitable[str]], Attachment], Awaitable[str]]
 _Key: TypeAlias = tuple[str, str, bytes]  # a name, a type, and a hash: the content itself is not kept
 
 MAX_AT_ONCE = 3
@@ -32,11 +32,10 @@ _NOT_THERE = {404, 405}
 
 
 class Uploads:
-    """The files of one model call; `attempt` does an upload, again where that is safe."""
+    """The files of one model call."""
 
-    def __init__(self, http: Http, attempt: Attempt) -> None:
+    def __init__(self, http: Http) -> None:
         self._http = http
-        self._attempt = attempt
         self._ids: dict[_Key, str] = {}
 
     async def ids(self, attachments: Sequence[Attachment]) -> tuple[str, ...]:
@@ -51,7 +50,7 @@ class Uploads:
 
         async def upload(key: _Key, file: Attachment) -> None:
             async with places:
-                self._ids[key] = await self._attempt(self._upload, file)
+                self._ids[key] = await retrying(self._http.service.max_retries)(self._upload, file)
 
         failure: Exception | None = None
         try:
@@ -72,6 +71,7 @@ class Uploads:
         raise self._http.clean(failure)
 
     async def _to_newest(self, file: Attachment) -> str:
+        """By the multipart endpoint; by the classic one where the service lacks the other."""
         if not self._http.account.uploads_by_classic:
             try:
                 return await self._post(wire.DIRECT, file)
@@ -85,7 +85,7 @@ class Uploads:
     async def _post(self, path: str, file: Attachment) -> str:
         seconds = self._http.service.timeout + len(file.content) / _SLOWEST_BYTES_PER_SECOND
         if path == wire.DIRECT:
-            found = await self._http.fetch_json("POST", path, file=file, seconds=seconds)
+            reply = await self._http.fetch_json("POST", path, file=file, seconds=seconds)
         else:
-            found = await self._http.fetch_json("POST", path, wire.classic_body(file), seconds=seconds)
-        return wire.file_id(found, path)
+            reply = await self._http.fetch_json("POST", path, wire.classic_body(file), seconds=seconds)
+        return wire.file_id(reply, path)

@@ -227,7 +227,7 @@ def test_an_answer_that_is_lost(grok, model, way):
 def test_whereabouts_that_are_refused(grok, model, refusal, times):
     grok.reply(COUNT, fault="cut:9")
     grok.fault(refusal, times=9, path=f"{CHAT}/*/response-node")
-    with pytest.raises(GrokWebInterruptedError, match="did not tell where it stands") as raised:
+    with pytest.raises(GrokWebInterruptedError, match="did not say where it stands") as raised:
         model.invoke("Count.")
     assert COUNT.startswith(raised.value.partial.text)
     assert asked(grok, "response-node") == times
