@@ -106,10 +106,10 @@ class GrokWebClient:
 
     @property
     def _http(self) -> Http:
-        found = self._credentials or GrokCredentials.parse(
+        credentials = self._credentials or GrokCredentials.parse(
             os.environ.get(COOKIES_VARIABLE, ""), login_url=self._service.login_url
         )
-        return Http(self._service, found)
+        return Http(self._service, credentials)
 
     # --- the account's conversations
 
@@ -123,7 +123,7 @@ class GrokWebClient:
             page_size: How many to fetch at once; the site gives 60 at most.
 
         Raises:
-            GrokWebError: A page could not be had.
+            GrokWebError: A page could not be fetched.
         """
         from langchain_grokweb.client.conversations import listed  # noqa: PLC0415 - see above
 
@@ -146,7 +146,7 @@ class GrokWebClient:
         Raises:
             GrokWebInvalidRequestError: This is neither an id nor an address of grok.com.
             GrokWebConversationNotFoundError: There is none of this id, or it is deleted.
-            GrokWebError: It could not be had.
+            GrokWebError: It could not be fetched.
         """
         from langchain_grokweb.client.conversations import opened  # noqa: PLC0415
 

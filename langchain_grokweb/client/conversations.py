@@ -25,14 +25,14 @@ async def listed(
     if not isinstance(page_size, int) or page_size < 1:
         raise GrokWebInvalidRequestError("A page holds one conversation or more.", next_step="Correct `page_size=`.")
     query: dict[str, Any] = {"pageSize": page_size, **{name: value for name, value in filters.items() if value}}
-    given: set[str] = set()
+    seen_ids: set[str] = set()
     tokens = {""}
     while True:
         reply = await _fetch(http, "GET", f"{CONVERSATIONS}{place}?{urlencode(query)}")
         page, token = stored.read_page(reply, f"conversations{place}")
         for conversation in page:
-            if conversation.id not in given:
-                given.add(conversation.id)
+            if conversation.id not in seen_ids:
+                seen_ids.add(conversation.id)
                 yield conversation
         if not token:
             return
@@ -47,8 +47,8 @@ async def opened(http: Http, text: str) -> StoredConversation:
     conversation_id, _ = parse_conversation(text)
     path = f"/rest/app-chat/conversations_v2/{conversation_id}?includeWorkspaces=true&includeTaskResult=true"
     about = await _fetch(http, "GET", path)
-    said = await _fetch(http, "GET", inflight.whole_path(conversation_id))
-    return stored.read_stored(about, said, assets_url=http.service.assets_url)
+    responses = await _fetch(http, "GET", inflight.whole_path(conversation_id))
+    return stored.read_stored(about, responses, assets_url=http.service.assets_url)
 
 
 async def renamed(http: Http, text: str, title: str) -> Conversation:
@@ -78,13 +78,13 @@ async def newest_answer(http: Http, conversation_id: str) -> str:
     Raises:
         GrokWebInvalidRequestError: It has none yet.
     """
-    told = await http.fetch_json("GET", inflight.nodes_path(conversation_id))
-    if (found := inflight.newest_answer(told)) is None:
+    nodes = await http.fetch_json("GET", inflight.nodes_path(conversation_id))
+    if (answer_id := inflight.newest_answer(nodes)) is None:
         raise GrokWebInvalidRequestError(
-            "This conversation has no answer to go on from.",
+            "This conversation has no answer to continue from.",
             next_step="Wait until its first answer is whole, or leave `conversation_id=` out.",
         )
-    return found
+    return answer_id
 
 
 async def _fetch(http: Http, method: str, path: str, body: Any = None) -> Any:

@@ -57,7 +57,7 @@ _RENEWED_COOKIE = "__cf_bm"  # Cloudflare renews it with any reply (rest.md 1.1)
 
 
 class RedactedHeaders(Mapping[str, str]):
-    """Headers that do not show: tracebacks with local variables tell what everything in a frame is."""
+    """Headers that do not show: tracebacks with local variables print everything in a frame."""
 
     __slots__ = ("_headers",)
 
@@ -89,7 +89,7 @@ class Reply:
         self._leased = leased
 
     async def aclose(self) -> None:
-        """Let go of the connection, and give the client back."""
+        """Close the reply, and give the client back."""
         leased, self._leased = self._leased, None
         try:
             if hasattr(self, "response"):
@@ -123,7 +123,7 @@ class Http:
 
         Raises:
             GrokWebError: It is a refusal.
-            httpx.HTTPError: It could not be had; see `in_time`.
+            httpx.HTTPError: It could not be fetched; see `in_time`.
         """
         client, leased = self.service.http_client, None
         if client is None:
@@ -147,7 +147,7 @@ class Http:
         """The JSON of a small reply; `None` where it is empty.
 
         Raises:
-            GrokWebError: It could not be had (within `seconds`, or `timeout`), or is a refusal.
+            GrokWebError: It could not be fetched (within `seconds`, or `timeout`), or is a refusal.
         """
         raw = await in_time(self.service, lambda: self._fetch(method, path, body, file), seconds)
         try:
@@ -157,15 +157,15 @@ class Http:
 
     async def _fetch(self, method: str, path: str, body: Any, file: Attachment | None) -> bytes:
         reply = await self.open(method, path, body, file=file)
-        found = bytearray()
+        body_read = bytearray()
         try:
             async for piece in reply.response.aiter_bytes():
-                found += piece
-                if len(found) > _MAX_REPLY_BYTES:
+                body_read += piece
+                if len(body_read) > _MAX_REPLY_BYTES:
                     raise GrokWebProtocolError(where=path, expected="a reply of at most 64 MiB", got="a larger one")
         finally:
             await reply.aclose()
-        return bytes(found)
+        return bytes(body_read)
 
     async def _lease(self) -> Lease:
         proxy = self.service.proxy
@@ -208,11 +208,11 @@ class Http:
             GrokWebInvalidRequestError: One of the caller's headers cannot be sent.
         """
         extra = self.service.headers
-        found = extra(method, path) if callable(extra) else extra or {}
+        callers = extra(method, path) if callable(extra) else extra or {}
         return {
             "accept-language": "en-US,en;q=0.9",
             "user-agent": self.credentials.user_agent or f"langchain-grokweb/{__version__}",
-            **{name.lower(): value for name, value in found.items() if check_header(name, value)},
+            **{name.lower(): value for name, value in callers.items() if check_header(name, value)},
             "cookie": self._cookies(),
         }
 
@@ -244,7 +244,7 @@ class Http:
         raise self.clean(error_mapping.from_reply(refused))
 
     def clean(self, error: GrokWebError) -> GrokWebError:
-        """The error, freed of cookies that the service told back."""
+        """The error, freed of cookies that the service sent back."""
         values = [pair.partition("=")[2] for pair in self._cookies().split("; ")]
         for value in sorted(filter(None, values), key=len, reverse=True):
             error.args = tuple(arg.replace(value, "[cookie]") if isinstance(arg, str) else arg for arg in error.args)
@@ -288,7 +288,7 @@ async def _beginning(response: httpx.Response) -> bytes:
             if len(body) >= _MAX_REFUSAL_BYTES:
                 break
     except httpx.HTTPError:
-        pass  # the status alone will have to tell
+        pass  # the status alone must do
     return bytes(body[:_MAX_REFUSAL_BYTES])
 
 
@@ -338,7 +338,7 @@ def _kind(error: Exception) -> str:
 
 
 def what_failed(error: BaseException | None) -> str:
-    """Why no connection could be made, as far as the errors below it tell."""
+    """Why no connection could be made, as far as the errors below it show."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return "its certificate is not trusted here, or not its own"

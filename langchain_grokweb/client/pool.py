@@ -5,7 +5,7 @@ its `yield` until the loop shuts its generators down, and closes the set then. E
 `httpx.AsyncClient` of its own, taken from a capped list of idle ones: one client for many streams is slow, since its
 pool looks through all of its connections for each. All share one SSL context, which takes longer to make than all else
 and is made in a thread.
-No client keeps cookies: what an account is told must not go out with another's requests.
+No client keeps cookies: what an account receives must not go out with another's requests.
 """
 
 from __future__ import annotations
@@ -167,16 +167,16 @@ async def _of_running_loop() -> _LoopClients:
     loop = asyncio.get_running_loop()
     for closed in [other for other in list(_pools) if other.is_closed()]:
         _pools.pop(closed, None)
-    if (found := _pools.get(loop)) is None:
-        _pools[loop] = found = _LoopClients()
-        await found.start()
-    return found
+    if (clients := _pools.get(loop)) is None:
+        _pools[loop] = clients = _LoopClients()
+        await clients.start()
+    return clients
 
 
 async def close_idle() -> None:
     """Close the connections that this loop keeps for later; turns in flight keep theirs."""
-    if (found := _pools.get(asyncio.get_running_loop())) is not None:
-        await found.close_idle()
+    if (clients := _pools.get(asyncio.get_running_loop())) is not None:
+        await clients.close_idle()
 
 
 async def shared_context() -> SSLContext:

@@ -35,7 +35,7 @@ class EventStream:
 
         Raises:
             GrokWebError: It is a refusal.
-            httpx.HTTPError: It could not be had; see `in_time`.
+            httpx.HTTPError: It could not be fetched; see `in_time`.
         """
         self._reply = await self._http.open(method, path, body, referer=referer)
         response = self._reply.response
@@ -87,7 +87,7 @@ class EventStream:
         return batch
 
     async def _read_late(self) -> list[ev.Event]:
-        """What comes behind the whole answer, a title perhaps; it is not waited for long, and may fail."""
+        """What comes after the whole answer, a title perhaps; it is not waited for long, and may fail."""
         if self._late_until is None:
             self._late_until = anyio.current_time() + LATE_SECONDS
         batch: list[ev.Event] = []
@@ -108,6 +108,6 @@ class EventStream:
         return batch
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         if self._reply is not None:
             await self._reply.aclose()

@@ -28,11 +28,11 @@ from langchain_grokweb.wire import rest as wire
 from langchain_grokweb.wire.turn import Turn
 
 STOP_SECONDS = 2.0  # how long whoever leaves a turn waits until it is stopped
-GIVE_UP_SECONDS = 10.0  # how long the stop itself may take: it goes on after that wait, at the end of a process too
-LATE_SECONDS = 0.5  # how long to wait for what comes behind a whole answer
+GIVE_UP_SECONDS = 10.0  # how long the stop itself may take: it continues after that wait, at the end of a process too
+LATE_SECONDS = 0.5  # how long to wait for what comes after a whole answer
 
 
-class BrokenOff(Exception):  # noqa: N818 - not for users: the answer is picked up again, or becomes an error of ours
+class BrokenOff(Exception):  # noqa: N818 - not for users: the answer is resumed, or becomes an error of ours
     """The stream ended before its answer."""
 
 
@@ -41,8 +41,8 @@ class DeliveryUnknownError(Exception):
 
     Attributes:
         error: What happened.
-        conversation_id: Where it was said, if that is known.
-        prompt_id: The stored prompt, if the service told it.
+        conversation_id: Where it was sent, if that is known.
+        prompt_id: The stored prompt, if the service named it.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class RunningAnswer:
     Attributes:
         may_run: Whether the service may be making the answer.
         is_new: Whether the conversation began with this turn.
-        conversation_id, prompt_id, answer_id: Where it stands, as far as the service has told.
+        conversation_id, prompt_id, answer_id: Where it stands, as far as the service has said.
     """
 
     def __init__(self, http: Http, turn: Turn) -> None:
@@ -109,7 +109,7 @@ class RunningAnswer:
     async def leave(self, aclose: Callable[[], Awaitable[None]], unknown: Counter[str]) -> None:
         """Close the connection and stop the turn, whatever cancels the caller.
 
-        The caller is held for at most `STOP_SECONDS`; on a slow machine or line the stop goes on after that.
+        The caller is held for at most `STOP_SECONDS`; on a slow machine or line the stop continues after that.
         """
         state.note_unknown(unknown)
         self._left = True
@@ -164,7 +164,7 @@ class RunningAnswer:
             await self._http.fetch_json("POST", f"{wire.CONVERSATIONS}/{self.conversation_id}/stop-inflight-responses")
 
     async def _find(self) -> str | None:
-        """The running answer to our prompt, which has not told its id yet (rest.md 2.1, 3)."""
+        """The running answer to our prompt, whose id is not known yet (rest.md 2.1, 3)."""
         if self.prompt_id is None or self.conversation_id is None:
             return None
         nodes = await self._http.fetch_json("GET", inflight.nodes_path(self.conversation_id))
@@ -179,7 +179,7 @@ def split_failure(batch: list[ev.Event]) -> tuple[list[ev.Event], GrokWebError |
 
 
 def silence(service: Service) -> GrokWebTimeoutError:
-    """The error for an answer that does not go on."""
+    """The error for an answer that does not continue."""
     return GrokWebTimeoutError(
         f"grok.com sent nothing of the answer for {service.stream_event_timeout:g} seconds.",
         next_step="Ask again, or allow more silence with `stream_event_timeout=`.",

@@ -125,7 +125,7 @@ def test_a_history_from_elsewhere_is_told_there_once(grok, browser, model):
 def test_a_conversation_without_an_answer_is_not_gone_on_from(grok, browser, model):
     empty = {"conversation_id": browser.conversation_id}
     grok.conversations[browser.conversation_id].nodes.clear()
-    with pytest.raises(GrokWebInvalidRequestError, match="no answer to go on from"):
+    with pytest.raises(GrokWebInvalidRequestError, match="no answer to continue from"):
         model.invoke("Hi", **empty)
 
 
