@@ -1,7 +1,7 @@
 """What a message says, whoever's message it is: its text, and what is attached to it, in order.
 
 Content may be a string or blocks, LangChain's or a provider's own. Text is text; reasoning, and tool use, which
-`tool_calls` has already, are no part of what was said; images, files and whatever else there is are attachments.
+`tool_calls` has already, are no part of it; images, files and whatever else there is are attachments.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ def attachments(message: BaseMessage) -> list[Attached]:
 def parts(message: BaseMessage) -> list[str | Attached]:
     """Texts, and what stands between them; of an answer, also its pictures. Neighbouring texts are one."""
     content = message.content
-    found: list[str | Attached] = []
+    pieces: list[str | Attached] = []
     for block in [content] if isinstance(content, str) else content:
         if text := _block_text(block):
-            before = found.pop() if found and isinstance(found[-1], str) else ""
-            found.append(f"{before}{text}")
+            before = pieces.pop() if pieces and isinstance(pieces[-1], str) else ""
+            pieces.append(f"{before}{text}")
         elif isinstance(block, dict) and _is_attachment(str(block.get("type") or ""), message):
-            found.append(read_block(block))
-    return found
+            pieces.append(read_block(block))
+    return pieces
 
 
 def _block_text(block: Any) -> str:

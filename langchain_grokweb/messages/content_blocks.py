@@ -60,21 +60,21 @@ def _common_blocks(message: AIMessage, *, indexed: bool) -> list[dict[str, Any]]
     if reasoning := extra.get("reasoning_content"):
         blocks.append(("lc_rs_0", {"type": "reasoning", "reasoning": reasoning}))
     tools = [(tool, _tool_blocks(tool)) for tool in extra.get("server_tools", [])]
-    blocks += [block for tool, found in tools if tool["status"] != "unknown" for block in found]
+    blocks += [block for tool, its_blocks in tools if tool["status"] != "unknown" for block in its_blocks]
     citations = [_annotation(citation) for citation in extra.get("citations", [])]
     if message.content or citations:
         text: dict[str, Any] = {"type": "text", "text": message.content}
         blocks.append(("lc_txt_0", {**text, "annotations": citations} if citations else text))
     for image in extra.get("images", []):
         blocks.append((f"lc_img_{image['id']}", _image_block(image)))
-    # A tool without a result is told at the end, as a stream tells it.
-    blocks += [block for tool, found in tools if tool["status"] == "unknown" for block in found]
+    # A tool without a result comes at the end, as in a stream.
+    blocks += [block for tool, its_blocks in tools if tool["status"] == "unknown" for block in its_blocks]
     return [{**block, "index": index} if indexed else block for index, block in blocks]
 
 
 def _tool_blocks(tool: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     call = {"type": "server_tool_call", "id": tool["id"], "name": tool["name"], "args": tool["args"]}
-    found = [(f"lc_stc_{tool['id']}", call)]
+    blocks = [(f"lc_stc_{tool['id']}", call)]
     if tool["status"] in {"success", "error"}:
         result = {
             "type": "server_tool_result",
@@ -82,8 +82,8 @@ def _tool_blocks(tool: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
             "status": tool["status"],
             "output": tool["output"],
         }
-        found.append((f"lc_str_{tool['id']}", result))
-    return found
+        blocks.append((f"lc_str_{tool['id']}", result))
+    return blocks
 
 
 def _annotation(citation: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 A validator finds the faults. Where one is that a value has the wrong type, and JSON is ambiguous there while the schema
 is not ("5" for an integer, a JSON string for an object), the value is written as the schema has it, and all is
-validated anew. Everything else stays a fault, said in one line.
+validated again. Everything else stays a fault, described in one line.
 `jsonschema` is imported with the first tool, since it takes long.
 """
 
@@ -71,7 +71,7 @@ def validator(schema: Mapping[str, Any]) -> Validator:
 
 
 def short(text: str) -> str:
-    """The text in one line of bounded length, its two ends kept."""
+    """The text in one line of bounded length, with both its ends."""
     text = " ".join(text.split())
     half = _LONGEST_REASON // 2
     return text if len(text) <= _LONGEST_REASON else f"{text[:half]} … {text[-half:]}"
@@ -97,35 +97,35 @@ def _validator(schema: str) -> Validator:
     # A float is no integer here, so that 5.0 becomes 5. The empty registry keeps references from being fetched.
     checker = kind.TYPE_CHECKER.redefine("integer", lambda _, value: _kind(value) == "integer")
     strict: Any = extend(kind, type_checker=checker)  # type: ignore[no-untyped-call]  # the stubs leave it so
-    found: Validator = strict(definition, registry=Registry())
-    return found
+    checker_of_schema: Validator = strict(definition, registry=Registry())
+    return checker_of_schema
 
 
 def _opened(args: Any) -> Any:
     if args is None or (isinstance(args, str) and not args.strip()):
         return {}
-    found = list(_as_json(args.strip(), "{")) if isinstance(args, str) else []
-    return found[0] if found else args
+    objects = list(_as_json(args.strip(), "{")) if isinstance(args, str) else []
+    return objects[0] if objects else args
 
 
 def _fit(checker: Validator, args: Any) -> tuple[Any, list[ValidationError]]:
     faults = list(checker.iter_errors(args))
     for _ in range(_ROUNDS):
         holder = [copy.deepcopy(args)] if faults else []
-        mended = [_mend(holder, [0, *fault.absolute_path], fault) for fault in faults]
-        if not any(mended):
+        repaired = [_repair(holder, [0, *fault.absolute_path], fault) for fault in faults]
+        if not any(repaired):
             break
         args = holder[0]
         faults = list(checker.iter_errors(args))
     return args, faults
 
 
-def _mend(whole: Any, path: list[Any], fault: ValidationError) -> bool:
-    """Mend one fault in place; whether that could be done."""
+def _repair(whole: Any, path: list[Any], fault: ValidationError) -> bool:
+    """Repair a fault in place; whether that could be done."""
     try:
         parent = reduce(getitem, path[:-1], whole)
         value = parent[path[-1]]
-    except (LookupError, TypeError):  # another fault's mending has changed it
+    except (LookupError, TypeError):  # another fault's repair has changed it
         return False
     readings = {json.dumps(reading, sort_keys=True): reading for reading in _readings(fault, value)}
     if len(readings) > 1:
@@ -156,7 +156,7 @@ def _as_branch(value: Any, faults: list[ValidationError]) -> Iterator[Any]:
     """The value as one branch of a union has it, if types are all that is wrong with it."""
     holder = [copy.deepcopy(value)]
     typed = [fault for fault in faults if fault.validator not in {"enum", "const"}]
-    if typed and all([_mend(holder, [0, *fault.relative_path], fault) for fault in typed]):  # noqa: C419  # mend all
+    if typed and all([_repair(holder, [0, *fault.relative_path], fault) for fault in typed]):  # noqa: C419  # repair all
         yield holder[0]
 
 

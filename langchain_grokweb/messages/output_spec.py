@@ -33,7 +33,7 @@ class Reader(Protocol):
 class OutputSpec:
     """The tools of a call and the form of its answer; without any, an answer is words.
 
-    An answer that lacks what was demanded is an error, or, where it is kept (`keeps_unfit`), says so in its link.
+    An answer that lacks what was demanded is an error, or, with `keeps_unfit`, says so in its link.
     """
 
     box: Toolbox = field(default_factory=Toolbox)
@@ -56,7 +56,7 @@ class OutputSpec:
             strict=kwargs.get("strict"),
         )
         wanted = json_format(kwargs.get("response_format"))
-        return cls(box, box.mark(account), wanted, bool(kwargs.get(KEEPS_UNFIT)))
+        return cls(box, box.call_mark(account), wanted, bool(kwargs.get(KEEPS_UNFIT)))
 
     def instructions(self, known: str) -> str:
         """The element at the head of the prompt; `""` where nothing is to be said.
@@ -70,10 +70,10 @@ class OutputSpec:
         text = "\n".join(filter(None, body))
         return prompt_format.element("message", text, role="system", **attributes) if text else ""
 
-    def reader(self, given: EmittedObject) -> Reader | None:
-        """How one turn's text is read, after what earlier turns gave; `None` where it is words and nothing else."""
+    def reader(self, emitted: EmittedObject) -> Reader | None:
+        """How one turn's text is read, after what earlier turns gave out; `None` where it is words and nothing else."""
         if self.format is not None:
-            return JsonAnswer(self._calls(), JsonReader(self.format, given))
+            return JsonAnswer(self._calls(), JsonReader(self.format, emitted))
         return self._calls() if self.box.tools else None
 
     def _calls(self) -> ToolCallParser:
@@ -124,15 +124,15 @@ class JsonAnswer:
 
     def flush(self) -> list[Piece]:
         """The text is over: give what is left."""
-        found = self._sort(self._calls.flush())
-        return found if self._called else [*found, *self._rest.flush()]
+        settled = self._sort(self._calls.flush())
+        return settled if self._called else [*settled, *self._rest.flush()]
 
     def _sort(self, pieces: Sequence[Piece]) -> list[Piece]:
-        found: list[Piece] = []
+        settled: list[Piece] = []
         for piece in pieces:
             if isinstance(piece, str):
-                found += self._rest.feed(piece)
+                settled += self._rest.feed(piece)
             else:
                 self._called = True
-                found.append(piece)
-        return found
+                settled.append(piece)
+        return settled

@@ -2,11 +2,11 @@
 
 The service keeps conversations; their ids travel in the messages, as a link in `response_metadata["grokweb"]`. A link
 is believed only as far as it is proven (`messages.history`). So an edited history is never answered from the unedited
-one: the newest proven answer is where the turn goes on from, and what stands behind it is said anew.
+one: the turn continues the newest proven answer, and what comes after that is sent again.
 
 A caller may name a place of his own, as of a conversation begun in the browser. The messages are then what is new
-there, unless answers among them were given in that very conversation: the newest proven of these is gone on from, so
-that a chain which names the same place in every turn does not start there again and again.
+there, unless answers among them come from that very conversation: the newest proven of these is continued, so that a
+chain which names the same place in every turn does not start there again and again.
 
 System messages stand outside of the chain and are hashed apart.
 """
@@ -60,7 +60,7 @@ class Start:
 
     Attributes:
         conversation_id: The conversation.
-        response_id: The answer to go on from; `None` for the newest one.
+        response_id: The answer to continue; `None` for the newest one.
     """
 
     conversation_id: str
@@ -89,7 +89,7 @@ class Plan:
     """What to send, and where it follows.
 
     Attributes:
-        conversation: The place to go on from; `None` begins a conversation.
+        conversation: The place to continue; `None` begins a conversation.
         system: System messages to send: none where the service has them already.
         messages: The other messages to send.
         turn_hash: Their hash.
@@ -117,8 +117,8 @@ class Plan:
 
 def fresh(messages: Sequence[BaseMessage], reason: Reason = "new") -> Plan:
     """A new conversation that begins with all of these messages."""
-    system, said = _apart(messages)
-    return Plan(None, system, said, hash_messages(said), hash_system(system), reason)
+    system, others = _apart(messages)
+    return Plan(None, system, others, hash_messages(others), hash_system(system), reason)
 
 
 def plan(
@@ -130,57 +130,59 @@ def plan(
     whole: bool = False,
     start: Start | None = None,
 ) -> Plan:
-    """Find the newest proven answer of this account, and what has been said since.
+    """Find the newest proven answer of this account, and what came after it.
 
     Args:
         messages: The history, and what is to be answered.
         account: Whose conversations count.
         on_truncated: What to do where the head of the history is gone; in a conversation that is named it goes on.
-        temporary: Whether a private chat is asked for: then only such are gone on from, and else only others.
-        whole: Check even a very long history up to its beginning. It is by itself where a head that is gone is not
-            gone on from; else all but the newest four million characters count as gone.
-        start: The place that the caller names: only answers behind it count. A plan without a conversation then
+        temporary: Whether a private chat is asked for: then only such are continued, and else only others.
+        whole: Check even a very long history up to its beginning. It is by default where a history without its head is
+            not continued; else all but the newest four million characters count as gone.
+        start: The place that the caller names: only answers after it count. A plan without a conversation then
             means that nothing of the messages is there yet.
     """
-    system, said = _apart(messages)
+    system, others = _apart(messages)
     usable = {"proven", "truncated"} if start or on_truncated == "continue" else {"proven"}
     limit = inf if whole or on_truncated == "replay" else CHECKED_CHARACTERS
-    history = History(said, account, temporary=temporary, limit=limit)
+    history = History(others, account, temporary=temporary, limit=limit)
     newest = True
     for index in history.candidates():
         link = history.links[index]
         if start and start.conversation_id != link.conversation_id:
             continue
         proof = history.prove(index)
-        if proof in usable and (start is None or _is_behind(history, index, start)):
+        if proof in usable and (start is None or _is_after(history, index, start)):
             reason: Reason = "truncated" if proof == "truncated" else "continued" if newest else "branched"
-            to_say, instructions = _instructions(system, link)
+            to_send, system_hash = _instructions(system, link)
             turn_hash = history.hash_from(index + 1)
-            return Plan(link.place, to_say, said[index + 1 :], turn_hash, instructions, reason, link.tools_hash)
+            return Plan(link.place, to_send, others[index + 1 :], turn_hash, system_hash, reason, link.tools_hash)
         newest = False
-    return _from_the_first(history, said, system, start)
+    return _from_the_first(history, others, system, start)
 
 
-def _is_behind(history: History, index: int, start: Start) -> bool:
+def _is_after(history: History, index: int, start: Start) -> bool:
     return start.response_id is None or history.follows(index, start.response_id)
 
 
 def _instructions(system: list[SystemMessage], link: ConversationLink) -> tuple[list[SystemMessage], str]:
-    """What of them is to be said behind this answer, and their hash."""
-    found = hash_system(system)
-    return [] if found == link.system_hash else system or [SystemMessage(prompt_format.SYSTEM_REVOKED)], found
+    """Those to send after this answer, and the hash of all."""
+    system_hash = hash_system(system)
+    return [] if system_hash == link.system_hash else system or [
+        SystemMessage(prompt_format.SYSTEM_REVOKED)
+    ], system_hash
 
 
 def _from_the_first(
-    history: History, said: list[BaseMessage], system: list[SystemMessage], start: Start | None
+    history: History, messages: list[BaseMessage], system: list[SystemMessage], start: Start | None
 ) -> Plan:
     """All of the messages: where the caller had them start, or in a new conversation."""
     reason: Reason = "replayed" if history.was_answered else "new"
-    told = Plan(None, system, said, history.hash_from(0), hash_system(system), reason)
+    whole = Plan(None, system, messages, history.hash_from(0), hash_system(system), reason)
     place = history.start(start.conversation_id if start else None)
     if place is None or (start and start.response_id not in {None, place.parent_response_id}):
-        return told
-    return replace(told.starting_at(place), reason="branched")
+        return whole
+    return replace(whole.starting_at(place), reason="branched")
 
 
 def _apart(messages: Sequence[BaseMessage]) -> tuple[list[SystemMessage], list[BaseMessage]]:

@@ -18,10 +18,10 @@ class StopCut:
         if not self._sequences or self.reached:
             return "" if self.reached else text
         text, self.held = self.held + text, ""
-        found = [place for sequence in self._sequences if (place := text.find(sequence)) >= 0]
-        if found:
+        places = [place for sequence in self._sequences if (place := text.find(sequence)) >= 0]
+        if places:
             self.reached = True
-            return text[: min(found)]
+            return text[: min(places)]
         keep = max(_overlap(text, sequence) for sequence in self._sequences)
         self.held = text[len(text) - keep :]
         return text[: len(text) - keep]

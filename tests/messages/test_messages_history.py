@@ -1,4 +1,4 @@
-"""Hashes: the same for what says the same, in whatever form; they are in links that outlive a process."""
+"""Hashes, which outlive a process in links, are the same for what says the same; and what a history proves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from langchain_core.messages import (
     messages_to_dict,
 )
 
-from langchain_grokweb.messages.history import hash_messages, hash_system
+from langchain_grokweb.messages.history import ConversationLink, History, hash_answer, hash_messages, hash_system
 
 DATA = "iVBORw0KGgo="
 SAME = [
@@ -70,3 +70,55 @@ def test_links_of_messages_without_attachments_stay_what_they_were():
 
 
 HASH_BEFORE = "5879a1c79fcd8a19:ebc89010870f324cc4cc94d1"
+
+
+def test_half_a_character_is_not_a_question_mark():
+    assert hash_messages([HumanMessage("half \ud83e")]) != hash_messages([HumanMessage("half ?")])
+
+
+def test_two_instructions_are_not_one():
+    assert hash_system([SystemMessage("a"), SystemMessage("b")]) != hash_system([SystemMessage("ab")])
+
+
+# --- proofs
+
+NEXT = HumanMessage("And now?")
+
+
+def linked(text: str, *turn: Any, **members: Any) -> AIMessage:
+    """An answer, with the link that it would have after these messages."""
+    answer = AIMessage(text)
+    link = {"v": 1, "account": "me", "conversation_id": "c", "response_id": "r1", "turn_hash": hash_messages(turn)}
+    answer.response_metadata["grokweb"] = link | {"self_hash": hash_answer(answer)} | members
+    return answer
+
+
+def test_a_link_says_which_tools_the_service_has():
+    link = ConversationLink.of(linked("1", tools_hash="abc"), "me")
+    assert link is not None
+    assert (link.tools_hash, link.system_hash) == ("abc", "")
+
+
+def test_an_answer_counts_as_answered_once_something_follows_it():
+    answer = linked("1", HumanMessage("one"), v=0)
+    assert not History([HumanMessage("one"), answer], "me").was_answered
+    assert History([HumanMessage("one"), answer, NEXT], "me").was_answered
+
+
+def test_the_newest_answer_is_checked_even_where_nothing_else_is():
+    question, answer = HumanMessage("one"), linked("1", HumanMessage("one"))
+    assert History([question, answer, NEXT], "me", limit=0).prove(1) == "proven"
+    answer.content = "edited"
+    assert History([question, answer, NEXT], "me", limit=0).prove(1) == "unproven"
+
+
+def test_an_answer_that_says_to_follow_itself_ends_a_proof():
+    answer = linked("1", parent_response_id="r1", turn_hash="0" * 16)
+    assert History([answer, NEXT], "me").prove(0) == "truncated"
+
+
+def test_of_a_turn_without_its_beginning_at_most_63_messages_are_known():
+    turn = [HumanMessage(str(number)) for number in range(100)]
+    answer = linked("1", *turn)
+    assert History([*turn[37:], answer, NEXT], "me").prove(63) == "truncated"
+    assert History([*turn[36:], answer, NEXT], "me").prove(64) == "unproven"

@@ -232,9 +232,9 @@ def test_the_hash_is_of_the_definitions_alone():
 
 def test_the_mark_is_of_account_and_definitions():
     box = toolbox([FLAT])
-    assert re.fullmatch("[0-9a-f]{6}", box.mark("a"))
-    assert box.mark("a") == box.mark("a")
-    assert len({box.mark("a"), box.mark("b"), toolbox([OPENAI]).mark("a")}) == 3
+    assert re.fullmatch("[0-9a-f]{6}", box.call_mark("a"))
+    assert box.call_mark("a") == box.call_mark("a")
+    assert len({box.call_mark("a"), box.call_mark("b"), toolbox([OPENAI]).call_mark("a")}) == 3
 
 
 # --- arguments

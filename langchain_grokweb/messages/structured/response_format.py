@@ -2,7 +2,7 @@
 
 The site has no mode for JSON, so it is asked for, and what comes back is read tolerantly (a code fence, a word before
 or after), checked against the schema, and given out as bare JSON text. A reply that does not fit is a fault, which the
-model mends in a further turn; the check is ours, so what is given out fits.
+model repairs in a further turn; the check is ours, so what is given out fits.
 """
 
 from __future__ import annotations
@@ -65,15 +65,15 @@ class JsonFormat:
 
     @property
     def has_members(self) -> bool:
-        """Whether it is an object whose members can be checked one by one."""
+        """Whether it is an object whose members can be checked each for itself."""
         return self.schema is None or (self.schema.get("type") == "object" and self.schema.keys() <= _OF_MEMBERS)
 
     def fit_member(self, name: str, value: Any) -> tuple[dict[str, Any], str]:
         """One member as the schema has it, none where its null says nothing, and no fault; or nothing and the fault."""
         if self.schema is None:
             return {name: value}, ""
-        found, fault = fit({**self.schema, "required": []}, {name: value})
-        return found or {}, fault
+        member, fault = fit({**self.schema, "required": []}, {name: value})
+        return member or {}, fault
 
     def is_any_string(self, name: str) -> bool:
         """Whether a member may be any string."""
@@ -111,7 +111,7 @@ def json_format(response_format: Any) -> JsonFormat | None:
         validator(schema)
     except ValueError as error:
         raise GrokWebInvalidRequestError(
-            f"The response format is no JSON schema: {error}.", next_step="Mend the schema."
+            f"The response format is no JSON schema: {error}.", next_step="Correct the schema."
         ) from None
     return JsonFormat(schema)
 
@@ -130,7 +130,7 @@ def dump(value: Any) -> str:
 def _candidates(text: str) -> list[str]:
     """What may be the JSON of a reply, the likeliest first."""
     stripped = text.strip()
-    return [stripped, *(found.strip() for found in _FENCE.findall(stripped)), *_inside(stripped)]
+    return [stripped, *(fenced.strip() for fenced in _FENCE.findall(stripped)), *_inside(stripped)]
 
 
 def _inside(text: str) -> Iterator[str]:

@@ -77,14 +77,14 @@ def _with_raw(
 ) -> Runnable[LanguageModelInput, Any]:
     """What is wrong stands in the result; LangChain's own way, a fallback, lets a stream's error through."""
 
-    def attempt(found: dict[str, Any]) -> tuple[Any, Exception | None]:
+    def attempt(result: dict[str, Any]) -> tuple[Any, Exception | None]:
         try:
-            return parser.invoke(_checked(found["raw"])), None
+            return parser.invoke(_checked(result["raw"])), None
         except (GrokWebToolCallError, OutputParserException) as error:
             return None, error
 
     return RunnableMap(raw=llm) | RunnablePassthrough.assign(
-        parsed=lambda found: attempt(found)[0], parsing_error=lambda found: attempt(found)[1]
+        parsed=lambda result: attempt(result)[0], parsing_error=lambda result: attempt(result)[1]
     )
 
 

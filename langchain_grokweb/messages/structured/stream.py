@@ -2,7 +2,7 @@
 
 An object is given out member by member: each when it is whole and fits its part of the schema, and a string that may
 be anything as it grows. What has been given out cannot be taken back, so where the rest does not fit, the further turn
-that mends it brings a whole object, of which what is missing is given. Any other reply is held until it is whole.
+that repairs it brings a whole object, of which what is missing is given out. Any other reply is held until it is whole.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from langchain_grokweb.messages.tools.call_parser import ToolFault
 
 _BEGINNING = re.compile(r"\s*(?:```[\w-]*\s*)?\{")
 _MEMBER = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*:\s*(\S)', re.DOTALL)
-_INSIDE = re.compile(  # of a string; half a character is not given
+_INSIDE = re.compile(  # of a string; half a character is not given out
     r"""(?: [^"\\\x00-\x1f] | \\["\\/bfnrt] | \\u(?![dD][89abAB])[0-9a-fA-F]{4}
         | \\u[dD][89abAB][0-9a-fA-F]{2}\\u[0-9a-fA-F]{4} )*""",
     re.VERBOSE,
 )
-_LONGEST_NAME = 1000  # characters until the first value; what begins later is held
+_LONGEST_NAME = 1000  # characters until the first value; what begins later waits
 _STEPS = {"{": 1, "[": 1, "}": -1, "]": -1}
 _INCOMPLETE = "it holds no complete JSON"
 
@@ -72,13 +72,13 @@ class EmittedObject:
 class JsonReader:
     """Feed it one turn's text, get the JSON in it as it is settled; the fault, if there is one, at the end."""
 
-    def __init__(self, wanted: JsonFormat, given: EmittedObject) -> None:
+    def __init__(self, wanted: JsonFormat, emitted: EmittedObject) -> None:
         self._wanted = wanted
-        self._given = given
-        self._mends = bool(given)
+        self._emitted = emitted
+        self._repairs = bool(emitted)
         self._pieces: list[str] = []
         self._members = _Members()
-        self._streams = wanted.has_members and not self._mends
+        self._streams = wanted.has_members and not self._repairs
         self._string = _String()
         self._fault = ""
         self._over = False
@@ -86,39 +86,39 @@ class JsonReader:
     @property
     def held(self) -> str:
         """What has come of this turn and was not given out."""
-        if self._mends:
+        if self._repairs:
             return ""
-        return self._members.open[self._string.shown :] if self._given else "".join(self._pieces)
+        return self._members.open[self._string.shown :] if self._emitted else "".join(self._pieces)
 
     def feed(self, text: str) -> list[str | ToolFault]:
         """Take a piece, give what is settled by it."""
         self._pieces.append(text)
-        said = "".join(self._settled(text)) if self._streams else ""
-        return [said] if said else []
+        settled = "".join(self._settled(text)) if self._streams else ""
+        return [settled] if settled else []
 
     def flush(self) -> list[str | ToolFault]:
         """The answer is over."""
         if self._over:
             return []
         text = "".join(self._pieces)
-        if self._given and not self._mends:
+        if self._emitted and not self._repairs:
             return [JsonFault(self._fault or _INCOMPLETE, text)]
-        found, fault = self._wanted.read(text)
-        if self._mends and not fault:
-            found, fault = self._rest(load_json(found))
-        return [JsonFault(fault, text)] if fault else [found]
+        value, fault = self._wanted.read(text)
+        if self._repairs and not fault:
+            value, fault = self._rest(load_json(value))
+        return [JsonFault(fault, text)] if fault else [value]
 
     def _rest(self, whole: Any) -> tuple[str, str]:
         """What is missing to what was given out, taken from a whole object; or what is wrong."""
-        rest = self._given.rest(whole) if isinstance(whole, dict) else None
+        rest = self._emitted.rest(whole) if isinstance(whole, dict) else None
         if rest is None:
-            return "", "it does not go on from what it began with"
+            return "", "it does not continue what it began with"
         text, joined = rest
         return text, self._wanted.fit(joined)[1]
 
     def _settled(self, text: str) -> Iterator[str]:
         for raw, end in self._members.feed(text):
-            if raw.strip() or end == "," or self._given:
+            if raw.strip() or end == "," or self._emitted:
                 yield self._member(raw)
             if self._streams and end == "}":
                 yield self._end(raw)
@@ -139,7 +139,7 @@ class JsonReader:
         as_is = dump(fitted[name]) == dump(value)
         text = raw[self._string.shown :] if as_is else f"{dump(name)}: {dump(fitted[name])}"
         text = text if self._string.shown else self._opening + text
-        self._given.settle(name, fitted[name])
+        self._emitted.settle(name, fitted[name])
         self._string = _String()
         return text
 
@@ -148,33 +148,33 @@ class JsonReader:
             [(name, value)] = load_json(f"{{{raw}}}").items()
         except ValueError:
             return "", None, _INCOMPLETE
-        return name, value, f"it holds {name} twice" if name in self._given.members else ""
+        return name, value, f"it holds {name} twice" if name in self._emitted.members else ""
 
     def _end(self, raw: str) -> str:
         """The object's end, if it fits as a whole."""
-        self._fault = self._wanted.fit(self._given.members)[1]
+        self._fault = self._wanted.fit(self._emitted.members)[1]
         self._over = not self._fault
         self._streams = False
         if self._fault:
             return ""
-        return "}" if self._given else f"{{{raw}}}"
+        return "}" if self._emitted else f"{{{raw}}}"
 
     def _begun(self, news: str) -> str:
         """What there is of a string that may be anything, and is not whole yet."""
-        said = self._string.feed(news, self._may_begin)
-        if not said or self._string.name is None:
+        text = self._string.feed(news, self._may_begin)
+        if not text or self._string.name is None:
             return ""
-        opening = "" if self._given.begun else self._opening + self._string.head
-        self._given.begun = self._string.name
-        self._given.parts.append(said)
-        return opening + said
+        opening = "" if self._emitted.begun else self._opening + self._string.head
+        self._emitted.begun = self._string.name
+        self._emitted.parts.append(text)
+        return opening + text
 
     def _may_begin(self, name: str) -> bool:
-        return name not in self._given.members and self._wanted.is_any_string(name)
+        return name not in self._emitted.members and self._wanted.is_any_string(name)
 
     @property
     def _opening(self) -> str:
-        return "," if self._given else "{"
+        return "," if self._emitted else "{"
 
 
 class _String:
@@ -195,23 +195,23 @@ class _String:
         if self.name is None and not self._begin(may_begin):
             return ""
         settled = _INSIDE.match(self._tail)
-        said = settled[0] if settled else ""
-        self._tail = self._tail[len(said) :]
+        text = settled[0] if settled else ""
+        self._tail = self._tail[len(text) :]
         self._is_other = self._tail[:1] < " " and bool(self._tail)  # a character that JSON does not allow
-        if said:
-            self.shown = (self.shown or len(self.head)) + len(said)
-        return said
+        if text:
+            self.shown = (self.shown or len(self.head)) + len(text)
+        return text
 
     def _begin(self, may_begin: Callable[[str], bool]) -> bool:
-        found = _MEMBER.match(self._tail)
-        if found is None:
+        member = _MEMBER.match(self._tail)
+        if member is None:
             self._is_other = len(self._tail) > _LONGEST_NAME
             return False
-        name = json.loads(found[1], strict=False)
-        self._is_other = found[2] != '"' or not may_begin(name)
+        name = json.loads(member[1], strict=False)
+        self._is_other = member[2] != '"' or not may_begin(name)
         if self._is_other:
             return False
-        self.name, self.head, self._tail = name, found[0], self._tail[found.end() :]
+        self.name, self.head, self._tail = name, member[0], self._tail[member.end() :]
         return True
 
 
@@ -221,7 +221,7 @@ class _Members:
     def __init__(self) -> None:
         self._before = ""
         self._open: list[str] = []
-        self._told = 0
+        self._reported = 0
         self._depth = 0
         self._over = self._in_string = self._escaped = False
 
@@ -232,8 +232,8 @@ class _Members:
 
     def news(self) -> str:
         """What has come of it since this was asked before."""
-        told, self._told = self._told, len(self._open)
-        return "".join(self._open[told:])
+        start, self._reported = self._reported, len(self._open)
+        return "".join(self._open[start:])
 
     def feed(self, text: str) -> Iterator[tuple[str, str]]:
         """Each member that ends in the piece, and the comma or brace that ends it."""
@@ -243,23 +243,23 @@ class _Members:
         for place, char in enumerate(text):
             if self._ends_member(char):
                 yield self.open + text[start:place], char
-                self._open, self._told, start = [], 0, place + 1
+                self._open, self._reported, start = [], 0, place + 1
                 if self._over:
                     return
         if text[start:]:
             self._open.append(text[start:])
 
     def _begin(self, text: str) -> str:
-        """What stands behind the brace that opens the object."""
+        """What stands after the brace that opens the object."""
         if self._over:
             return ""
         self._before += text
-        found = _BEGINNING.match(self._before)
-        self._over = found is None and len(self._before) > _LONGEST_NAME
-        if found is None:
+        opening = _BEGINNING.match(self._before)
+        self._over = opening is None and len(self._before) > _LONGEST_NAME
+        if opening is None:
             return ""
         self._depth = 1
-        return self._before[found.end() :]
+        return self._before[opening.end() :]
 
     def _ends_member(self, char: str) -> bool:
         if self._escaped:

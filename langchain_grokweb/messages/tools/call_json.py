@@ -1,4 +1,4 @@
-"""What a call looks like inside: its JSON, mended where that is safe, and the shapes that models give it.
+"""What a call looks like inside: its JSON, repaired where that is safe, and the shapes that models give it.
 
 Nothing here knows which tools there are. A reading is a list of `(name, args)`; `None` says that it is no call.
 """
@@ -23,9 +23,9 @@ _SOME_NAME = re.compile(r'"name"\s*:\s*"([^"\\]{1,64})"')
 
 
 def read_json(text: str) -> tuple[Any, bool]:
-    """The value, and whether the text had to be mended for it.
+    """The value, and whether the text had to be repaired for it.
 
-    Mended are a comma too many, line breaks in strings, and one missing brace at the end.
+    Repaired are a comma too many, line breaks in strings, and one missing brace at the end.
 
     Raises:
         ValueError: It cannot be read; the message is short.
@@ -35,11 +35,11 @@ def read_json(text: str) -> tuple[Any, bool]:
     try:
         return load_json(text), False
     except ValueError as error:
-        fault = _said(error)
-    mended = _mend(text)
-    if mended is not None:
+        fault = _reason(error)
+    repaired = _repair(text)
+    if repaired is not None:
         try:
-            return load_json(mended, strict=False), True
+            return load_json(repaired, strict=False), True
         except ValueError:
             pass
     raise ValueError(fault)
@@ -54,8 +54,8 @@ def read_calls(value: Any, *, bare: bool) -> Calls | None:
     """
     if isinstance(value, list):
         inner = [read_calls(item, bare=bare) for item in value]
-        found = [call for calls in inner if calls for call in calls]
-        return found if found and all(inner) else None
+        joined = [call for calls in inner if calls for call in calls]
+        return joined if joined and all(inner) else None
     if not isinstance(value, Mapping):
         return None
     for wrapper, kind in (("tool_calls", list), ("function_call", dict), ("function", dict)):
@@ -67,12 +67,12 @@ def read_calls(value: Any, *, bare: bool) -> Calls | None:
 
 def read_parameters(text: str) -> dict[str, str] | None:
     """The arguments that stand as `<parameter>` elements, if the text holds nothing else."""
-    found: dict[str, str] = {}
+    args: dict[str, str] = {}
     position = 0
     while match := _PARAMETER.match(text, position):
-        found[match[2]] = match[3]
+        args[match[2]] = match[3]
         position = match.end()
-    return None if text[position:].strip() else found
+    return None if text[position:].strip() else args
 
 
 def some_name(text: str) -> str:
@@ -83,15 +83,15 @@ def some_name(text: str) -> str:
 
 def _read_call(value: Mapping[str, Any], *, bare: bool) -> Calls | None:
     name = value.get("name")
-    given = [key for key in _ARGS if key in value]
-    others = value.keys() - _ASIDE - set(given)
-    if not isinstance(name, str) or not name or len(given) > 1:
+    arg_keys = [key for key in _ARGS if key in value]
+    others = value.keys() - _ASIDE - set(arg_keys)
+    if not isinstance(name, str) or not name or len(arg_keys) > 1:
         return None
-    if bare and (not given or others or _is_schema(value[given[0]])):
+    if bare and (not arg_keys or others or _is_schema(value[arg_keys[0]])):
         return None
-    if not given and others:
+    if not arg_keys and others:
         return None
-    return [(name, value[given[0]] if given else None)]
+    return [(name, value[arg_keys[0]] if arg_keys else None)]
 
 
 def _is_schema(args: Any) -> bool:
@@ -114,13 +114,13 @@ def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
 
 
-def _said(error: ValueError) -> str:
+def _reason(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at character {error.pos}"
     return str(error).split(";", maxsplit=1)[0]
 
 
-def _mend(text: str) -> str | None:
+def _repair(text: str) -> str | None:
     pieces = _STRING.split(text)  # every other one is a string
     outside = pieces[::2]
     if any('"' in piece for piece in outside):

@@ -33,12 +33,12 @@ def definition(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
         tool = _inner(dict(tool))
     converted = convert_to_openai_function(tool)
     parameters = _with_references(tool) or converted.get("parameters") or _NO_PARAMETERS
-    found = {
+    described = {
         "name": converted["name"],
         "description": converted.get("description") or "",
         "parameters": _compact(_closed(parameters) if strict else parameters, converted["name"]),
     }
-    plain: dict[str, Any] = json.loads(json.dumps(found, default=str))
+    plain: dict[str, Any] = json.loads(json.dumps(described, default=str))
     return plain
 
 
@@ -48,9 +48,9 @@ def json_schema(schema: Any) -> dict[str, Any]:
     Raises:
         ValueError: It is nothing that LangChain can describe.
     """
-    found = definition(schema)
-    described = {"description": found["description"]} if found["description"] else {}
-    return {"title": found["name"], **described, **found["parameters"]}
+    plain = definition(schema)
+    described = {"description": plain["description"]} if plain["description"] else {}
+    return {"title": plain["name"], **described, **plain["parameters"]}
 
 
 def _inner(tool: dict[str, Any]) -> dict[str, Any]:
@@ -101,8 +101,8 @@ def _closed(parameters: dict[str, Any]) -> dict[str, Any]:
 
 def _without_more(schema: dict[str, Any]) -> dict[str, Any]:
     function = {"name": "any", "parameters": schema}
-    found: dict[str, Any] = convert_to_openai_function(function, strict=True)["parameters"]
-    return found
+    parameters: dict[str, Any] = convert_to_openai_function(function, strict=True)["parameters"]
+    return parameters
 
 
 def _compact(schema: Any, name: str) -> Any:

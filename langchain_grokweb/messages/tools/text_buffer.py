@@ -19,7 +19,7 @@ _SPACE = re.compile(r"\s*")
 
 
 class TooMuchText(Exception):  # noqa: N818
-    """There is more text than may be kept."""
+    """There is more text than may be stored."""
 
 
 class Reader:
@@ -28,37 +28,37 @@ class Reader:
     Attributes:
         text: What came last, and what was not read before.
         at: How far that is read.
-        over: Whether nothing comes behind it.
+        over: Whether nothing comes after it.
         waiting: What is read and not settled, in pieces.
     """
 
     def __init__(self) -> None:
         self.text, self.at, self.over = "", 0, False
         self.waiting: list[str] = []
-        self._kept: list[str] | None = None
+        self._replay: list[str] | None = None
         self._room = 0
 
     def feed(self, text: str) -> None:
         """Another piece."""
         self.text, self.at = self.text[self.at :] + text, 0
-        if self._kept is not None and self._room >= 0:
-            self._kept.append(text)
+        if self._replay is not None and self._room >= 0:
+            self._replay.append(text)
             self._room -= len(text)
 
     def keep(self, room: int) -> None:
         """From now on keep everything, up to so many characters; `more` raises `TooMuchText` beyond."""
-        self._kept, self._room = [self.text[self.at :]], room
+        self._replay, self._room = [self.text[self.at :]], room
 
     def rewind(self) -> None:
-        """Read again all that was kept."""
-        if self._kept is not None:
-            self.text, self.at = "".join(self._kept), 0
-        self._kept = None
+        """Read again all since `keep`."""
+        if self._replay is not None:
+            self.text, self.at = "".join(self._replay), 0
+        self._replay = None
         self.waiting.clear()
 
     def more(self) -> Wait[bool]:
         """Wait for more text; `False` when there is none."""
-        if self._kept is not None and self._room < 0:
+        if self._replay is not None and self._room < 0:
             raise TooMuchText
         if not self.over:
             yield

@@ -83,7 +83,7 @@ class Toolbox:
         lines = sorted(json.dumps([t.name, t.description, t.parameters], sort_keys=True) for t in self.tools)
         return _digest("\n".join(lines), 16)
 
-    def mark(self, account: str) -> str:
+    def call_mark(self, account: str) -> str:
         """The digits that a call must carry."""
         return _digest(f"{account}\n{self.hash}", 6)
 

@@ -16,7 +16,7 @@ from langchain_grokweb.messages.tools.call_json import Calls, read_calls, read_j
 from langchain_grokweb.messages.tools.text_buffer import FENCE, FENCE_PART, Reader, TooMuchText, Wait
 from langchain_grokweb.messages.tools.toolbox import Tool
 
-Found = list[tuple[str, Any, str]]  # name, arguments, and how they were written
+WrittenCalls = list[tuple[str, Any, str]]  # name, arguments, and how they were written
 
 _FENCE_KINDS = {"", "json", "jsonc", "json5", "tool", "tools", "tool_call", "tool_calls", "tool_code", "xml"}
 _FENCE_END = re.compile(r"\s*`{3,16}\s*\Z")
@@ -48,11 +48,11 @@ class WholeAnswer:
         self._tools = tools
         self._marked_tag = f"tool:{mark}"
 
-    def read(self, room: int) -> Wait[Found | None]:
+    def read(self, room: int) -> Wait[WrittenCalls | None]:
         """The calls, or `None`, and then the reader is where it was.
 
         Args:
-            room: How many characters may be held.
+            room: How many characters may wait.
         """
         self._in.keep(room)
         try:
@@ -61,22 +61,22 @@ class WholeAnswer:
             self._in.rewind()
             return None
 
-    def _items(self) -> Wait[Found]:
-        found: Found = []
+    def _items(self) -> Wait[WrittenCalls]:
+        calls: WrittenCalls = []
         ticks = 0
         while char := (yield from self._in.next()):
             self._in.waiting.clear()
             if char == "`":
                 ticks = yield from self._fence(ticks)
             elif char in "{[":
-                found += yield from self._json_item()
+                calls += yield from self._json_item()
             elif char == "<":
-                found += yield from self._element()
+                calls += yield from self._element()
             else:
                 raise _NotCalls
-        if not found:
+        if not calls:
             raise _NotCalls
-        return found
+        return calls
 
     def _fence(self, ticks: int) -> Wait[int]:
         """Pass a fence line; the ticks of the fence it opens, or 0 where it closes one."""
@@ -91,7 +91,7 @@ class WholeAnswer:
 
     # --- JSON
 
-    def _json_item(self) -> Wait[Found]:
+    def _json_item(self) -> Wait[WrittenCalls]:
         depth = yield from self._json_head()
         finished = yield from self._json_rest(depth)
         raw = self._in.taken()
@@ -129,24 +129,24 @@ class WholeAnswer:
         """Read to the end of what is open; whether it has one."""
         inside = False
         while depth:
-            found = (_IN_STRING if inside else _OUTSIDE).search(self._in.text, self._in.at)
-            if found is None:
+            sign = (_IN_STRING if inside else _OUTSIDE).search(self._in.text, self._in.at)
+            if sign is None:
                 half_escape = inside and self._in.text.endswith("\\", self._in.at)
                 self._in.take(len(self._in.text) - half_escape)
                 if not (yield from self._in.more()):
                     self._in.take(len(self._in.text))
                     return False
                 continue
-            self._in.take(found.end())
-            if found[0] == '"':
+            self._in.take(sign.end())
+            if sign[0] == '"':
                 inside = not inside
             elif not inside:
-                depth += 1 if found[0] in "{[" else -1
+                depth += 1 if sign[0] in "{[" else -1
         return True
 
     # --- elements
 
-    def _element(self) -> Wait[Found]:
+    def _element(self) -> Wait[WrittenCalls]:
         tag = yield from self._in.match(_TAG, _TAG_PART)
         if tag is None or tag[2].startswith(self._marked_tag) or (tag[1] and tag[2] not in _WRAPPERS):
             raise _NotCalls
@@ -171,22 +171,22 @@ class WholeAnswer:
 
     # --- what they say
 
-    def _named(self, name: str, body: str) -> Found:
+    def _named(self, name: str, body: str) -> WrittenCalls:
         """The call of an element that names the tool."""
         elements = read_parameters(body)
         if elements is not None:
             return [(name, elements, json.dumps(elements, ensure_ascii=False))]
-        args, mended = self._json(body)
+        args, repaired = self._json(body)
         if not isinstance(args, dict):
             raise _NotCalls
-        return self._checked([(name, args)], body, mended=mended)
+        return self._checked([(name, args)], body, repaired=repaired)
 
-    def _readings(self, body: str, *, bare: bool) -> Found:
-        value, mended = self._json(body)
+    def _readings(self, body: str, *, bare: bool) -> WrittenCalls:
+        value, repaired = self._json(body)
         calls = read_calls(value, bare=bare)
         if not calls or any(name not in self._tools for name, _ in calls):
             raise _NotCalls
-        return self._checked(calls, body, mended=mended)
+        return self._checked(calls, body, repaired=repaired)
 
     def _json(self, text: str) -> tuple[Any, bool]:
         try:
@@ -194,8 +194,8 @@ class WholeAnswer:
         except ValueError:
             raise _NotCalls from None
 
-    def _checked(self, calls: Calls, body: str, *, mended: bool) -> Found:
-        """The calls; what had to be mended must fit."""
-        if mended and any(self._tools[name].check(args)[1] for name, args in calls):
+    def _checked(self, calls: Calls, body: str, *, repaired: bool) -> WrittenCalls:
+        """The calls; what had to be repaired must fit."""
+        if repaired and any(self._tools[name].check(args)[1] for name, args in calls):
             raise _NotCalls
         return [(name, args, body.strip()) for name, args in calls]
