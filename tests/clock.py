@@ -106,7 +106,7 @@ CLOCK = Clock()
 
 def wait_until_blocked(thread: int) -> None:
     """Wait until a thread waits for a lock: there is no event for that."""
-    while not sys._current_frames()[thread].f_code.co_filename.endswith("threading.py"):
+    while (code := sys._current_frames()[thread].f_code).co_name != "wait" or code.co_filename != threading.__file__:
         time.sleep(0)
 
 

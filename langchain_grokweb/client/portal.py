@@ -14,7 +14,7 @@ import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -63,20 +63,33 @@ def iterate(make: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
 
 
 def _wait(portal: BlockingPortal, work: Callable[[], Awaitable[T]]) -> T:
+    """Run `work` in the portal's loop; Ctrl-C too cancels it, also where that comes before the work has begun."""
     over = threading.Event()
+    tasks: list[asyncio.Task[Any]] = []
+    is_abandoned = False
 
     async def to_its_end() -> T:
+        tasks.append(cast("asyncio.Task[Any]", asyncio.current_task()))
         try:
+            if is_abandoned:
+                raise asyncio.CancelledError
             return await work()
         finally:
             over.set()
 
-    future = portal.start_task_soon(to_its_end)
+    def abandon() -> None:
+        nonlocal is_abandoned
+        is_abandoned = True
+        for task in tasks:
+            task.cancel()
+
     try:
-        return future.result()
-    except BaseException:  # Ctrl-C too must cancel the work
-        if future.cancel() and future.cancelled():
-            over.wait(_CANCEL_SECONDS)  # so that what comes next does not meet it half done
+        return portal.start_task_soon(to_its_end).result()
+    except BaseException:
+        if not over.is_set():
+            with suppress(RuntimeError):  # the portal has ended
+                portal.call(abandon)
+                over.wait(_CANCEL_SECONDS)  # so that what comes next does not meet it half done
         raise
 
 

@@ -28,7 +28,9 @@ from langchain_grokweb import (
     GrokWebError,
     GrokWebInvalidRequestError,
 )
+from langchain_grokweb.client.stopping import RunningAnswer
 from langchain_grokweb.testing import GrokEmulator
+from langchain_grokweb.wire.events import Event, TextDelta
 from tests.clock import HANG_SECONDS, wait_until_blocked
 
 
@@ -429,17 +431,26 @@ def test_loops_that_ended_leave_nothing(make_model):
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="No signals can be sent to a thread here.")
 @pytest.mark.parametrize("way", ["invoke", "stream"])
-def test_an_interrupt_arrives_as_one_and_stops_the_turn(grok, make_model, way):
+def test_an_interrupt_arrives_as_one_and_stops_the_turn(grok, make_model, monkeypatch, way):
+    """Once the client knows of the answer: a question whose reply has not begun has no id by which to stop it."""
     grok.reply("word " * 50, fault="silence:9")
     model = make_model()
+    begun, note = threading.Event(), RunningAnswer.note
+
+    def noting(answer: RunningAnswer, batch: list[Event]) -> None:
+        note(answer, batch)
+        if any(isinstance(event, TextDelta) for event in batch):
+            begun.set()
+
+    monkeypatch.setattr(RunningAnswer, "note", noting)
 
     def interrupt() -> None:
-        grok.wait_for_turns(1)
+        begun.wait(HANG_SECONDS)
         main = threading.main_thread().ident
         wait_until_blocked(main)  # inside of the call
         signal.pthread_kill(main, signal.SIGINT)
 
-    thread = threading.Thread(target=interrupt)
+    thread = threading.Thread(target=interrupt, daemon=True)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
         _ = model.invoke("Hi") if way == "invoke" else list(model.stream("Hi"))
