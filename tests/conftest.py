@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +19,18 @@ from langchain_grokweb.testing import GrokEmulator
 from tests.clock import CLOCK, Clock, install
 
 install()
+
+
+def _keep_bytecode() -> None:
+    """Many tests begin an interpreter; where the environment forbids bytecode, each would compile all it imports."""
+    if sys.dont_write_bytecode and "PYTHONPYCACHEPREFIX" not in os.environ:
+        kept = tempfile.mkdtemp(prefix="langchain-grokweb-bytecode-")
+        atexit.register(shutil.rmtree, kept, ignore_errors=True)
+        os.environ["PYTHONPYCACHEPREFIX"] = kept
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+_keep_bytecode()
 
 
 @pytest.fixture(autouse=True)

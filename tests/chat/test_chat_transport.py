@@ -203,4 +203,4 @@ async def test_signs_of_life_are_sent_while_an_answer_is_silent(clock, grok):
     model = ChatGrokWeb(base_url=grok.base_url, cookies=grok.cookies, transport="gateway")
     with pytest.raises(GrokWebError, match="stream_event_timeout"):
         await model.ainvoke("Hi")
-    assert sum(event.type == "ping" for event in grok.events) in {8, 9}  # in 180 seconds, one every 20
+    assert sum(event.type == "ping" for event in grok.events) in range(8, 11)  # in 180 seconds, one every 20
