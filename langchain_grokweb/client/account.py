@@ -1,4 +1,4 @@
-"""What the site tells about an account."""
+"""What the site says about an account."""
 
 from __future__ import annotations
 

@@ -57,7 +57,9 @@ def iterate(make: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
         while (item := _wait(portal, step)) is not None:
             yield item[0]
     finally:
-        if _portal.is_running(portal):  # else it has ended and closed the generator, or was left behind by a fork
+        if _portal.is_running(
+            portal
+        ):  # else it has ended and closed the generator, or belongs to the process before a fork
             _portal.open.discard(generator)
             _wait(portal, generator.aclose)
 
@@ -168,13 +170,13 @@ class _Portal:
 
 
 _portal = _Portal()
-_left_behind: list[_Portal] = []  # kept, since letting go of one would wait for its thread
+_from_before_fork: list[_Portal] = []  # kept, since letting go of one would wait for its thread
 
 
 def _forget() -> None:
-    """In a forked child: the thread stayed behind, so nothing of the old portal may be used or waited for."""
+    """In a forked child: only the parent has the thread, so nothing of the old portal may be used or waited for."""
     global _portal  # noqa: PLW0603 - the child's own
-    _left_behind.append(_portal)
+    _from_before_fork.append(_portal)
     atexit.unregister(_portal.stop)
     _portal = _Portal()
 

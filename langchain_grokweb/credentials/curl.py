@@ -2,7 +2,7 @@
 
 Strategy: undo what the shell would undo, with one loop (`_words`) over one pattern for each shell; the name of the
 group that matched says what is to be unescaped. Windows escapes twice, so its carets go first. Then read the words as
-curl would, far enough to tell headers and URLs from the values of other options. "Copy all as cURL" gives many
+curl would, far enough to distinguish headers and URLs from the values of other options. "Copy all as cURL" gives many
 commands; only those for the site are read.
 
 How browsers quote: Chrome for bash writes '...', or $'...' where that would not do; for Windows it writes ^"..^" with

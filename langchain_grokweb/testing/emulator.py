@@ -277,11 +277,11 @@ class GrokEmulator:
             self._server.call(self._service.forget)
 
     def dump(self) -> dict[str, Any]:
-        """The account's id and its conversations as plain JSON, for an emulator that goes on another time."""
+        """The account's id and its conversations as plain JSON, for an emulator that continues another time."""
         return {"user_id": self.user_id, "conversations": self._service.conversations.dump()}
 
     def load(self, dumped: Mapping[str, Any] | None) -> None:
-        """Go on from what `dump` gave; for an emulator that nobody has asked yet."""
+        """Continue from what `dump` gave; for an emulator that nobody has asked yet."""
         if dumped:
             self._service.account.user_id = dumped["user_id"]
             self._service.conversations.load(dumped["conversations"])

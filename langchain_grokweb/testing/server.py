@@ -30,7 +30,7 @@ _LOGGER.addHandler(logging.NullHandler())
 
 
 def reset(transport: asyncio.Transport | None) -> None:
-    """Break a connection off so that the client is told of a reset, not of an end. What is under way may be lost."""
+    """Break a connection off so that the client sees a reset, not an end. What is under way may be lost."""
     if transport is not None:
         own: socket.socket = transport.get_extra_info("socket")
         own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
@@ -154,7 +154,7 @@ class Server:
         try:
             with asyncio.Runner() as runner:
                 runner.run(self._serve())
-        except BaseException as exc:  # noqa: BLE001 - told to the thread that waits for the start
+        except BaseException as exc:  # noqa: BLE001 - reported to the thread that waits for the start
             self._failure = exc
         finally:
             self._socket.close()

@@ -83,7 +83,7 @@ def read(prompt: str, history: History) -> Brief:
     past = [message for role, text in history for message in _earlier(role, text)]
     spoken = [message for message in [*past, *own] if message.role != "system"]
     asked = max((place for place, message in enumerate(spoken) if message.role == "user"), default=-1)
-    schema = next((found[1] for message in own if message.role == "system" and (found := _schema(message))), None)
+    schema = next((match[1] for message in own if message.role == "system" and (match := _schema(message))), None)
     return Brief(
         question=spoken[asked].text if asked >= 0 else "",
         results=tuple(message for message in spoken[asked + 1 :] if message.role == "tool"),
@@ -103,7 +103,7 @@ def call_mark(prompt: str, history: History) -> str | None:
 
 def messages_of(prompt: str) -> list[Message]:
     """The messages of a transcript; a bare prompt is one message of the user."""
-    return [_message(*found.groups()) for found in _MESSAGE.finditer(prompt)] or [Message("user", prompt)]
+    return [_message(*match.groups()) for match in _MESSAGE.finditer(prompt)] or [Message("user", prompt)]
 
 
 def _message(attributes: str, text: str) -> Message:
@@ -137,9 +137,9 @@ def _offered(prompt: str, history: History) -> tuple[str | None, tuple[Tool, ...
     """The mark and the tools of the newest definitions of this branch."""
     for text in [prompt, *(text for role, text in reversed(history) if role == "human")]:
         for message in reversed(messages_of(text) if "<tools" in text else ()):
-            found = _TOOLS.search(message.text) if message.role == "system" else None
-            if found is not None:
-                return found[1], tuple(_definitions(found[2]))
+            match = _TOOLS.search(message.text) if message.role == "system" else None
+            if match is not None:
+                return match[1], tuple(_definitions(match[2]))
     return None, ()
 
 

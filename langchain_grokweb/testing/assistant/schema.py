@@ -65,7 +65,7 @@ class _Filler:
         self._words = self._first(quoted) or self._first(names) or self._first(_AFTER_PREPOSITION.findall)
 
     def _first(self, find: Any) -> list[str]:
-        return next((found for text in self._texts if (found := find(text))), [])
+        return next((values for text in self._texts if (values := find(text))), [])
 
     def value(self, schema: Any, depth: int) -> Any:
         """A value for a part of the schema."""

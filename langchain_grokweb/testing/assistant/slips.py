@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 Call = Mapping[str, Any]
 
 REFUSAL = "I am sorry, but I cannot do that from here. You would have to look it up yourself."
-_PROSE = "Of course! This is what I came up with:\n\n{}\n\nI hope this helps. Tell me if you need anything else."
+_PROSE = "Of course! This is what I came up with:\n\n{}\n\nI hope this helps. Let me know if you need anything else."
 _INVENTED = "The result is here already: 22 degrees and sunny. So it is 22 degrees and sunny."
 _QUOTED = "One would write a call like this: {} on a line of its own. I did not do so."
 

@@ -78,9 +78,9 @@ def _place(tool: Tool, question: str) -> tuple[int, int] | None:
     if whole is not None:
         return whole.span()
     words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", tool.name).lower())
-    found = [re.search(rf"(?<!\w){word}s?(?!\w)", question, re.IGNORECASE) for word in words if word not in _DULL]
-    spans = [word.span() for word in found if word is not None]
-    return min(spans) if spans and len(spans) == len(found) else None
+    matches = [re.search(rf"(?<!\w){word}s?(?!\w)", question, re.IGNORECASE) for word in words if word not in _DULL]
+    spans = [match.span() for match in matches if match is not None]
+    return min(spans) if spans and len(spans) == len(matches) else None
 
 
 def _json(brief: Brief) -> Any:

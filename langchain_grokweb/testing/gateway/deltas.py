@@ -1,6 +1,6 @@
 """The delta dialect (gateway.md 0.4 and 4.6 to 4.8): what a client gets that does not ask for chunks.
 
-Marks stand as tags in the text, every second one cut in two, and their cards come behind it; thinking is text that
+Marks stand as tags in the text, every second one cut in two, and their cards come after it; thinking is text that
 says so; searches and pictures are outputs beside it.
 """
 

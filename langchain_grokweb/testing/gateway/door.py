@@ -33,7 +33,7 @@ from langchain_grokweb.testing.state.faults import (
 OAUTH = "Action cannot be performed by OAuth2 token users [WKE=unauthorized:oauth2-auth-forbidden]"
 ORIGIN = "https://grok.com"
 
-UNTELLABLE = frozenset({"challenge", "html", "login_redirect", "hang_up"})
+WITHOUT_EVENT = frozenset({"challenge", "html", "login_redirect", "hang_up"})
 
 _EVENTS: Mapping[str, tuple[str | int, str]] = {
     "anti_bot": ("anti_bot", ANTI_BOT),

@@ -100,7 +100,7 @@ class Numbering:
 
 
 def enveloped(event: Mapping[str, Any], event_id: str, session_id: str | None) -> dict[str, Any]:
-    """The envelope around an event; its id stands behind its type."""
+    """The envelope around an event; its id stands after its type."""
     numbered = {"type": event["type"], "event_id": event_id, **event}
     return {"event": numbered} if session_id is None else {"session_id": session_id, "event": numbered}
 

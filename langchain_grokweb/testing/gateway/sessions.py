@@ -1,8 +1,8 @@
-"""One session of the gateway: it takes questions, asks the service, and has the answers told (gateway.md 3).
+"""One session of the gateway: it takes questions, asks the service, and has the answers sent (gateway.md 3).
 
 Questions of one conversation are answered one after another; one that comes while an answer is running waits for
 it, on whichever socket (a guess, as gateway.md 5.7 says). A parent that the conversation does not have, a file or a
-mode that does not exist are told as errors; how is a guess, except for the modes.
+mode that does not exist are reported as errors; how is a guess, except for the modes.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from langchain_grokweb.testing.gateway.asking import Question, mapping
-from langchain_grokweb.testing.gateway.door import UNTELLABLE, refusal_event
+from langchain_grokweb.testing.gateway.door import WITHOUT_EVENT, refusal_event
 from langchain_grokweb.testing.gateway.events import answering, failure
 from langchain_grokweb.testing.gateway.writer import GatewayWriter, Manner
 from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
@@ -97,9 +97,9 @@ class Session:
             script.put_back(planned)
             await self._refuse(own, question)
             return
-        await self._tell(ask, question, planned, [one for one in (struck, own) if one and one.strikes("question")])
+        await self._deliver(ask, question, planned, [one for one in (struck, own) if one and one.strikes("question")])
 
-    async def _tell(self, ask: Ask, question: Question, planned: Reply | None, faults: list[Fault]) -> None:
+    async def _deliver(self, ask: Ask, question: Question, planned: Reply | None, faults: list[Fault]) -> None:
         def make_writer(ask: Ask, conversation: Conversation, asked: Node, answer: Node) -> GatewayWriter:
             return GatewayWriter(self._manner(ask, question), conversation, asked, answer)
 
@@ -120,7 +120,7 @@ class Session:
 
     async def _refuse(self, fault: Fault, question: Question) -> None:
         """An HTTP refusal on a socket that is open already; where it has no words here, the socket is closed."""
-        if fault.name in UNTELLABLE:
+        if fault.name in WITHOUT_EVENT:
             await self.line.close(1011)
             return
         await self.line.say(refusal_event(fault, question.client_event_id))

@@ -1,6 +1,6 @@
 """One socket of the gateway: what a client says on it, and what is said back (gateway.md 2 and 3).
 
-A socket carries any number of sessions, told apart by `session_id`. What concerns no turn is answered here at
+A socket carries any number of sessions, distinguished by `session_id`. What concerns no turn is answered here at
 once; questions go to their session. Events for a session that does not exist, or is not ready, are dropped
 without a word, as gateway.md 3.3 reports; an event that nobody knows is an error (a guess).
 """
@@ -238,8 +238,8 @@ class Socket:
     def _conversation(self, wanted: Any, *, temporary: bool) -> Conversation | None:
         if not wanted:
             return self.service.conversations.start(temporary=temporary)
-        found = self.service.conversations.by_id.get(str(wanted))
-        return None if found is None or found.deleted else found
+        conversation = self.service.conversations.by_id.get(str(wanted))
+        return None if conversation is None or conversation.deleted else conversation
 
     async def _begin(
         self, record: GatewaySession, conversation: Conversation, created: Mapping[str, Any], fault: Fault | None

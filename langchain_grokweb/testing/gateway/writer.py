@@ -36,7 +36,7 @@ _THINKING_MODES = frozenset({"expert", "heavy"})
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a turn is to be told: by the session's flags, and the event that asked."""
+    """How a turn is to be sent: by the session's flags, and the event that asked."""
 
     mode: str
     use_chunk: bool

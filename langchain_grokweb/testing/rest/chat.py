@@ -155,7 +155,7 @@ def _stream(
         next((fault for fault in faults if fault.stage == "delivery"), None),
         abort=lambda: reset(service.transport_of(request.scope["client"])),
         lose=lambda: service.lose(generation.turn.response_id),
-        retell=None if is_own else writer.retell,
+        translate=None if is_own else writer.translate,
         latency=service.settings.latency,
     )
     stream = Stream(delivery, cutter, framing, flat, writer.keep_alive())
@@ -164,12 +164,12 @@ def _stream(
 
 
 def _start(service: Service, generation: Generation) -> int:
-    """From where on an answer is told to somebody who reconnects."""
+    """From which frame on an answer is sent to somebody who reconnects."""
     return generation.delivered if service.settings.reconnect == "continue" else 0
 
 
 def _rest_writer(service: Service, generation: Generation) -> FrameWriter:
-    """The writer of this answer; for one of another wire, a writer that tells it again in the words of this."""
+    """The writer of this answer; for one of another wire, a writer that translates it for this one."""
     writer = service.writers[generation.turn.response_id]
     if isinstance(writer, FrameWriter):
         return writer
@@ -187,7 +187,7 @@ def _rest_writer(service: Service, generation: Generation) -> FrameWriter:
 async def reconnect(request: HttpRequest) -> Response:
     """#6: the rest of an answer that is still being written, or all of it again; 404 once it is over.
 
-    An answer that was asked for on the gateway is told in the words of this wire: stub, tokens, modelResponse.
+    An answer that was asked for on the gateway is sent in the frames of this wire: stub, tokens, modelResponse.
     """
     service = service_of(request)
     generation = service.running(request.path_params["response_id"])
@@ -231,8 +231,8 @@ def _state(request: HttpRequest) -> tuple[Conversation, list[dict[str, Any]]]:
 
 
 def _node_object(node: Node) -> dict[str, Any]:
-    found = {"responseId": node.response_id, "sender": node.sender}
-    return found if node.parent_id is None else {**found, "parentResponseId": node.parent_id}
+    members = {"responseId": node.response_id, "sender": node.sender}
+    return members if node.parent_id is None else {**members, "parentResponseId": node.parent_id}
 
 
 def _inflight_object(generation: Generation) -> dict[str, Any]:

@@ -153,13 +153,13 @@ async def made_file(request: HttpRequest) -> Response:
     conversation = service.conversations.find(query.get("conversationId", ""))
     named = {one for node in conversation.nodes.values() for one in node.details.get("fileAttachments", ())}
     files = (one for one in service.assets.values() if one.asset_id in named and one.path == query.get("path"))
-    found = next(files, None)
-    if found is None or not found.path:
+    file = next(files, None)
+    if file is None or not file.path:
         raise Refused(404, NOT_FOUND, "File not found")
-    encoded = base64.b64encode(found.content).decode()
-    inline = {"dataUrl": f"data:{found.mime_type};base64,{encoded}"} if found.inline else {}
-    url = _signed(request, found.asset_id)
-    rest = {"mimeType": found.mime_type, "size": len(found.content), "isTruncated": False}
+    encoded = base64.b64encode(file.content).decode()
+    inline = {"dataUrl": f"data:{file.mime_type};base64,{encoded}"} if file.inline else {}
+    url = _signed(request, file.asset_id)
+    rest = {"mimeType": file.mime_type, "size": len(file.content), "isTruncated": False}
     return unary({**inline, **rest, "signedUrl": url, "downloadSignedUrl": f"{url}&download=1"})
 
 

@@ -202,8 +202,8 @@ class FrameWriter:
             case _:  # reasoning comes before all else
                 return ()
 
-    def retell(self, frame: Frame) -> list[Frame]:
-        """An answer of the gateway, said again frame by frame; the part of a frame says what it stands for.
+    def translate(self, frame: Frame) -> list[Frame]:
+        """An answer of the gateway in the frames of this wire, one by one; the part of a frame says what it stands for.
 
         How such an answer is worded here was never captured; that both wires spell the same messages is known
         (rest.md 0.2). Parts that take several frames there are said with the last of them.

@@ -21,13 +21,13 @@ _LARGEST_PAGE = 60
 
 async def listed(request: HttpRequest) -> Response:
     """A page of the account's conversations, newest change first."""
-    found = service_of(request).conversations.listed()
+    conversations = service_of(request).conversations.listed()
     if request.query_params.get("filterIsStarred") == "true":
-        found = [one for one in found if one.starred]
+        conversations = [one for one in conversations if one.starred]
     words = request.query_params.get("searchQuery", "").casefold()
     if words:
-        found = [one for one in found if _mentions(one, words)]
-    return unary({**_page(found, request.query_params), "textSearchMatches": []})
+        conversations = [one for one in conversations if _mentions(one, words)]
+    return unary({**_page(conversations, request.query_params), "textSearchMatches": []})
 
 
 async def listed_deleted(request: HttpRequest) -> Response:
@@ -40,12 +40,12 @@ def _mentions(conversation: Conversation, words: str) -> bool:
     return any(words in text.casefold() for text in texts)
 
 
-def _page(found: Sequence[Conversation], query: QueryParams) -> dict[str, Any]:
+def _page(conversations: Sequence[Conversation], query: QueryParams) -> dict[str, Any]:
     size = _page_size(query.get("pageSize", ""))
     start = _place(query.get("pageToken", ""))
-    more = start + size < len(found)
+    more = start + size < len(conversations)
     return {
-        "conversations": [conversation_object(one) for one in found[start : start + size]],
+        "conversations": [conversation_object(one) for one in conversations[start : start + size]],
         "nextPageToken": _token(start + size) if more else "",
     }
 

@@ -55,7 +55,7 @@ def body_of(request: HttpRequest) -> dict[str, Any]:
 
 
 def unary(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A JSON reply, with a blank behind commas but not behind colons, as the service writes it."""
+    """A JSON reply, with a blank after commas but not after colons, as the service writes it."""
     return Response(go_json(body, (", ", ":")), status, headers, "application/json")
 
 

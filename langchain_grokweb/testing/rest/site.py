@@ -41,11 +41,11 @@ async def rate_limits(request: HttpRequest) -> Response:
 
 def _quota_object(account: Account, name: str, *, old: bool) -> dict[str, Any]:
     quota = account.quota(name)
-    found: dict[str, Any] = {"windowSizeSeconds": WINDOW_SECONDS, "remainingQueries": quota.remaining}
+    limits: dict[str, Any] = {"windowSizeSeconds": WINDOW_SECONDS, "remainingQueries": quota.remaining}
     if quota.remaining == 0:
-        found["waitTimeSeconds"] = quota.wait_seconds
-    found["totalQueries"] = quota.total
-    return found if old else {**found, "lowEffortRateLimits": None, "highEffortRateLimits": None}
+        limits["waitTimeSeconds"] = quota.wait_seconds
+    limits["totalQueries"] = quota.total
+    return limits if old else {**limits, "lowEffortRateLimits": None, "highEffortRateLimits": None}
 
 
 async def modes(request: HttpRequest) -> Response:
@@ -87,14 +87,14 @@ async def subscriptions(request: HttpRequest) -> Response:
     account = service_of(request).account
     if account.tier not in _SUBSCRIPTIONS:
         return unary({"subscriptions": []})
-    found = {
+    subscription = {
         "xaiUserId": account.user_id,
         "tier": _SUBSCRIPTIONS[account.tier],
         "status": "SUBSCRIPTION_STATUS_ACTIVE",
         "createTime": "2026-01-02T03:04:05Z",
         "modTime": "2026-04-02T03:04:05Z",
     }
-    return unary({"subscriptions": [found]})
+    return unary({"subscriptions": [subscription]})
 
 
 async def user_settings(_request: HttpRequest) -> Response:
@@ -115,7 +115,7 @@ async def session(request: HttpRequest) -> Response:
 
 
 async def home(request: HttpRequest) -> Response:
-    """The page behind the sign-in; it tells the browser its user id."""
+    """The page that needs a sign-in; it gives the browser its user id."""
     account = service_of(request).account
     if not account.knows(request.headers.get("cookie", "")):
         return RedirectResponse("/sign-in", 307)
@@ -130,7 +130,7 @@ async def sign_in_page(_request: HttpRequest) -> Response:
 
 
 async def sign_in(request: HttpRequest) -> Response:
-    """Signs in: sets the cookies, and leads to the page behind."""
+    """Signs in: sets the cookies, and leads to that page."""
     response = RedirectResponse("/", 303)
     for name, value in service_of(request).account.cookies.items():
         response.set_cookie(name, value, httponly=name != "x-userid", samesite="lax")

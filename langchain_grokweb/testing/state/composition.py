@@ -150,8 +150,8 @@ class Video:
         state: dict[str, Any] = {"videoId": self.asset.asset_id, "progress": percent, "moderated": False}
         if percent < VIDEO_PROGRESS[-1]:
             return state
-        found = {"videoUrl": self.asset.key, "thumbnailImageUrl": self.thumbnail.key, "assetId": self.asset.asset_id}
-        return state | ({"moderated": True} if self.moderated else found)
+        address = {"videoUrl": self.asset.key, "thumbnailImageUrl": self.thumbnail.key, "assetId": self.asset.asset_id}
+        return state | ({"moderated": True} if self.moderated else address)
 
 
 Step = Thought | Search | Text | Mark | Picture | MadeFile | Video
@@ -191,8 +191,8 @@ class Composition:
     @property
     def cited(self) -> list[Mapping[str, Any]]:
         """The cited pages as search results: the only place where the wire names their titles."""
-        found = {str(result["url"]): result for result in self.web_results}
-        return [found.get(one["url"]) or web_result(one) for one in self.reply.citations]
+        results = {str(result["url"]): result for result in self.web_results}
+        return [results.get(one["url"]) or web_result(one) for one in self.reply.citations]
 
     @property
     def cards(self) -> list[str]:

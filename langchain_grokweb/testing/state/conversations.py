@@ -103,7 +103,7 @@ class Conversations:
         return conversation
 
     def touch(self, conversation: Conversation) -> None:
-        """Note that it was changed now; `order` tells apart what falls into one microsecond."""
+        """Note that it was changed now; `order` separates what falls into one microsecond."""
         conversation.modify_time = conversation_time()
         conversation.order = next(self._clock)
 
@@ -125,8 +125,8 @@ class Conversations:
 
     def listed(self, *, deleted: bool = False) -> list[Conversation]:
         """Newest change first; temporary ones are never listed (rest.md 5)."""
-        found = (one for one in self.by_id.values() if one.deleted is deleted and not one.temporary)
-        return sorted(found, key=lambda one: one.order, reverse=True)
+        conversations = (one for one in self.by_id.values() if one.deleted is deleted and not one.temporary)
+        return sorted(conversations, key=lambda one: one.order, reverse=True)
 
     def dump(self) -> list[dict[str, Any]]:
         """All of it as plain JSON."""

@@ -27,7 +27,7 @@ class Delivery:
         fault: A delivery fault of this reader.
         abort: Resets the connection.
         lose: Makes the service forget the answer.
-        retell: What this wire says instead of a frame of the log; None for the frame itself.
+        translate: What this wire sends instead of a frame of the log; None for the frame itself.
         latency: Seconds that each frame is on its way.
         responses: How many response frames the reader has.
         has_struck: The fault has struck; what would follow never arrives.
@@ -37,7 +37,7 @@ class Delivery:
     fault: Fault | None
     abort: Callable[[], None]
     lose: Callable[[], None]
-    retell: Callable[[Frame], list[Frame]] | None = None
+    translate: Callable[[Frame], list[Frame]] | None = None
     latency: float = 0.0
     responses: int = 0
     has_struck: bool = False
@@ -51,19 +51,19 @@ class Delivery:
         async for batch in self.generation.follow(start):
             if self.latency:
                 await asyncio.sleep(batch[-1].at + self.latency - asyncio.get_running_loop().time())
-            told: list[Frame] = []
+            to_send: list[Frame] = []
             for frame in batch:
                 self.has_struck = self.has_struck or self._strikes_before(frame)
                 if self.has_struck:
                     break
                 position += 1
                 if not (again and (frame.is_opening or frame.kind == "raw")):
-                    words = [frame] if self.retell is None else self.retell(frame)
-                    self.responses += sum(one.kind == "response" for one in words)
-                    told += words
+                    translated = [frame] if self.translate is None else self.translate(frame)
+                    self.responses += sum(one.kind == "response" for one in translated)
+                    to_send += translated
                 self.has_struck = self._strikes_after()
             self.generation.delivered = max(self.generation.delivered, position)
-            yield told
+            yield to_send
             if self.has_struck:
                 break
             await asyncio.sleep(0)

@@ -2,7 +2,7 @@
 
 Replies and faults are served first come, first served. A reply goes to the next turn that the service
 accepts, a fault to the next request that it fits; a refused request uses up no reply. The test plans in its
-own thread while the server takes in another, so that the queue is behind a lock; the records are written by
+own thread while the server takes in another, so that the queue has a lock; the records are written by
 the server's thread alone.
 """
 
@@ -108,7 +108,7 @@ class Turn:
 
     `status` is "active" while the answer is being written, then "finished" or "stopped"; `text` is the answer so far,
     marks of citations and pictures included. `mode` is the mode id or, in bodies of 2025, the model name; `thinking`
-    tells whether reasoning was asked for.
+    says whether reasoning was asked for.
     """
 
     prompt: str
@@ -141,7 +141,7 @@ class GatewaySession:
     """One session that a client created on the gateway (gateway.md 3.1 to 3.4).
 
     `socket` numbers the sockets from 1 in the order in which they were accepted; `options` is `session.x_grok` as it
-    was sent; `is_open` tells whether its socket still is.
+    was sent; `is_open` says whether its socket still is.
     """
 
     session_id: str

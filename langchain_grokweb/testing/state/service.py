@@ -1,8 +1,8 @@
-"""The service behind all wires: it takes a question, lets an answer be written, and remembers everything.
+"""The service that all wires share: it takes a question, lets an answer be written, and remembers everything.
 
 A wire parses what it was sent into an `Ask`, hands over a writer that renders the answer in its words, and
 gets back a generation to read from. Everything here runs in the server's event loop; what a test looks at
-from its own thread are lists that only grow, and `watch` tells it when they did.
+from its own thread are lists that only grow, and `watch` wakes it when they did.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ from langchain_grokweb.testing.state.stored import Era, file_object
 
 _TITLE_WORDS = 6
 _TITLE_LENGTH = 60
-_NOT_TOLD_AGAIN = 8  # frames at most
+_NOT_SENT_AGAIN = 8  # frames at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class Service:
     _sockets: int = 0
 
     def note(self) -> None:
-        """Tell whoever waits that something has changed."""
+        """Notify whoever waits that something has changed."""
         with self.watch:
             self.watch.notify_all()
 
@@ -396,9 +396,9 @@ def _hold(faults: Sequence[Fault]) -> int | None:
 
 
 def held_again(fault: Fault | None, start: int) -> int | None:
-    """The same for an answer that somebody reconnects to, from there on; not all of its frames are told again."""
+    """The same for an answer that somebody reconnects to, from there on; not all of its frames are sent again."""
     held = None if fault is None else _hold([fault])
-    return None if held is None else start + held + _NOT_TOLD_AGAIN
+    return None if held is None else start + held + _NOT_SENT_AGAIN
 
 
 def _error_alone(faults: Sequence[Fault]) -> Reply | None:
