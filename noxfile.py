@@ -50,6 +50,6 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """The whole suite, which must reach as many lines and branches as `fail_under` in pyproject.toml asks for."""
+    """The whole suite, and which lines and branches it reaches."""
     session.install("-e", ".[coverage]")
     session.run("pytest", "-n", "auto", "--cov", "--cov-report=term:skip-covered", *session.posargs)

@@ -23,6 +23,15 @@ def test_each_module_that_the_page_names_is_there():
     assert {name for name in named if not (architecture.PACKAGE / name).is_file()} == set()
 
 
+def test_each_file_that_contributing_names_is_there():
+    named = set(re.findall(r"`([\w/]+\.py)`", (architecture.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
+    files = {
+        path.as_posix() for name in ("langchain_grokweb", "tests") for path in (architecture.ROOT / name).rglob("*.py")
+    }
+    assert len(named) > 20
+    assert {name for name in named if not any(file.endswith(f"/{name}") for file in files)} == set()
+
+
 def test_the_glossary_has_at_most_25_words():
     page = architecture.PAGE.read_text(encoding="utf-8")
     glossary = page[page.index("## Glossary") :].split("\n## ")[0]
