@@ -9,6 +9,7 @@ jumps to the first one. So a test of twenty seconds of silence takes none, and i
 from __future__ import annotations
 
 import asyncio
+import gc
 import selectors
 import sys
 import threading
@@ -44,9 +45,15 @@ class Clock:
     def running(self) -> Iterator[Clock]:
         """Loops go by this clock meanwhile; after it, time passes by itself again and goes on from there."""
         self._frozen = self.time()
+        # Before Python 3.12.1 or so, `sys._current_frames` deadlocks if a collection begins within it: it holds the lock of
+        # the list of threads, and a thread that ends waits for that lock while it has the interpreter's.
+        collects = gc.isenabled()
+        gc.disable()
         try:
             yield self
         finally:
+            if collects:
+                gc.enable()
             self._offset = self._frozen - time.monotonic()
             self._frozen = None
 
