@@ -45,8 +45,9 @@ class Clock:
     def running(self) -> Iterator[Clock]:
         """Loops go by this clock meanwhile; after it, time passes by itself again and goes on from there."""
         self._frozen = self.time()
-        # Before Python 3.12.1 or so, `sys._current_frames` deadlocks if a collection begins within it: it holds the lock of
-        # the list of threads, and a thread that ends waits for that lock while it has the interpreter's.
+        # Up to Python 3.11.8, `sys._current_frames` can deadlock if a collection begins in it (python/cpython#106883):
+        # it holds the lock of the list of threads, for which a thread that ends waits while it has the
+        # interpreter's lock.
         collects = gc.isenabled()
         gc.disable()
         try:
