@@ -85,7 +85,8 @@ class Front:
         body = await _read(receive)
         record = self._record(scope, body)
         is_chat = record.method == "POST" and _CHAT.fullmatch(record.path) is not None
-        fault = self._service.script.next_fault(record.path, _occasion(record.path, is_chat=is_chat))
+        occasion: Occasion = "chat" if is_chat else "upload" if _UPLOAD.fullmatch(record.path) else "request"
+        fault = self._service.script.next_fault(record.path, occasion)
         scope["grok.record"], scope["grok.fault"] = record, fault
         latency = self._service.settings.latency
         await asyncio.sleep(latency if is_chat or _RECONNECT.fullmatch(record.path) else 2 * latency)
@@ -103,12 +104,13 @@ class Front:
         """What is answered instead of the endpoint; None where the endpoint may answer."""
         path = scope["path"]
         is_reconnect = _RECONNECT.fullmatch(path) is not None
+        stages = _STAGES_OF_CHAT if is_chat else _STAGES_OF_RECONNECT if is_reconnect else frozenset()
         if fault is not None and fault.stage == "opening":
             if await _leaves_within(fault.options["seconds"], receive):
                 return Response()
         elif fault is not None and fault.stage == "refusal":
             return await self._refused(scope, receive, fault, nested=is_chat or is_reconnect)
-        elif fault is not None and fault.stage not in {"upload", *_stages(is_chat=is_chat, is_reconnect=is_reconnect)}:
+        elif fault is not None and fault.stage not in {"upload", *stages}:
             return await self._misplaced(scope, receive, fault)
         is_open = path.startswith(("/users/", files.SIGNED)) or path in site.OPEN_PATHS
         if not is_open and not self._is_signed_in(scope):
@@ -150,12 +152,6 @@ class Front:
         return dressed
 
 
-def _occasion(path: str, *, is_chat: bool) -> Occasion:
-    if is_chat:
-        return "chat"
-    return "upload" if _UPLOAD.fullmatch(path) else "request"
-
-
 async def _gone(receive: Receive) -> Response:
     """The client has gone, or goes; what is answered then reaches nobody."""
     while (await receive())["type"] not in _DISCONNECTS:
@@ -171,12 +167,6 @@ async def _leaves_within(seconds: float, receive: Receive) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-def _stages(*, is_chat: bool, is_reconnect: bool) -> frozenset[str]:
-    if is_chat:
-        return _STAGES_OF_CHAT
-    return _STAGES_OF_RECONNECT if is_reconnect else frozenset()
 
 
 def _edge_headers() -> list[tuple[bytes, bytes]]:

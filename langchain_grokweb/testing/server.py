@@ -11,7 +11,7 @@ import logging
 import socket
 import struct
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -136,7 +136,9 @@ class Server:
         async def run() -> None:
             work()
 
-        self._await(run())
+        if self._loop is None:
+            raise RuntimeError("The emulator does not run")
+        asyncio.run_coroutine_threadsafe(run(), self._loop).result(_PATIENCE_SECONDS)
 
     def transport_of(self, client: Any) -> asyncio.Transport | None:
         """The transport that this client is connected by; from within the loop only."""
@@ -144,11 +146,6 @@ class Server:
             if getattr(connection, "client", None) == tuple(client):
                 return connection.transport
         return None
-
-    def _await(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        if self._loop is None:
-            raise RuntimeError("The emulator does not run")
-        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_PATIENCE_SECONDS)
 
     def _run(self) -> None:
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from langchain_grokweb.testing.rest.stream import reversed_members
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, STREAM_ERRORS
 from langchain_grokweb.testing.state.inflight import Frame
 
@@ -110,21 +111,10 @@ def compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace").decode()
 
 
-def _pretty(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=True, indent=2) + "\n"
-
-
-def _reordered(value: Any) -> str:
-    return compact(_reversed(value))
-
-
-def _reversed(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _reversed(value[name]) for name in reversed(value)}
-    return [_reversed(one) for one in value] if isinstance(value, list) else value
-
-
-SPELLINGS: Mapping[str, Callable[[Any], str]] = {"pretty": _pretty, "reordered": _reordered}
+SPELLINGS: Mapping[str, Callable[[Any], str]] = {
+    "pretty": lambda value: json.dumps(value, ensure_ascii=True, indent=2) + "\n",
+    "reordered": lambda value: compact(reversed_members(value)),
+}
 
 
 def objects_in(message: str) -> Iterator[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from langchain_grokweb.testing.gateway.events import Numbering, beside, compact, done, enveloped, said
-from langchain_grokweb.testing.rest.frames import PROGRESS, PROGRESS_SECONDS
+from langchain_grokweb.testing.rest.frames import PROGRESS, PROGRESS_SECONDS, early_title, late_title
 from langchain_grokweb.testing.state.chunks import RESPONSE, text_chunk
 from langchain_grokweb.testing.state.faults import Fault
 from langchain_grokweb.testing.state.inflight import Frame
@@ -57,14 +57,6 @@ def _with_member(frame: Frame) -> Frame:
     return replace(frame, body={**frame.body, "a_future_member": {"of": "tomorrow"}, "another_one": None})
 
 
-def _late_title(frames: list[Frame], options: Mapping[str, Any], _id: str) -> list[Frame]:
-    return [replace(frame, delay=options["seconds"]) if _is_title(frame) else frame for frame in frames]
-
-
-def _early_title(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
-    return sorted(frames, key=lambda frame: not _is_title(frame))
-
-
 def _long_thinking(frames: list[Frame], options: Mapping[str, Any], response_id: str) -> list[Frame]:
     report = _chunk(response_id, {"progress_report": {**PROGRESS, "state": "PENDING"}})
     times = max(1, round(options["seconds"] / PROGRESS_SECONDS))
@@ -75,13 +67,10 @@ def _duplicate_citations(frames: list[Frame], _options: Mapping[str, Any], _id: 
     doubled: list[Frame] = []
     for frame in frames:
         doubled.append(frame)
-        if frame.kind != "raw" and _is_citation(frame.body):
+        body = {} if frame.kind == "raw" else frame.body
+        if "render_citation" in body.get("chunk", {}) or "url" in body.get("output", {}).get("card_attachment", {}):
             doubled.append(replace(frame, text=""))
     return doubled
-
-
-def _is_citation(body: Mapping[str, Any]) -> bool:
-    return "render_citation" in body.get("chunk", {}) or "url" in body.get("output", {}).get("card_attachment", {})
 
 
 def _late_text(frames: list[Frame], _options: Mapping[str, Any], response_id: str) -> list[Frame]:
@@ -135,10 +124,6 @@ def _type(frame: Frame) -> str:
     return "" if frame.kind == "raw" else str(frame.body["type"])
 
 
-def _is_title(frame: Frame) -> bool:
-    return _type(frame) == "conversation.title.updated"
-
-
 def _chunk(response_id: str, payload: Mapping[str, Any]) -> Frame:
     ids = {"response_id": response_id, "item_id": response_id}
     return said({"type": "response.chunk", **ids, "chunk": {"metadata": {"step_id": 0}, **payload}})
@@ -147,9 +132,9 @@ def _chunk(response_id: str, payload: Mapping[str, Any]) -> Frame:
 _CHANGES: Mapping[str, _Change] = {
     "garbage": _garbage,
     "unknown_frames": _unknown_frames,
-    "late_title": _late_title,
+    "late_title": late_title,
     "long_thinking": _long_thinking,
-    "early_title": _early_title,
+    "early_title": early_title,
     "duplicate_citations": _duplicate_citations,
     "late_text": _late_text,
     "no_channel": _no_channel,

@@ -425,11 +425,13 @@ def _emptied(frame: Frame) -> Frame:
     return replace(frame, body={**frame.body, "modelResponse": {**frame.body["modelResponse"], "message": ""}})
 
 
-def _late_title(frames: list[Frame], options: Mapping[str, Any], _id: str) -> list[Frame]:
+def late_title(frames: list[Frame], options: Mapping[str, Any], _id: str) -> list[Frame]:
+    """The title `seconds` late, on either wire."""
     return [replace(frame, delay=options["seconds"]) if _has(frame, "title") else frame for frame in frames]
 
 
-def _early_title(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
+def early_title(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
+    """The title first, on either wire."""
     return sorted(frames, key=lambda frame: not _has(frame, "title"))
 
 
@@ -448,7 +450,7 @@ _CHANGES: Mapping[str, _Change] = {
     "garbage": _garbage,
     "unknown_frames": _unknown_frames,
     "empty_final": _empty_final,
-    "late_title": _late_title,
+    "late_title": late_title,
     "long_thinking": _long_thinking,
-    "early_title": _early_title,
+    "early_title": early_title,
 }

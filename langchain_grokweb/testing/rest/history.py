@@ -41,22 +41,14 @@ def _mentions(conversation: Conversation, words: str) -> bool:
 
 
 def _page(conversations: Sequence[Conversation], query: QueryParams) -> dict[str, Any]:
-    size = _page_size(query.get("pageSize", ""))
+    wanted = query.get("pageSize", "")
+    size = min((int(wanted) if wanted.isdecimal() else 0) or _LARGEST_PAGE, _LARGEST_PAGE)
     start = _place(query.get("pageToken", ""))
-    more = start + size < len(conversations)
+    token = base64.urlsafe_b64encode(f"after:{start + size}".encode()).decode()
     return {
         "conversations": [conversation_object(one) for one in conversations[start : start + size]],
-        "nextPageToken": _token(start + size) if more else "",
+        "nextPageToken": token if start + size < len(conversations) else "",
     }
-
-
-def _page_size(wanted: str) -> int:
-    size = int(wanted) if wanted.isdecimal() else _LARGEST_PAGE
-    return min(size or _LARGEST_PAGE, _LARGEST_PAGE)
-
-
-def _token(place: int) -> str:
-    return base64.urlsafe_b64encode(f"after:{place}".encode()).decode()
 
 
 def _place(token: str) -> int:

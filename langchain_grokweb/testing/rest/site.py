@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from langchain_grokweb.testing.rest.replies import body_of, service_of, unary
-from langchain_grokweb.testing.state.account import WINDOW_SECONDS, Account
+from langchain_grokweb.testing.state.account import WINDOW_SECONDS
 
 EMAIL = "user@example.com"
 OPEN_PATHS = frozenset({"/", "/sign-in"})
@@ -36,16 +36,12 @@ async def rate_limits(request: HttpRequest) -> Response:
     old = "requestKind" in body
     is_model = old or name not in {mode["id"] for mode in account.modes()}
     account.check_mode(name, is_model=is_model)
-    return unary(_quota_object(account, name, old=old))
-
-
-def _quota_object(account: Account, name: str, *, old: bool) -> dict[str, Any]:
     quota = account.quota(name)
     limits: dict[str, Any] = {"windowSizeSeconds": WINDOW_SECONDS, "remainingQueries": quota.remaining}
     if quota.remaining == 0:
         limits["waitTimeSeconds"] = quota.wait_seconds
     limits["totalQueries"] = quota.total
-    return limits if old else {**limits, "lowEffortRateLimits": None, "highEffortRateLimits": None}
+    return unary(limits if old else {**limits, "lowEffortRateLimits": None, "highEffortRateLimits": None})
 
 
 async def modes(request: HttpRequest) -> Response:

@@ -43,29 +43,18 @@ def line(value: Any) -> bytes:
     return go_json(value) + b"\n"
 
 
-def _pretty(value: Any) -> bytes:
-    return go_json(value, (", ", " : "), indent=2) + b"\n"
-
-
-def _sse(value: Any) -> bytes:
-    return b"data: " + go_json(value) + b"\n\n"
-
-
-def _reordered(value: Any) -> bytes:
-    return line(_reversed(value))
-
-
-def _reversed(value: Any) -> Any:
+def reversed_members(value: Any) -> Any:
+    """The same with the members of each object in reverse order."""
     if isinstance(value, dict):
-        return {name: _reversed(value[name]) for name in reversed(value)}
-    return [_reversed(one) for one in value] if isinstance(value, list) else value
+        return {name: reversed_members(value[name]) for name in reversed(value)}
+    return [reversed_members(one) for one in value] if isinstance(value, list) else value
 
 
 _FRAMINGS: Mapping[str, Callable[[Any], bytes]] = {
     "concatenated": go_json,
-    "pretty": _pretty,
-    "sse": _sse,
-    "reordered": _reordered,
+    "pretty": lambda value: go_json(value, (", ", " : "), indent=2) + b"\n",
+    "sse": lambda value: b"data: " + go_json(value) + b"\n\n",
+    "reordered": lambda value: line(reversed_members(value)),
 }
 _LAST_WORDS: Mapping[str, bytes] = {"sse": b"data: [DONE]\n\n"}
 
