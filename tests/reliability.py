@@ -47,7 +47,7 @@ class Case:
     where: str
     plan: Callable[[GrokEmulator], None]
     wires: tuple[str, ...] = WIRES
-    continues: bool = False  # it strikes a conversation that is gone on with
+    continues: bool = False  # it strikes a conversation that continues
     attaches: bool = False  # it strikes what is attached to the question
 
 
@@ -101,7 +101,7 @@ def cases() -> Iterator[Case]:
                 wires = ("rest",) if options.get("in_stream") else kind.wires
                 yield _case(kind, options, wires)
     for name in (*STREAM_ERRORS, *LINE_ERRORS):
-        yield Case(f"error {name}", "in the stream, behind the text", _reply(error=name))
+        yield Case(f"error {name}", "in the stream, after the text", _reply(error=name))
 
 
 def _case(kind: FaultKind, options: dict[str, Any], wires: tuple[str, ...] = ()) -> Case:

@@ -2,7 +2,7 @@
 
 Strategy: each reader turns one kind of text into `Entry` rows, and `_collect` turns rows into a `Found`. There alone it
 is decided what is kept: rows of other sites and all names but `NAMES` are only counted, never stored. `_READERS` lists
-the readers with the predicate that recognises their text; the first that fits reads it, so the telling forms (curl,
+the readers with the predicate that recognises their text; the first that fits reads it, so the clear forms (curl,
 JSON) come before the loose one (`a=b; c=d`).
 
 What cannot be read raises `UnreadableError`. Its text speaks of kinds, counts and cookie names, never of what stood
