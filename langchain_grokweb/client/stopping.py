@@ -99,6 +99,8 @@ class RunningAnswer:
                     | ev.ImagePreview()
                     | ev.ImageFinished()
                     | ev.ImageWithheld()
+                    | ev.FileMade()
+                    | ev.VideoMade()
                     | ev.FollowUpsSuggested()
                     | ev.TitleGiven()
                 ):

@@ -118,6 +118,8 @@ class _Content:
         invalid_calls: Those that did not, when the answer is finished.
         citations: The sources.
         images: The finished pictures.
+        files: The files that Grok made.
+        videos: The finished videos.
         withheld: For each picture that will not come, why.
         server_tools: What the service's own tools did.
         running_tools: Those of them that have given no result yet, by id.
@@ -130,13 +132,16 @@ class _Content:
     invalid_calls: list[InvalidToolCall] = field(default_factory=list)
     citations: list[dict[str, Any]] = field(default_factory=list)
     images: list[dict[str, Any]] = field(default_factory=list)
+    files: list[dict[str, Any]] = field(default_factory=list)
+    videos: list[dict[str, Any]] = field(default_factory=list)
     withheld: list[str] = field(default_factory=list)
     server_tools: list[dict[str, Any]] = field(default_factory=list)
     running_tools: dict[str, dict[str, Any]] = field(default_factory=dict)
     link: dict[str, Any] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.texts or self.calls or self.invalid_calls or self.images or self.withheld)
+        made = self.images or self.files or self.videos or self.withheld
+        return bool(self.texts or self.calls or self.invalid_calls or made)
 
     @property
     def tool_calls(self) -> list[LangChainToolCall]:
@@ -149,6 +154,8 @@ class _Content:
             "reasoning_content": "".join(self.reasoning),
             "citations": self.citations,
             "images": self.images,
+            "files": self.files,
+            "videos": self.videos,
             "server_tools": self.server_tools,
         }
         return AIMessage(
@@ -337,7 +344,7 @@ class Answer:
 
     def _metadata(self) -> dict[str, Any]:
         content, plan = self._content, self._request.plan
-        blocked = content.withheld and not content.images
+        blocked = content.withheld and not (content.images or content.videos)
         link = {
             **self._known_link(),
             **({"started": True} if plan.started else {}),
@@ -403,6 +410,12 @@ class Answer:
             case ev.ImageFinished():
                 content.images.append(image := _picture(event))
                 return Delta(additional_kwargs={"images": [image]})
+            case ev.FileMade():
+                content.files.append(file := _named(event, "id", "name", "mime_type", "size", "url", "path"))
+                return Delta(additional_kwargs={"files": [file]})
+            case ev.VideoMade():
+                content.videos.append(video := _named(event, "id", "url", "mime_type", "prompt"))
+                return Delta(additional_kwargs={"videos": [video]})
             case ev.ImageWithheld(reason=reason):
                 content.withheld.append(reason)
             case ev.ConversationOpened(conversation_id):
@@ -492,6 +505,11 @@ def _picture(event: ev.ImageFinished) -> dict[str, Any]:
         "height": event.height,
     }
     return {key: value for key, value in picture.items() if value}
+
+
+def _named(event: ev.FileMade | ev.VideoMade, *names: str) -> dict[str, Any]:
+    """These members of an event, without those that the service left out."""
+    return {name: value for name in names if (value := getattr(event, name))}
 
 
 def _alt(prompt: str) -> str:

@@ -24,7 +24,7 @@ _CITATION_KEYS = ("url", "title", "start_index", "end_index")
 
 
 def translate(message: AIMessage) -> list[ContentBlock]:
-    """The blocks of a message: reasoning, the site's tools, the text with its citations, pictures, tool calls.
+    """The blocks of a message: reasoning, the site's tools, the text with its citations, what Grok made, tool calls.
 
     Raises:
         NotImplementedError: The content is blocks already; LangChain then reads them itself.
@@ -67,6 +67,8 @@ def _common_blocks(message: AIMessage, *, indexed: bool) -> list[dict[str, Any]]
         blocks.append(("lc_txt_0", {**text, "annotations": citations} if citations else text))
     for image in extra.get("images", []):
         blocks.append((f"lc_img_{image['id']}", _image_block(image)))
+    for kind, entries in (("video", extra.get("videos", [])), ("file", extra.get("files", []))):
+        blocks += [(f"lc_{kind}_{entry['id']}", _made_block(kind, entry)) for entry in entries]
     # A tool without a result comes at the end, as in a stream.
     blocks += [block for tool, its_blocks in tools if tool["status"] == "unknown" for block in its_blocks]
     return [{**block, "index": index} if indexed else block for index, block in blocks]
@@ -94,6 +96,13 @@ def _annotation(citation: dict[str, Any]) -> dict[str, Any]:
 def _image_block(image: dict[str, Any]) -> dict[str, Any]:
     extras = {key: image[key] for key in ("prompt", "width", "height") if key in image}
     block = {"type": "image", "id": image["id"], "url": image["url"], "mime_type": image["mime_type"]}
+    return {**block, "extras": extras} if extras else block
+
+
+def _made_block(kind: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """A file or a video: what LangChain has no member for stands in `extras`."""
+    block: dict[str, Any] = {"type": kind, **{key: entry[key] for key in ("id", "url", "mime_type") if key in entry}}
+    extras = {key: value for key, value in entry.items() if key not in block}
     return {**block, "extras": extras} if extras else block
 
 

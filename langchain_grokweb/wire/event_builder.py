@@ -16,20 +16,18 @@ import orjson
 
 from langchain_grokweb.errors import GrokWebError
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire.json_fields import Fields, get_dict, get_objects, get_str
+from langchain_grokweb.wire.json_fields import Fields, get_objects, get_str
+from langchain_grokweb.wire.made_things import MadeThings
 from langchain_grokweb.wire.markup import RenderTag, RenderTags, ToolCard
 
 # Since early 2026 nearly every answer begins with this headline, thought or not (rest.md 4.5).
 _PLACEHOLDER = "Thinking about your request"
-_IMAGE_TYPES = {"generated_image_card", "edited_image_card"}
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class AnswerReader:
     """Collects the events of one answer."""
 
     def __init__(self, assets_url: str) -> None:
-        self._assets_url = assets_url.rstrip("/")
         self._events: list[ev.Event] = []
         self._words: list[str] = []  # of the answer, that will be one delta
         self._thoughts: list[str] = []
@@ -40,10 +38,9 @@ class AnswerReader:
         self._tools: set[str] = set()
         self._titles: dict[str, str] = {}  # of pages that a search brought, by address
         self._cards: dict[str, Fields] = {}
-        self.pictures: tuple[str, ...] = ()  # that are finished
+        self.made = MadeThings(assets_url, self.add)
         self._waiting: list[tuple[str, int]] = []  # tags whose card has not come: card id, position
         self._cited: set[tuple[str, int | None]] = set()
-        self._images = _Images()
         self.finished = False  # with the definitive answer
         self.failed = False
 
@@ -153,7 +150,7 @@ class AnswerReader:
         """Titles of pages, for citations that come without one."""
         self._titles.update({url: get_str(page, "title") for page in pages if (url := get_str(page, "url"))})
 
-    # --- cards: citations and pictures
+    # --- cards: citations, and what was made
 
     def card_json(self, data: Any) -> None:
         """A card attachment in its wire form, JSON in a string."""
@@ -165,17 +162,16 @@ class AnswerReader:
             self._card(card)
 
     def _card(self, card: Fields) -> None:
-        card_id = card["id"]
-        if get_str(card, "cardType") in _IMAGE_TYPES or "image_chunk" in card or "imageChunk" in card:
-            self._image_card(card)
+        if self.made.take_card(card):
             return
+        card_id = card["id"]
         self._cards.setdefault(card_id, card)
         for waiting in [entry for entry in self._waiting if entry[0] == card_id]:
             self._waiting.remove(waiting)
             self._cite(card, waiting[1])
 
     def _mark(self, card_id: str, position: int) -> None:
-        if self._images.is_picture(card_id):
+        if self.made.is_picture(card_id):
             return
         if card := self._cards.get(card_id):
             self._cite(card, position)
@@ -201,70 +197,6 @@ class AnswerReader:
         """A source that the service names without a place in the text."""
         self._cite({"id": url, "url": url, "title": title}, None)
 
-    def image_card(self, card_id: str, chunk: Fields, prompt: str = "") -> None:
-        """A picture that belongs to a card; an empty chunk only announces it."""
-        self._images.announce(card_id, prompt)
-        if size := get_dict(chunk, "resolution"):
-            self.image_size(size.get("width"), size.get("height"))
-        if chunk:
-            self.image(
-                picture_id=get_str(chunk, "imageUuid", "image_uuid") or card_id,
-                url=get_str(chunk, "imageUrl", "image_url"),
-                progress=chunk.get("progress"),
-                moderated=bool(chunk.get("moderated")),
-                failure=str(chunk.get("systemErrCode") or ""),
-                card_id=card_id,
-            )
-
-    def _image_card(self, card: Fields) -> None:
-        chunk = get_dict(card, "image_chunk") or get_dict(card, "imageChunk")
-        self.image_card(card["id"], chunk, get_str(card, "prompt"))
-
-    def image_size(self, width: Any, height: Any) -> None:
-        """The size of the pictures that follow, in pixels."""
-        if isinstance(width, int) and isinstance(height, int):
-            self._images.size = (width, height)
-
-    def image(
-        self,
-        *,
-        picture_id: str,
-        url: str,
-        progress: Any,
-        moderated: bool,
-        failure: str = "",
-        card_id: str = "",
-    ) -> None:
-        """A picture, or a preview of one; `progress` in percent, 100 is finished."""
-        if moderated or failure:
-            if self._images.settle(picture_id, card_id):
-                self.add(ev.ImageWithheld(picture_id, failure or "moderated"))
-            return
-        address = self._address(url)
-        if not address:
-            return
-        if isinstance(progress, int | float) and progress < 100:  # noqa: PLR2004 - percent
-            if not self._images.is_settled(picture_id):
-                self.add(ev.ImagePreview(picture_id, address, int(progress)))
-        elif self._images.settle(picture_id, card_id):
-            self.pictures = (*self.pictures, picture_id)
-            width, height = self._images.size
-            prompt = self._images.prompt(card_id)
-            self.add(ev.ImageFinished(picture_id, address, prompt, width, height))
-
-    def image_listed(self, url: Any) -> None:
-        """A finished picture, known by its address alone, from the definitive answer."""
-        if not isinstance(url, str) or not self._address(url):
-            return
-        ids = _UUID.findall(url.lower().split("/generated/")[-1])
-        self.image(picture_id=ids[0] if ids else url, url=url, progress=100, moderated=False)
-
-    def _address(self, url: str) -> str:
-        """An absolute address; empty for others than keys of the assets host (`prompt://…`, `data:…`)."""
-        if url.startswith(("https://", "http://")):
-            return url
-        return "" if not url or ":" in url.split("/", maxsplit=1)[0] else f"{self._assets_url}/{url.lstrip('/')}"
-
     # --- the end
 
     def finish(self, response_id: str, text: str, *, model: str = "", thoughts: str = "") -> None:
@@ -278,8 +210,7 @@ class AnswerReader:
         for card_id, card in self._cards.items():
             if (card_id, None) not in self._cited:
                 self._cite(card, None)
-        for missing in self._images.missing():
-            self.add(ev.ImageWithheld(missing))
+        self.made.close()
         self.add(ev.AnswerFinished(response_id, model))
         self.finished = True
 
@@ -386,39 +317,6 @@ class _Reasoning:
         text = (self._separator if self.has_begun else "") + text
         self._separator, self.has_begun = "", True
         return text
-
-
-class _Images:
-    """Which pictures were announced, and which are settled: finished or withheld."""
-
-    def __init__(self) -> None:
-        self.size: tuple[int | None, int | None] = (None, None)
-        self._announced: dict[str, str] = {}  # card id -> prompt
-        self._settled: set[str] = set()
-
-    def announce(self, card_id: str, prompt: str) -> None:
-        self._announced[card_id] = prompt or self._announced.get(card_id, "")
-
-    def is_picture(self, card_id: str) -> bool:
-        return card_id in self._announced
-
-    def prompt(self, card_id: str) -> str:
-        return self._announced.get(card_id, "")
-
-    def is_settled(self, picture_id: str) -> bool:
-        return picture_id in self._settled
-
-    def settle(self, picture_id: str, card_id: str) -> bool:
-        """Whether this is news."""
-        news = picture_id not in self._settled
-        self._settled.update({picture_id, card_id})
-        return news
-
-    def missing(self) -> list[str]:
-        """Announced, and never came: moderated (rest.md 4.7)."""
-        missing = [card_id for card_id in self._announced if card_id not in self._settled]
-        self._settled.update(missing)
-        return missing
 
 
 def _source(card: Fields) -> tuple[str, str, str] | None:

@@ -157,8 +157,44 @@ class ImageFinished:
 
 
 @dataclass(slots=True)
+class FileMade:
+    """A file that Grok made (rest.md 8.2).
+
+    `size` is in bytes. `path` is the service's own name of the file within the conversation; each is left at its
+    default where the service does not name it.
+    """
+
+    id: str
+    url: str
+    name: str = ""
+    mime_type: str = ""
+    size: int | None = None
+    path: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return ("file", self.id)
+
+
+@dataclass(slots=True)
+class VideoMade:
+    """A finished video (rest.md 4.8)."""
+
+    id: str
+    url: str
+    mime_type: str = "video/mp4"
+    prompt: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return ("video", self.id)
+
+
+@dataclass(slots=True)
 class ImageWithheld:
-    """A picture that will not come; `reason` is `"moderated"` or the service's own code."""
+    """A picture or a video that will not come; `reason` is `"moderated"` or the service's own code."""
 
     id: str
     reason: str = "moderated"
@@ -230,6 +266,8 @@ Event = (
     | ImagePreview
     | ImageFinished
     | ImageWithheld
+    | FileMade
+    | VideoMade
     | FollowUpsSuggested
     | TitleGiven
     | AnswerFinished

@@ -493,7 +493,7 @@ class GatewaySession:
     def _render_start(self, value: Any, _: Fields) -> None:
         announced = get_dict(value, "generated_image") or get_dict(value, "edited_image")
         if announced and isinstance(value.get("id"), str):
-            self._reader.image_card(value["id"], {}, str(announced.get("prompt") or ""))
+            self._reader.made.image_card(value["id"], {}, str(announced.get("prompt") or ""))
 
     def _picture(self, value: Any, _: Fields) -> None:
         if not isinstance(value, dict):
@@ -501,10 +501,19 @@ class GatewaySession:
         card_id = value.get("id") or value.get("tool_call_id") or ""
         picture = get_dict(value, "image_chunk")
         prompt = value.get("query") or get_dict(picture, "imagePrompt").get("prompt")
-        self._reader.image_card(str(card_id), picture, str(prompt or ""))
+        self._reader.made.image_card(str(card_id), picture, str(prompt or ""))
         tool_id = value.get("tool_call_id")
         if isinstance(tool_id, str) and picture.get("progress") == 100:  # noqa: PLR2004 - percent
             self._tools.finish(tool_id, "generate_image", [{"image_id": picture.get("imageUuid")}])
+
+    def _made_video(self, value: Any, _: Fields) -> None:
+        if isinstance(value, dict):
+            chunk = get_dict(value, "video_chunk") or get_dict(value, "videoChunk")
+            self._reader.made.video({**value, **chunk}, get_str(value, "id"))
+
+    def _made_file(self, value: Any, _: Fields) -> None:
+        if isinstance(value, dict):
+            self._reader.made.file(value)
 
     def _searched_picture(self, value: Any, _: Fields) -> None:
         if isinstance(value, dict):
@@ -540,6 +549,8 @@ class GatewaySession:
         "render_generated_image": _picture,
         "render_edited_image": _picture,
         "render_searched_image": _searched_picture,
+        "render_generated_video": _made_video,
+        "render_file_preview": _made_file,
     }
 
 

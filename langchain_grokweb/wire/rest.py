@@ -331,10 +331,10 @@ class RestDecoder:
         self._reader.tool_finished(card_id, tool, read(value), failed=has_failed(value))
 
     def _card_attachment(self, value: Any, _: Fields) -> None:
-        pictures = self._reader.pictures
+        pictures = self._reader.made.pictures
         self._reader.card_json(value.get("jsonData") if isinstance(value, dict) else value)
-        if self._drawing and len(self._reader.pictures) > len(pictures):  # a picture is the result of its tool
-            made = [{"image_id": self._reader.pictures[-1]}]
+        if self._drawing and len(self._reader.made.pictures) > len(pictures):  # a picture is the result of its tool
+            made = [{"image_id": self._reader.made.pictures[-1]}]
             self._reader.tool_finished(self._drawing.pop(0), "generate_image", made)
 
     def _card_attachments(self, value: Any, frame: Fields) -> None:
@@ -347,17 +347,21 @@ class RestDecoder:
 
     def _image_size(self, value: Any, _: Fields) -> None:
         if isinstance(value, dict):
-            self._reader.image_size(value.get("width"), value.get("height"))
+            self._reader.made.image_size(value.get("width"), value.get("height"))
 
     def _image(self, value: Any, _: Fields) -> None:
         if isinstance(value, dict) and not value.get("sideBySideIndex"):
             url = get_str(value, "imageUrl")
-            self._reader.image(
+            self._reader.made.image(
                 picture_id=str(value.get("imageId") or url),
                 url=url,
                 progress=100 if value.get("isFinal") else value.get("progress"),
                 moderated=bool(value.get("moderated")),
             )
+
+    def _video(self, value: Any, _: Fields) -> None:
+        if isinstance(value, dict):
+            self._reader.made.video(value)
 
     def _follow_ups(self, value: Any, _: Fields) -> None:
         """`finalMetadata.followUpSuggestions`, or a frame `followUpSuggestions`."""
@@ -386,8 +390,7 @@ class RestDecoder:
         self._reader.know_titles(web_results(value.get("webSearchResults")))
         for card in get_list(value, "cardAttachmentsJson"):
             self._reader.card_json(card)
-        for url in get_list(value, "generatedImageUrls"):
-            self._reader.image_listed(url)
+        self._reader.made.listed(value)
         self._reader.finish(
             response_id,
             get_str(value, "message"),
@@ -410,6 +413,7 @@ class RestDecoder:
         "imageDimensions": _image_size,
         "streamingImageGenerationResponse": _image,
         "cachedImageGenerationResponse": _image,
+        "streamingVideoGenerationResponse": _video,
         "finalMetadata": _follow_ups,
         "followUpSuggestions": _follow_ups,
         "modelResponse": _model_response,

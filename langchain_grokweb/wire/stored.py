@@ -81,7 +81,7 @@ class StoredResponse:
 
     @property
     def says_something(self) -> bool:
-        """Whether there is anything in it: text or pictures."""
+        """Whether there is anything in it: text, or what Grok made."""
         return bool(self.text) or any(map(_is_content, self.events))
 
     @property
@@ -98,6 +98,16 @@ class StoredResponse:
     def images(self) -> list[ev.ImageFinished]:
         """The pictures that may be shown."""
         return [event for event in self.events if isinstance(event, ev.ImageFinished)]
+
+    @property
+    def files(self) -> list[ev.FileMade]:
+        """The files that Grok made."""
+        return [event for event in self.events if isinstance(event, ev.FileMade)]
+
+    @property
+    def videos(self) -> list[ev.VideoMade]:
+        """The videos that Grok made."""
+        return [event for event in self.events if isinstance(event, ev.VideoMade)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +158,7 @@ class StoredConversation(Conversation):
 def _is_content(event: ev.Event) -> bool:
     """Whether an event alone makes an answer."""
     match event:
-        case ev.TextDelta() | ev.ImageFinished() | ev.ImageWithheld():
+        case ev.TextDelta() | ev.ImageFinished() | ev.ImageWithheld() | ev.FileMade() | ev.VideoMade():
             return True
         case (
             ev.ConversationOpened()

@@ -59,6 +59,7 @@ _RESPONSE = _words(
     collectionSearchResults highlightsStories thinkingTrace thinkingStartTime thinkingEndTime error streamErrors
     requestMetadata threadParentId parentQuotedText imageEditUri generatedImageHeight generatedImageWidth citedXposts
     citedConnectorSearchResults citedCollectionSearchResults sideBySideConfig fastToolResponse selectedFileText
+    fileAttachmentAssetMetadata inputChunks outputChunks
     """
 )
 _IMAGE = _words(
@@ -90,6 +91,12 @@ KNOWN: Mapping[str, frozenset[str]] = {
     "webSearchResults": _words("results"),
     "xSearchResults": _words("results"),
     "codeExecutionResult": _words("stdout stderr exitCode commandTimedOut"),
+    "streamingVideoGenerationResponse": _words(
+        """
+        videoId progress imageReference mode modelName parentPostId videoPostId resolutionName videoUrl
+        thumbnailImageUrl assetId moderated
+        """
+    ),
     "streamingImageGenerationResponse": _IMAGE,
     "cachedImageGenerationResponse": _IMAGE,
     "error": _words(
@@ -123,5 +130,6 @@ KNOWN: Mapping[str, frozenset[str]] = {
     "chunk.render_generated_image": _words("id query tool_call_id image_chunk"),
     "chunk.render_edited_image": _words("id query tool_call_id image_chunk image_id"),
     "chunk.render_searched_image": _words("id image size"),
+    "chunk.render_file_preview": _words("id file_name mime_type file_size file_path url"),
     "chunk.follow_up_suggestions": _words("suggestions"),
 }
