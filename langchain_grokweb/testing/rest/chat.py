@@ -22,7 +22,7 @@ from langchain_grokweb.testing.state.delivery import Delivery
 from langchain_grokweb.testing.state.faults import INVALID_ARGUMENT, LINE_ERRORS, Fault, Refused
 from langchain_grokweb.testing.state.inflight import Generation
 from langchain_grokweb.testing.state.script import Reply
-from langchain_grokweb.testing.state.service import Ask, Service, held_again, title_of
+from langchain_grokweb.testing.state.service import Ask, Service, held_again
 from langchain_grokweb.testing.state.stored import chunk_view, conversation_object, response_object
 
 _PREFIX = "/rest/app-chat/conversations"
@@ -266,33 +266,16 @@ async def create(request: HttpRequest) -> Response:
     return unary(conversation_object(conversation))
 
 
-async def add_question(request: HttpRequest) -> Response:
-    """#10: a question that nobody answers."""
-    return _add(request, HUMAN)
-
-
-async def add_answer(request: HttpRequest) -> Response:
-    """#10: an answer that nobody has written."""
-    return _add(request, ASSISTANT)
-
-
-def _add(request: HttpRequest, sender: str) -> Response:
+async def add(request: HttpRequest) -> Response:
+    """#10: a question that nobody answers, or an answer that nobody has written."""
     service = service_of(request)
     conversation = service.conversations.find(request.path_params["conversation_id"])
     body = body_of(request)
+    sender = HUMAN if request.url.path.endswith("/user-responses") else ASSISTANT
     node = Node(str(uuid4()), sender, str(body.get("message", "")), body.get("parentResponseId") or None)
     conversation.check_parent(node.parent_id)
     service.conversations.add(conversation, node)
     return unary(response_object(node, "2026"))
-
-
-async def title(request: HttpRequest) -> Response:
-    """#11: a title out of the conversation's first question."""
-    service = service_of(request)
-    conversation = service.conversations.find(request.path_params["conversation_id"])
-    asked = [node.message for node in conversation.nodes.values() if node.sender != ASSISTANT]
-    conversation.title = title_of(asked[0] if asked else "")
-    return unary({"newTitle": conversation.title})
 
 
 ROUTES = (
@@ -302,10 +285,9 @@ ROUTES = (
     Route(f"{_PREFIX}/inflight-response/{{response_id}}", stop_response, methods=["DELETE"]),
     Route(f"{_PREFIX}/{{conversation_id}}/responses", responses, methods=["POST"]),
     Route(f"{_PREFIX}/{{conversation_id}}/responses", all_responses),
-    Route(f"{_PREFIX}/{{conversation_id}}/user-responses", add_question, methods=["POST"]),
-    Route(f"{_PREFIX}/{{conversation_id}}/model-responses", add_answer, methods=["POST"]),
+    Route(f"{_PREFIX}/{{conversation_id}}/user-responses", add, methods=["POST"]),
+    Route(f"{_PREFIX}/{{conversation_id}}/model-responses", add, methods=["POST"]),
     Route(f"{_PREFIX}/{{conversation_id}}/response-node", response_node),
     Route(f"{_PREFIX}/{{conversation_id}}/load-responses", load_responses, methods=["POST"]),
     Route(f"{_PREFIX}/{{conversation_id}}/stop-inflight-responses", stop_conversation, methods=["POST"]),
-    Route(f"{_PREFIX}/{{conversation_id}}/title", title, methods=["POST"]),
 )

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from langchain_grokweb.testing.rest.replies import body_of, service_of, unary
 from langchain_grokweb.testing.state.conversations import Conversation
-from langchain_grokweb.testing.state.faults import INVALID_ARGUMENT, Refused
+from langchain_grokweb.testing.state.faults import INVALID_ARGUMENT, NOT_FOUND, Refused
 from langchain_grokweb.testing.state.stored import conversation_object
 
 _PREFIX = "/rest/app-chat/conversations"
@@ -70,12 +70,6 @@ async def one_v2(request: HttpRequest) -> Response:
     return unary({"conversation": conversation_object(_found(request)), "shareLinkPath": ""})
 
 
-async def exists(request: HttpRequest) -> Response:
-    """Whether there is one. That the answer to an unknown id is `false` rather than 404 is a guess."""
-    conversation = service_of(request).conversations.by_id.get(request.path_params["conversation_id"])
-    return unary({"exists": conversation is not None and not conversation.deleted})
-
-
 async def change(request: HttpRequest) -> Response:
     """Rename, star, or both."""
     conversation = _found(request)
@@ -101,18 +95,8 @@ async def restore(request: HttpRequest) -> Response:
 
 async def hard_delete(request: HttpRequest) -> Response:
     """Delete one for good, soft-deleted before or not."""
-    conversations = service_of(request).conversations
-    conversation_id = request.path_params["conversation_id"]
-    if conversation_id not in conversations.by_id:
-        conversations.find(conversation_id)
-    conversations.drop([conversation_id])
-    return unary({})
-
-
-async def delete_all(request: HttpRequest) -> Response:
-    """Delete all for good."""
-    conversations = service_of(request).conversations
-    conversations.drop(conversations.by_id)
+    if service_of(request).conversations.by_id.pop(request.path_params["conversation_id"], None) is None:
+        raise Refused(404, NOT_FOUND, "Conversation not found")
     return unary({})
 
 
@@ -122,10 +106,8 @@ def _found(request: HttpRequest) -> Conversation:
 
 ROUTES = (
     Route(_PREFIX, listed),
-    Route(_PREFIX, delete_all, methods=["DELETE"]),
     Route(f"{_PREFIX}/deleted", listed_deleted),
     Route(f"{_PREFIX}/restore", restore, methods=["POST"]),
-    Route(f"{_PREFIX}/exists/{{conversation_id}}", exists),
     Route(f"{_PREFIX}/soft/{{conversation_id}}", soft_delete, methods=["DELETE"]),
     Route(f"{_PREFIX}/{{conversation_id}}", one),
     Route(f"{_PREFIX}/{{conversation_id}}", change, methods=["PUT"]),

@@ -12,7 +12,6 @@ from langchain_grokweb.testing.state.account import WINDOW_SECONDS
 EMAIL = "user@example.com"
 OPEN_PATHS = frozenset({"/", "/sign-in"})
 
-_SUBSCRIPTIONS = {"super": "SUBSCRIPTION_TIER_GROK_PRO", "heavy": "SUBSCRIPTION_TIER_SUPER_GROK_PRO"}
 _HOME = """<!DOCTYPE html>
 <html lang="en"><head><title>Emulator of grok.com</title></head>
 <body><h1>Signed in</h1><p>This is the emulator of grok.com. You are signed in; there is nothing else to see.</p></body>
@@ -47,55 +46,6 @@ async def rate_limits(request: HttpRequest) -> Response:
 async def modes(request: HttpRequest) -> Response:
     """The modes, and what each needs."""
     return unary({"modes": service_of(request).account.modes(), "defaultModeId": "auto"})
-
-
-async def models(_request: HttpRequest) -> Response:
-    """The models of 2025."""
-    grok_4 = {
-        "name": "Grok 4",
-        "description": "",
-        "modelId": "grok-4",
-        "tags": [],
-        "badgeText": "",
-        "modelMode": "MODEL_MODE_EXPERT",
-        "modeDescription": "Thinks hard",
-        "modeName": "Expert",
-        "promptingBackend": "PROMPTING_BACKEND_UNKNOWN",
-    }
-    return unary(
-        {
-            "models": [grok_4],
-            "defaultFreeModel": "grok-3",
-            "defaultProModel": "grok-4",
-            "unavailableModels": [],
-            "defaultAnonModel": "grok-3",
-            "defaultHeavyModel": "grok-4-heavy",
-            "defaultAnonMode": "MODEL_MODE_FAST",
-            "defaultFreeMode": "MODEL_MODE_AUTO",
-            "defaultProMode": "MODEL_MODE_AUTO",
-            "defaultHeavyMode": "MODEL_MODE_AUTO",
-        }
-    )
-
-
-async def subscriptions(request: HttpRequest) -> Response:
-    """The subscription that the tier stands for; none for the basic one."""
-    account = service_of(request).account
-    if account.tier not in _SUBSCRIPTIONS:
-        return unary({"subscriptions": []})
-    subscription = {
-        "xaiUserId": account.user_id,
-        "tier": _SUBSCRIPTIONS[account.tier],
-        "status": "SUBSCRIPTION_STATUS_ACTIVE",
-        "createTime": "2026-01-02T03:04:05Z",
-        "modTime": "2026-04-02T03:04:05Z",
-    }
-    return unary({"subscriptions": [subscription]})
-
-
-async def user_settings(_request: HttpRequest) -> Response:
-    """The settings."""
-    return unary({"excludeFromTraining": True, "preferences": {}, "allowXPersonalization": False, "enableMemory": True})
 
 
 async def session(request: HttpRequest) -> Response:
@@ -136,9 +86,6 @@ async def sign_in(request: HttpRequest) -> Response:
 ROUTES = (
     Route("/rest/rate-limits", rate_limits, methods=["POST"]),
     Route("/rest/modes", modes, methods=["POST"]),
-    Route("/rest/models", models, methods=["POST"]),
-    Route("/rest/subscriptions", subscriptions),
-    Route("/rest/user-settings", user_settings, methods=["GET", "POST"]),
     Route("/api/auth/session", session),
     Route("/", home),
     Route("/sign-in", sign_in_page),

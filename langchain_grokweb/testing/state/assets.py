@@ -7,7 +7,6 @@ from typing import Any
 from uuid import uuid4
 
 from langchain_grokweb.testing.state.conversations import conversation_time
-from langchain_grokweb.testing.state.script import UploadedFile
 
 PICTURE = base64.b64decode(
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"
@@ -20,27 +19,6 @@ PREVIEW = base64.b64decode(
     "AQAAPwDmQA6AAOfAdAAHQPPw6AAOgDz90AAdAA58AOgADnwHQAB0Dz8OgADoA8/dAAHQAP/Z"
 )
 VIDEO = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + b"\x00\x00\x00\x08mdat"
-
-
-@dataclass(slots=True)
-class PendingUpload:
-    """An upload on its way (rest.md 2.4): announced, its bytes here, then a file or an error."""
-
-    name: str
-    mime_type: str
-    content: bytes | None = None
-    file: UploadedFile | None = None
-    error: str = ""
-    upload_id: str = field(default_factory=lambda: str(uuid4()))
-
-    @property
-    def status(self) -> str:
-        """Its state, in the site's words."""
-        if self.error:
-            return "ERROR"
-        if self.file is not None:
-            return "SUCCESS"
-        return "INITIALIZED" if self.content is None else "UPLOADED"
 
 
 @dataclass(frozen=True, slots=True)

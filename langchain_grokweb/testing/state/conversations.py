@@ -138,8 +138,3 @@ class Conversations:
             nodes = {name: Node(**node) for name, node in entry["nodes"].items()}
             conversation = Conversation(**{**entry, "nodes": nodes, "order": next(self._clock)})
             self.by_id[conversation.conversation_id] = conversation
-
-    def drop(self, conversation_ids: Iterable[str]) -> None:
-        """Delete for good."""
-        for conversation_id in list(conversation_ids):
-            self.by_id.pop(conversation_id, None)

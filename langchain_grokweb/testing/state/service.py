@@ -16,7 +16,7 @@ from langchain_grokweb.testing.assistant.answers import TurnContext, answer_of
 from langchain_grokweb.testing.assistant.instructions import call_mark
 from langchain_grokweb.testing.assistant.spelling import written
 from langchain_grokweb.testing.state.account import Account, Tier
-from langchain_grokweb.testing.state.assets import Asset, PendingUpload
+from langchain_grokweb.testing.state.assets import Asset
 from langchain_grokweb.testing.state.composition import Composition, Shape, compose
 from langchain_grokweb.testing.state.conversations import (
     ASSISTANT,
@@ -137,7 +137,6 @@ class Service:
     script: Script = field(default_factory=Script)
     conversations: Conversations = field(default_factory=Conversations)
     uploads: dict[str, UploadedFile] = field(default_factory=dict)
-    pending: dict[str, PendingUpload] = field(default_factory=dict)
     assets: dict[str, Asset] = field(default_factory=dict)
     generations: dict[str, Generation] = field(default_factory=dict)
     writers: dict[str, Writer] = field(default_factory=dict)
@@ -178,7 +177,6 @@ class Service:
         self.generations.clear()
         self.writers.clear()
         self.uploads.clear()
-        self.pending.clear()
         self.assets.clear()
         self.conversations.by_id.clear()
 
@@ -352,7 +350,7 @@ class Service:
         """The title to announce: a planned one, or for a new conversation the first words of its prompt."""
         if reply.title is False or (reply.title is None and not ask.begins):
             return None
-        title = reply.title or title_of(ask.prompt)
+        title = reply.title or _title_of(ask.prompt)
         self.conversations.by_id[turn.conversation_id].title = title
         return title
 
@@ -377,7 +375,7 @@ class Service:
         return file
 
 
-def title_of(prompt: str) -> str:
+def _title_of(prompt: str) -> str:
     """A title out of the first words of a prompt."""
     title = " ".join(prompt.split()[:_TITLE_WORDS])[:_TITLE_LENGTH].rstrip(" ?!.,:;")
     return title or FIRST_TITLE
