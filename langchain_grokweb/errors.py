@@ -13,13 +13,15 @@ fallback middleware understand::
     ├── GrokWebContentFilterError         moderated: prompt, attachment or answer
     ├── GrokWebRateLimitError             .retry_after seconds or None
     ├── GrokWebServerError                5xx, heavy load, internal error reported in the stream
-    ├── GrokWebInterruptedError           the answer broke off and could not be resumed; .partial is the answer so far
+    ├── GrokWebInterruptedError           the answer broke off and could not be resumed
+    │   └── GrokWebAnswerReplacedError    what was streamed is not what the site keeps; .answer is what it keeps
     ├── GrokWebProtocolError              bytes that cannot be read; .where, .expected, .got (a type, never a value)
     ├── GrokWebToolCallError              a forced tool call or structured reply could not be had, after repair
     ├── GrokWebConnectionError            the service could not be reached, or hung up
     └── GrokWebTimeoutError               it took longer than the field that the message names
 
-A message says what happened and the one next step. No error holds a response object, a cookie or a header: LangChain
+An error that comes after the answer began has the message so far in `.partial`. A message says what happened and the
+one next step. No error holds a response object, a cookie or a header: LangChain
 copies those into traces. All of them pickle, so they cross process borders whole.
 """
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
 __all__ = [
+    "GrokWebAnswerReplacedError",
     "GrokWebAuthenticationError",
     "GrokWebConnectionError",
     "GrokWebContentFilterError",
@@ -64,6 +67,8 @@ class GrokWebError(core.ModelError):
         status_code: The HTTP status that came with it, where there was one.
         error_code: The service's own code (gRPC number or "well known error" name), where it sent one.
         next_step: The one thing to do about it; the last sentence of the message.
+        partial: The message so far, where the answer had begun. Its link is marked as broken off, so that no
+            conversation continues from it.
     """
 
     def __init__(
@@ -73,11 +78,13 @@ class GrokWebError(core.ModelError):
         next_step: str = "",
         status_code: int | None = None,
         error_code: str | None = None,
+        partial: AIMessage | None = None,
     ) -> None:
         super().__init__(f"{message} {next_step}".strip())
         self.next_step = next_step
         self.status_code = status_code
         self.error_code = error_code
+        self.partial = partial
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The default calls the class with `args`, which does not suit keyword-only parameters.
@@ -169,15 +176,20 @@ class GrokWebServerError(GrokWebError, core.ModelAPIError):
 
 
 class GrokWebInterruptedError(GrokWebError, core.ModelAPIError):
-    """The answer broke off.
+    """The answer broke off; `.partial` is what there is of it."""
+
+
+class GrokWebAnswerReplacedError(GrokWebInterruptedError):
+    """What was streamed is not what the site keeps as its final text, and a stream cannot take it back.
 
     Attributes:
-        partial: The answer so far. Its link is marked as broken off, so that no conversation continues from it.
+        answer: The whole message, with the site's text. A conversation can continue from it. `.partial` is what was
+            streamed.
     """
 
-    def __init__(self, message: str, *, partial: AIMessage | None = None, **details: Any) -> None:
+    def __init__(self, message: str, *, answer: AIMessage | None = None, **details: Any) -> None:
         super().__init__(message, **details)
-        self.partial = partial
+        self.answer = answer
 
 
 class GrokWebProtocolError(GrokWebError, core.ModelAPIError):

@@ -103,6 +103,7 @@ class RunningAnswer:
                     | ev.VideoMade()
                     | ev.FollowUpsSuggested()
                     | ev.TitleGiven()
+                    | ev.AnswerReplaced()
                 ):
                     pass
                 case _:

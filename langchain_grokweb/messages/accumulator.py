@@ -426,7 +426,7 @@ class Answer:
                 content.link["title"] = title
             case ev.FollowUpsSuggested(labels):
                 content.link["follow_ups"] = labels
-            case ev.PromptStored() | ev.TurnFailed():
+            case ev.PromptStored() | ev.AnswerReplaced() | ev.TurnFailed():
                 pass  # the one is of no use here, the other is raised by what delivers the events
             case _:
                 assert_never(event)

@@ -10,7 +10,7 @@ place in the union `Event` and a `key`; mypy then names every other place that m
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -230,8 +230,24 @@ class TitleGiven:
 
 
 @dataclass(slots=True)
+class AnswerReplaced:
+    """The site's final text is another than the text that was streamed.
+
+    `text` is the whole of it, without tags, and takes the place of every delta of text before it; so do the citations
+    after it of those before it. Thoughts, tools and pictures stay.
+    """
+
+    text: str
+
+    @property
+    def key(self) -> None:
+        """None: texts are compared as texts."""
+        return None
+
+
+@dataclass(slots=True)
 class AnswerFinished:
-    """The answer is whole: every delta of its text came before this."""
+    """The answer is whole: its text came before this, unless the site corrects itself with a longer final text."""
 
     response_id: str
     model: str = ""
@@ -270,6 +286,18 @@ Event = (
     | VideoMade
     | FollowUpsSuggested
     | TitleGiven
+    | AnswerReplaced
     | AnswerFinished
     | TurnFailed
 )
+
+
+def text_of(events: Iterable[Event]) -> str:
+    """The text of an answer by its events: joined, from the final text on where that took its place."""
+    texts: list[str] = []
+    for event in events:
+        if isinstance(event, AnswerReplaced):
+            texts = [event.text]
+        elif isinstance(event, TextDelta):
+            texts.append(event.text)
+    return "".join(texts)

@@ -158,7 +158,14 @@ class StoredConversation(Conversation):
 def _is_content(event: ev.Event) -> bool:
     """Whether an event alone makes an answer."""
     match event:
-        case ev.TextDelta() | ev.ImageFinished() | ev.ImageWithheld() | ev.FileMade() | ev.VideoMade():
+        case (
+            ev.TextDelta()
+            | ev.AnswerReplaced()
+            | ev.ImageFinished()
+            | ev.ImageWithheld()
+            | ev.FileMade()
+            | ev.VideoMade()
+        ):
             return True
         case (
             ev.ConversationOpened()
@@ -266,7 +273,7 @@ def _response(fields: Fields, where: str, running: Container[str], assets_url: s
     if sender == "assistant":
         decoder = RestDecoder(assets_url=assets_url)
         events = (*decoder.feed_frames(frames(fields, where)), *decoder.close())
-        text = "".join(event.text for event in events if isinstance(event, ev.TextDelta))
+        text = ev.text_of(events)
         is_partial = get_bool(fields, "partial", where=where)
         is_whole = decoder.finished and not is_partial and response_id not in running
     return StoredResponse(
