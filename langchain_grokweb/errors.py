@@ -115,7 +115,7 @@ class GrokWebPermissionError(GrokWebError, core.ModelPermissionDeniedError):
 
     Attributes:
         reason: `"challenge"` (Cloudflare wants a browser), `"anti_bot"` (the endpoint's anti-bot rule), `"blocked"`
-            (the account), `"region"`, `"tier"` (another subscription), or `"other"`.
+            (the account, or by Cloudflare the network), `"region"`, `"tier"` (another subscription), or `"other"`.
     """
 
     def __init__(self, message: str, *, reason: PermissionReason, **details: Any) -> None:
@@ -157,10 +157,12 @@ class GrokWebRateLimitError(GrokWebError, core.ModelRateLimitError):
         exhausted: Whether the quota is used up, so that a try soon is of no use.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None, **details: Any) -> None:
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, exhausted: bool = False, **details: Any
+    ) -> None:
         super().__init__(message, **details)
         self.retry_after = retry_after
-        self.exhausted = False
+        self.exhausted = exhausted
 
 
 class GrokWebServerError(GrokWebError, core.ModelAPIError):
@@ -168,11 +170,15 @@ class GrokWebServerError(GrokWebError, core.ModelAPIError):
 
     Attributes:
         overloaded: Whether it reported that it has too much to do, so that a later try may work.
+        retry_after: Seconds to wait, where the site named them.
     """
 
-    def __init__(self, message: str, *, overloaded: bool = False, **details: Any) -> None:
+    def __init__(
+        self, message: str, *, overloaded: bool = False, retry_after: float | None = None, **details: Any
+    ) -> None:
         super().__init__(message, **details)
         self.overloaded = overloaded
+        self.retry_after = retry_after
 
 
 class GrokWebInterruptedError(GrokWebError, core.ModelAPIError):

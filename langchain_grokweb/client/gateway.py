@@ -195,6 +195,8 @@ class GatewayTurn:
         except ConnectionClosed as error:
             if error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
                 self._move("message too big")
+            elif error.rcvd is not None:
+                self._session.closed(error.rcvd.code, error.rcvd.reason)
         finally:
             self._move("closed")
             self._woken.set()
@@ -236,11 +238,12 @@ class GatewayTurn:
         self._take()
         while not reached():
             if self._is_closed or self._session.ended:
-                raise GrokWebConnectionError(
+                failure = GrokWebConnectionError(
                     "grok.com hung up before it began to answer.",
                     next_step="Try again later.",
                     never_sent=not self.answer.may_run,
                 )
+                raise error_mapping.with_reported(failure, self.answer.reported)
             await self._wait()
             self._take()
 

@@ -34,8 +34,8 @@ from langchain_grokweb.errors import (
     GrokWebPermissionError,
     GrokWebTimeoutError,
 )
+from langchain_grokweb.wire import error_mapping, inflight
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire import inflight
 from langchain_grokweb.wire.replay import DeliveredLog, ReplayFilter, ReplayMismatchError
 
 
@@ -265,6 +265,9 @@ class ResumableStream:
         if (stored := inflight.stored_answer(responses, answer_id)) is None:
             self._finding = "grok.com does not give its text"
             return []
+        failure = split_failure(inflight.read_definitive(stored, assets_url=self._http.service.assets_url))[1]
+        if failure is not None:
+            return self._fail(failure)
         replay = ReplayFilter(self._delivered)
         if not (stored.get("message") or replay.is_complete):
             self._finding = "grok.com has it without its text"
@@ -299,12 +302,13 @@ class ResumableStream:
         self._fail(self._interrupted(self._finding))
         return self._turn.flush() if self._replay is None else []
 
-    def _interrupted(self, finding: str) -> GrokWebInterruptedError:
+    def _interrupted(self, finding: str) -> GrokWebError:
         tries = f"{self._tries} {'try' if self._tries == 1 else 'tries'}"
-        return GrokWebInterruptedError(
+        error = GrokWebInterruptedError(
             f"The answer broke off before it was whole, and could not be resumed after {tries}: {finding}.",
             next_step="Ask again, or look at grok.com; what came so far is in the error's `.partial`.",
         )
+        return error_mapping.with_reported(error, self._turn.answer.reported)
 
     # --- leaving
 

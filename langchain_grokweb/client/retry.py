@@ -43,8 +43,8 @@ def may_try_again(error: BaseException) -> bool:
     match error:
         case GrokWebRateLimitError(retry_after=wait, exhausted=exhausted):
             return not exhausted if wait is None else wait <= LONGEST_WAIT_SECONDS
-        case GrokWebServerError(overloaded=overloaded, status_code=status):
-            return overloaded or status in _ORIGIN_NOT_REACHED
+        case GrokWebServerError(overloaded=overloaded, status_code=status, retry_after=wait):
+            return (overloaded or status in _ORIGIN_NOT_REACHED) and (wait is None or wait <= LONGEST_WAIT_SECONDS)
         case GrokWebError():
             return bool(getattr(error, "never_sent", False))
         case _:
@@ -67,8 +67,8 @@ def pause_before(tries: int) -> float:
 def _seconds_to_wait(attempt: RetryCallState) -> float:
     """What the site asks for, or the pause of `pause_before` where that is longer."""
     error = attempt.outcome.exception() if attempt.outcome else None
-    retry_after: float | None = error.retry_after if isinstance(error, GrokWebRateLimitError) else None
-    return max(pause_before(attempt.attempt_number), retry_after or 0.0)
+    asked = error.retry_after if isinstance(error, GrokWebRateLimitError | GrokWebServerError) else None
+    return max(pause_before(attempt.attempt_number), asked or 0.0)
 
 
 def _log_retry(attempt: RetryCallState) -> None:

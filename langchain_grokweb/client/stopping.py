@@ -64,6 +64,7 @@ class RunningAnswer:
         may_run: Whether the service may be making the answer.
         is_new: Whether the conversation began with this turn.
         conversation_id, prompt_id, answer_id: Where it stands, as far as the service has said.
+        reported: The first error that the service reported and that did not end the answer.
     """
 
     def __init__(self, http: Http, turn: Turn) -> None:
@@ -74,6 +75,7 @@ class RunningAnswer:
         self.conversation_id = turn.conversation.conversation_id if turn.conversation else None
         self.prompt_id: str | None = None
         self.answer_id: str | None = None
+        self.reported: GrokWebError | None = None
 
     def note(self, batch: list[ev.Event]) -> None:
         """Remember what is needed to stop the turn."""
@@ -90,6 +92,8 @@ class RunningAnswer:
                     self.answer_id = response_id
                 case ev.AnswerFinished():
                     self.may_run = False
+                case ev.ErrorReported(error):
+                    self.reported = self.reported or self._http.clean(error)
                 case ev.TurnFailed(error):
                     self.may_run = isinstance(error, GrokWebProtocolError)
                 case (

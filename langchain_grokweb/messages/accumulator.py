@@ -22,7 +22,7 @@ from langchain_core.messages import ToolCall as LangChainToolCall
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_grokweb.errors import GrokWebServerError
+from langchain_grokweb.errors import GrokWebError, GrokWebServerError
 from langchain_grokweb.messages.output_spec import UNFIT_KEY, JsonAnswer, OutputSpec, unfit
 from langchain_grokweb.messages.planner import LINK_KEY, LINK_VERSION, Plan, hash_answer
 from langchain_grokweb.messages.stop import StopCut
@@ -124,6 +124,7 @@ class _Content:
         server_tools: What the service's own tools did.
         running_tools: Those of them that have given no result yet, by id.
         link: What the events say of the place of the answer.
+        reported: The first error that the service reported and that did not end the answer.
     """
 
     texts: list[str] = field(default_factory=list)
@@ -138,6 +139,7 @@ class _Content:
     server_tools: list[dict[str, Any]] = field(default_factory=list)
     running_tools: dict[str, dict[str, Any]] = field(default_factory=dict)
     link: dict[str, Any] = field(default_factory=dict)
+    reported: GrokWebError | None = None
 
     def __bool__(self) -> bool:
         made = self.images or self.files or self.videos or self.withheld
@@ -257,7 +259,8 @@ class Answer:
         """No more events come: what is left, as the delta `closing`.
 
         Raises:
-            GrokWebServerError: There is no answer at all.
+            GrokWebServerError: There is no answer at all, and no reason why.
+            GrokWebError: There is no answer at all, and this is the reason that the service reported.
             GrokWebToolCallError: A forced call, or JSON that was asked for, did not come.
         """
         content = self._content
@@ -279,7 +282,7 @@ class Answer:
         if text:
             content.texts.append(text)
         if not (content or self.stopped):
-            raise GrokWebServerError(
+            raise content.reported or GrokWebServerError(
                 "grok.com finished the answer without a word in it.", next_step="Ask again, or ask otherwise."
             )
         # A citation counts where the text reaches its place, and a tool without a result is reported at the end.
@@ -426,6 +429,8 @@ class Answer:
                 content.link["title"] = title
             case ev.FollowUpsSuggested(labels):
                 content.link["follow_ups"] = labels
+            case ev.ErrorReported(error):
+                content.reported = content.reported or error
             case ev.PromptStored() | ev.AnswerReplaced() | ev.TurnFailed():
                 pass  # the one is of no use here, the other is raised by what delivers the events
             case _:

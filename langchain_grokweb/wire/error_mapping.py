@@ -1,13 +1,14 @@
-"""Refusals: an HTTP reply, an error object, a `StreamError` or a status becomes the right error.
+"""Refusals: an HTTP reply, an error object, a `StreamError`, a status or a close code becomes the right error.
 
-It happens here alone, for both wires and the history. The body decides first, since the site sends one meaning under
-several statuses; the status only where the body says nothing (rest.md 1.5 and 4.11). Rules are tried from the top.
+It happens here alone, for both wires and the history. What the service calls its error decides first, then its words,
+then numbers: it sends one meaning under several statuses and severities (rest.md 1.5, 4.11 and 8.1). What each reason
+means is in `reasons`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,14 +18,111 @@ import orjson
 
 from langchain_grokweb import errors
 from langchain_grokweb.errors import LOGIN_URL, GrokWebError
+from langchain_grokweb.wire.reasons import ROWS, Reason, ServiceError, error_for, harmless
 
-_CHALLENGE = re.compile(r"just a moment|challenge-platform|attention required! \| cloudflare|cf-chl", re.IGNORECASE)
-_WELL_KNOWN = re.compile(r"\[WKE=([^\]]+)\]")
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,40}", re.ASCII)
-_NO_WORD = re.compile(r"[^\w., -]")
-_MAX_QUOTED_CHARS = 300
+_SECONDS = re.compile(r"(\d{1,20}(?:\.\d{0,20})?)s?", re.ASCII)
+_MAX_PLAIN_CHARS = 300
 _MAX_STATUS_CHARS = 80
 _LONGEST_WAIT_SECONDS = 366 * 24 * 3600
+
+# --- tables: from what the service sends to a reason
+
+# Kinds of a `StreamError` and names of codes (rest.md 4.11, gateway.md 4.11), in any spelling: see `_squashed`.
+_BY_NAME: Mapping[str, Reason] = {
+    "globalratelimit": Reason.RATE_LIMITED,
+    "ratelimited": Reason.RATE_LIMITED,
+    "usagelimitreached": Reason.QUOTA_USED_UP,
+    "usagepoolexhausted": Reason.QUOTA_USED_UP,
+    "concurrencylimit": Reason.TOO_MANY_AT_ONCE,
+    "modelnotavailable": Reason.MODEL_NOT_FOUND,
+    "beyondcontextlength": Reason.TOO_LONG,
+    "userprompttoolong": Reason.TOO_LONG,
+    "attachmentmoderated": Reason.MODERATED,
+    "contentmoderated": Reason.MODERATED,
+    "attachmentimagetoolarge": Reason.ATTACHMENT,
+    "attachmentfiletoolarge": Reason.ATTACHMENT,
+    "attachmenttoomanypages": Reason.ATTACHMENT,
+    "attachmentloadfailed": Reason.ATTACHMENT_LOST,
+    "requestcancelled": Reason.CANCELLED,
+    "internalerror": Reason.INTERNAL,
+    "systemkillswitch": Reason.SWITCHED_OFF,
+    "toolcallfailed": Reason.TOOL_FAILED,
+    "rendertoolfailed": Reason.TOOL_FAILED,
+    "rendertoolratelimited": Reason.TOOL_LIMITED,
+    "renderpermessagelimitexceeded": Reason.TOOL_LIMITED,
+    "antibot": Reason.ANTI_BOT,
+    "sessionexpired": Reason.SIGNED_OUT,
+    "conversationnotfound": Reason.CONVERSATION_NOT_FOUND,
+    "invalidenvelope": Reason.INVALID,
+}
+# What the service says in words. Tried from the top.
+_BY_TEXT: list[tuple[re.Pattern[str], Reason]] = [
+    (re.compile(pattern, re.IGNORECASE), reason)
+    for pattern, reason in [
+        (r"blocked-user|user is blocked|account suspended", Reason.BLOCKED),
+        (r"anti.?bot", Reason.ANTI_BOT),
+        (r"bad.credentials|unauthenticated|invalid-credentials|email-domain-rejected", Reason.SIGNED_OUT),
+        (r"failed to look up session|session (?:has )?expired|session not found", Reason.SIGNED_OUT),
+        (r"token revoked|token expired", Reason.SIGNED_OUT),
+        (r"not available in your region", Reason.REGION),
+        (r"invalid.envelope", Reason.INVALID),
+        (r"model is not found|model not found", Reason.MODEL_NOT_FOUND),
+        (r"heavy usage", Reason.OVERLOADED),
+        (r"moderated", Reason.MODERATED),
+        (r"image dimensions are insufficient", Reason.INVALID),  # below about 64 by 64 pixels (rest.md 5)
+        (r"WKE=account:", Reason.INVALID),
+        (r"usage limit|usage quota", Reason.QUOTA_USED_UP),
+        (r"too many requests|rate.?limit", Reason.RATE_LIMITED),
+        (r"subscription|requires.?upgrade", Reason.TIER),
+        (r"parent.?response|conversation.(?:was )?not.found", Reason.CONVERSATION_NOT_FOUND),
+    ]
+]
+# gRPC's codes, as numbers and as names (rest.md 1.5).
+_BY_CODE: Mapping[str, Reason] = {
+    "1": Reason.CANCELLED,
+    "2": Reason.INTERNAL,
+    "3": Reason.INVALID,
+    "4": Reason.INTERNAL,
+    "5": Reason.CONVERSATION_NOT_FOUND,
+    "7": Reason.FORBIDDEN,
+    "8": Reason.RATE_LIMITED,
+    "13": Reason.INTERNAL,
+    "14": Reason.OVERLOADED,
+    "16": Reason.SIGNED_OUT,
+    "cancelled": Reason.CANCELLED,
+    "invalidargument": Reason.INVALID,
+    "notfound": Reason.CONVERSATION_NOT_FOUND,
+    "permissiondenied": Reason.FORBIDDEN,
+    "forbidden": Reason.FORBIDDEN,
+    "resourceexhausted": Reason.RATE_LIMITED,
+    "toomanyrequests": Reason.RATE_LIMITED,
+    "internal": Reason.INTERNAL,
+    "unavailable": Reason.OVERLOADED,
+    "unauthorized": Reason.SIGNED_OUT,
+}
+_BY_STATUS: Mapping[int, Reason] = {
+    400: Reason.INVALID,
+    401: Reason.UNEXPLAINED_401,
+    403: Reason.FORBIDDEN,
+    404: Reason.CONVERSATION_NOT_FOUND,
+    413: Reason.TOO_LONG,
+    422: Reason.INVALID,
+    429: Reason.RATE_LIMITED,
+    503: Reason.OVERLOADED,
+    **dict.fromkeys(range(520, 531), Reason.ORIGIN_NOT_REACHED),  # Cloudflare's own numbers
+}
+# Pages of Cloudflare's (rest.md 8.15). A script of `/cdn-cgi/challenge-platform/` is in ordinary pages too.
+_BY_PAGE: list[tuple[re.Pattern[str], Reason]] = [
+    (re.compile(pattern, re.IGNORECASE), reason)
+    for pattern, reason in [
+        (r"error(?: code)?:? *1015\b", Reason.NETWORK_RATE_LIMITED),
+        (r"error(?: code)?:? *1009\b", Reason.REGION),
+        (r"error(?: code)?:? *(?:1005|1006|1007|1008|1010|1012|1020|1106)\b", Reason.NETWORK_BLOCKED),
+        (r"you have been blocked", Reason.NETWORK_BLOCKED),
+        (r"just a moment|/orchestrate/chl_page|_cf_chl_opt|attention required! \| cloudflare", Reason.CHALLENGE),
+    ]
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +143,14 @@ class Reply:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds, from a `Retry-After` header in either of its forms."""
+        """Seconds, from a `Retry-After` header: a number, or a date in any zone, which is UTC where it names none."""
         value = self.headers.get("retry-after", "").strip()
-        if value.isascii() and value.isdigit():
-            return _sensible(float(value))
+        if (seconds := _seconds(value)) is not None:
+            return seconds
         try:
-            return _sensible(max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()))
+            date = parsedate_to_datetime(value)
+            date = date.replace(tzinfo=date.tzinfo or UTC)
+            return _sensible(max(0.0, (date - datetime.now(UTC)).total_seconds()))
         except (TypeError, ValueError, OverflowError):
             return None
 
@@ -61,347 +161,47 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceError:
-    """A refusal, whatever shape it came in."""
+class AnswerError:
+    """An error that the service reported within an answer.
 
-    code: str
-    message: str
-    status: int | None = None
-    retry_after: float | None = None
-    login_url: str = LOGIN_URL
-    limit: str = ""
+    Attributes:
+        error: What it means.
+        ends: Whether an answer that is not whole yet is over with it.
+        spoils: Whether an answer is over with it after whose final text it came.
+        is_mild: Whether an answer that holds it beside its final text is whole.
+    """
 
-    @property
-    def details(self) -> dict[str, Any]:
-        """What every error of ours carries of it."""
-        known = _WELL_KNOWN.search(self.message)
-        return {"status_code": self.status, "error_code": known.group(1) if known else self.code or None}
+    error: GrokWebError
+    ends: bool
+    spoils: bool = False
+    is_mild: bool = False
 
-    @property
-    def wait(self) -> str:
-        """The advice to wait, with the seconds that the site named."""
-        if self.retry_after is None:
-            return "Wait a while"
-        return f"Wait {self.retry_after:g} seconds" if self.retry_after else "Ask again"
 
-    @property
-    def quoted(self) -> str:
-        """The text of the service as part of a sentence of ours; empty where it sent none."""
-        text = _WELL_KNOWN.sub("", "".join(c if c.isprintable() else " " for c in self.message)).strip()
-        if not text:
-            return ""
-        return f' It said: "{text[:_MAX_QUOTED_CHARS]}"{"" if text.endswith((".", "!", "?")) else "."}'
+# --- replies
 
 
 def from_reply(reply: Reply) -> GrokWebError:
     """The error for a reply that is no stream of frames."""
     text = reply.body.decode("utf-8", "replace")
-    if reply.headers.get("cf-mitigated") == "challenge" or (not reply.is_json and _CHALLENGE.search(text)):
-        return _challenge(reply.status)
+    problem = ServiceError("", "", reply.status, reply.retry_after, reply.login_url)
+    if reply.headers.get("cf-mitigated") == "challenge":
+        return error_for(Reason.CHALLENGE, problem)
     if 300 <= reply.status < 400:  # noqa: PLR2004 - redirects
-        return _redirected(reply)
+        return _redirected(reply, problem)
     report = _read_json(reply.body) if reply.is_json else None
     if report is not None:
         return from_error(report, status=reply.status, retry_after=reply.retry_after, login_url=reply.login_url)
+    if not reply.is_json and (reason := _first_match(_BY_PAGE, text)):
+        return error_for(reason, problem)
     if reply.status == 200:  # noqa: PLR2004 - OK
         return _not_a_stream(reply)
-    plain = text if len(text) <= _MAX_QUOTED_CHARS and "<" not in text else ""
-    return _judge(ServiceError("", plain, reply.status, reply.retry_after, reply.login_url), text)
+    plain = text if len(text) <= _MAX_PLAIN_CHARS and "<" not in text else ""
+    return _judged(replace(problem, message=plain), text)
 
 
-def from_error(
-    report: Any, *, status: int | None = None, retry_after: float | None = None, login_url: str = LOGIN_URL
-) -> GrokWebError:
-    """The error for an error object, nested (`{"error": {…}}`), flat, or with the text under `error`."""
-    inner = report.get("error") if isinstance(report, Mapping) else report
-    body = inner if isinstance(inner, Mapping) else report if isinstance(report, Mapping) else {}
-    message = next((body[key] for key in ("message", "error", "name") if isinstance(body.get(key), str)), "")
-    code = body.get("code")
-    wait = body.get("waitTimeSeconds", retry_after)
-    problem = ServiceError(
-        code="" if code is None or isinstance(code, Mapping | list) else str(code),
-        message=message,
-        status=status,
-        retry_after=_sensible(wait) if isinstance(wait, int | float) else None,
-        login_url=login_url,
-    )
-    return _judge(problem, f"{problem.code} {body.get('name', '')} {message}")
-
-
-def from_stream_error(report: Any) -> GrokWebError | None:
-    """The error for a `StreamError` of either wire; `None` where it only informs, and the answer continues."""
-    body = _one_of(_as_body(report))
-    severity = body.get("severity")
-    if severity == "STREAM_ERROR_SEVERITY_NORMAL":
-        return None
-    if severity != "STREAM_ERROR_SEVERITY_FATAL" and _ABOUT_A_TOOL & body.keys():
-        return None
-    return _by_kind(body, _server_failed)
-
-
-def from_upload(report: Any) -> GrokWebError:
-    """The error for the `terminalError` of an upload (gateway.md 3.5), in the form of a `StreamError` or another.
-
-    What names nothing that is known is about the file.
-    """
-    return _by_kind(_as_body(report), _invalid)
-
-
-def from_status(status: Any, details: Mapping[str, Any]) -> GrokWebError:
-    """The error for a `response.done` that is not completed (gateway.md 4.10), with its `status_details`."""
-    reason = details.get("reason")
-    what = _NO_WORD.sub(" ", f"{status}{f', {reason}' if isinstance(reason, str) else ''}")[:_MAX_STATUS_CHARS]
-    return errors.GrokWebInterruptedError(
-        f"grok.com ended the answer before it was whole ({what}).",
-        next_step="Ask again; what came so far is in the error's `.partial`.",
-    )
-
-
-def _as_body(report: Any) -> Mapping[str, Any]:
-    return report if isinstance(report, Mapping) else {"message": report if isinstance(report, str) else ""}
-
-
-def _one_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A stream error of the gateway in the form of REST: its kind as a member of its own (gateway.md 4.11)."""
-    if not isinstance(kind := body.get("kind"), str):
-        return body
-    name = re.sub(r"_([a-z])", lambda match: match.group(1).upper(), kind)
-    return {"message": body.get("message"), "severity": body.get("severity"), name: body.get("details") or {}}
-
-
-def _by_kind(body: Mapping[str, Any], otherwise: Judgement) -> GrokWebError:
-    message = body.get("message")
-    problem = ServiceError("", message if isinstance(message, str) else "")
-    for kind, details in body.items():
-        if kind in _STREAM_ERRORS:
-            return _STREAM_ERRORS[kind](replace(problem, limit=_limit(details)))
-    if body.get("code") is not None:
-        return from_error(body)
-    return _judge(problem, problem.message, otherwise)
-
-
-def _limit(details: Any) -> str:
-    """The bound that an attachment did not keep, where the site named it (rest.md 4.11), as a sentence."""
-    for unit, *names in (("bytes", "maxSizeBytes", "max_size_bytes"), ("pages", "maxPages", "max_pages")):
-        for name in names:
-            if isinstance(details, Mapping) and isinstance(most := details.get(name), int):
-                return f" At most {most} {unit} are allowed."
-    return ""
-
-
-def _sensible(seconds: float) -> float | None:
-    """Seconds to wait; `None` for a number that cannot be meant."""
-    return float(seconds) if 0 <= seconds <= _LONGEST_WAIT_SECONDS else None
-
-
-def _read_json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        pass
-    try:  # the first line of a stream
-        return orjson.loads(body.split(b"\n", 1)[0])
-    except orjson.JSONDecodeError:
-        return None
-
-
-# --- one function for each kind of refusal
-
-
-def _authentication(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebAuthenticationError(
-        f"grok.com does not accept these cookies (any more).{p.quoted}", login_url=p.login_url, **p.details
-    )
-
-
-def _unexplained_401(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebAuthenticationError(
-        f"grok.com refused the request as not signed in (401), without saying why.{p.quoted}",
-        login_url=p.login_url,
-        **p.details,
-    )
-
-
-def _challenge(status: int) -> GrokWebError:
-    return errors.GrokWebPermissionError(
-        "Cloudflare, in front of grok.com, answered with a challenge page.",
-        reason="challenge",
-        next_step=(
-            "Open grok.com in your browser from this network, then copy its cookies again (cf_clearance must be among "
-            "them) together with its User-Agent: pasting the request as cURL brings both."
-        ),
-        status_code=status,
-    )
-
-
-def _anti_bot(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebPermissionError(
-        f"grok.com's anti-bot rule turned the request away.{p.quoted}",
-        reason="anti_bot",
-        next_step="It wants a proof that only the site's own page makes. `transport='gateway'` usually needs none; "
-        "where that is refused too, try again later, or from another network.",
-        **p.details,
-    )
-
-
-def _blocked(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebPermissionError(
-        f"grok.com has blocked this account.{p.quoted}",
-        reason="blocked",
-        next_step="Sign in with a browser to see why.",
-        **p.details,
-    )
-
-
-def _region(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebPermissionError(
-        "grok.com is not available in the region of this network address.",
-        reason="region",
-        next_step="Use a network in a region that it serves (`proxy=`).",
-        **p.details,
-    )
-
-
-def _tier(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebPermissionError(
-        f"This needs another grok.com subscription.{p.quoted}",
-        reason="tier",
-        next_step="Choose another `model=`; `await model.alist_modes()` lists what this account has.",
-        **p.details,
-    )
-
-
-def _forbidden(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebPermissionError(
-        f"grok.com refused the request.{p.quoted}",
-        reason="other",
-        next_step="Open grok.com in your browser with the same account to see whether it works there.",
-        **p.details,
-    )
-
-
-def _model_not_found(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebModelNotFoundError(
-        f"grok.com does not know this model, or not for this account.{p.quoted}",
-        next_step="`await model.alist_modes()` lists what this account has.",
-        **p.details,
-    )
-
-
-def _conversation_not_found(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebConversationNotFoundError(
-        f"grok.com has no such conversation or answer to continue from.{p.quoted}",
-        next_step="Begin a new conversation: send the messages without their links.",
-        **p.details,
-    )
-
-
-def _invalid(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebInvalidRequestError(
-        f"grok.com called the request invalid.{p.quoted}",
-        next_step="Change what it names: `model=`, a field of the model, or the messages.",
-        **p.details,
-    )
-
-
-def _too_long(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebContextOverflowError(
-        f"The prompt or the conversation is too long for this model.{p.quoted}",
-        next_step="Shorten the messages, or summarise the older ones.",
-        **p.details,
-    )
-
-
-def _moderated(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebContentFilterError(
-        f"grok.com's moderation withheld the answer or refused the request.{p.quoted}",
-        next_step="Change what is asked or attached.",
-        **p.details,
-    )
-
-
-def _rate_limited(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebRateLimitError(
-        f"grok.com takes no more requests of this account for now.{p.quoted}",
-        retry_after=p.retry_after,
-        next_step=f"{p.wait}, or choose another `model=`.",
-        **p.details,
-    )
-
-
-def _quota_used_up(p: ServiceError) -> GrokWebError:
-    error = errors.GrokWebRateLimitError(
-        f"The quota of this account for this model is used up.{p.quoted}",
-        retry_after=p.retry_after,
-        next_step=f"{p.wait}, or choose another `model=`.",
-        **p.details,
-    )
-    error.exhausted = True
-    return error
-
-
-def _too_many_at_once(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebRateLimitError(
-        f"grok.com is writing too many answers for this account at the same time.{p.quoted}",
-        retry_after=p.retry_after,
-        next_step="Wait until one of them is finished, and ask fewer questions at once.",
-        **p.details,
-    )
-
-
-def _attachment(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebInvalidRequestError(
-        f"grok.com did not take an attachment.{p.quoted}{p.limit}",
-        next_step="Attach something smaller, or leave it out.",
-        **p.details,
-    )
-
-
-def _attachment_lost(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebInvalidRequestError(
-        f"grok.com could not load an attachment.{p.quoted}",
-        next_step="Attach it again, in another format if it is none that the site knows.",
-        **p.details,
-    )
-
-
-def _overloaded(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebServerError(
-        f"grok.com is under heavy load.{p.quoted}",
-        overloaded=True,
-        next_step="Try again later, or choose another `model=`.",
-        **p.details,
-    )
-
-
-def _server_failed(p: ServiceError) -> GrokWebError:
-    what = "grok.com reported a failure of its own."
-    if p.status:
-        beyond = p.status >= 520  # noqa: PLR2004 - Cloudflare's own numbers
-        what = f"Cloudflare could not reach grok.com ({p.status})." if beyond else f"grok.com failed ({p.status})."
-    return errors.GrokWebServerError(f"{what}{p.quoted}", next_step="Try again later.", **p.details)
-
-
-def _switched_off(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebServerError(
-        f"grok.com has switched this off for now.{p.quoted}",
-        next_step="Try again later, or choose another `model=`.",
-        **p.details,
-    )
-
-
-def _cancelled(p: ServiceError) -> GrokWebError:
-    return errors.GrokWebInterruptedError(
-        f"The answer was cancelled at grok.com before it was whole.{p.quoted}",
-        next_step="Ask again; a newer prompt in the same conversation cancels a running answer.",
-        **p.details,
-    )
-
-
-def _redirected(reply: Reply) -> GrokWebError:
+def _redirected(reply: Reply, problem: ServiceError) -> GrokWebError:
     if re.search(r"sign-?in|login|accounts\.", reply.headers.get("location", ""), re.IGNORECASE):
-        problem = ServiceError("", "", reply.status, login_url=reply.login_url)
-        return _authentication(problem)
+        return error_for(Reason.SIGNED_OUT, problem)
     return errors.GrokWebServerError(
         "grok.com redirected the request to another address, and cookies do not follow redirects.",
         next_step="Check `base_url=`.",
@@ -421,78 +221,229 @@ def _not_a_stream(reply: Reply) -> GrokWebError:
     )
 
 
-Judgement = Callable[[ServiceError], GrokWebError]
-
-_BY_TEXT: list[tuple[re.Pattern[str], Judgement]] = [
-    (re.compile(pattern, re.IGNORECASE), judgement)
-    for pattern, judgement in [
-        (r"blocked-user|user is blocked|account suspended", _blocked),
-        (r"anti.?bot", _anti_bot),
-        (r"bad.credentials|unauthenticated|invalid-credentials|email-domain-rejected", _authentication),
-        (r"failed to look up session|session not found|token revoked|token expired", _authentication),
-        (r"not available in your region", _region),
-        (r"invalid.envelope", _invalid),
-        (r"model is not found|model not found", _model_not_found),
-        (r"heavy usage", _overloaded),
-        (r"moderated", _moderated),
-        (r"image dimensions are insufficient", _invalid),  # below about 64 by 64 pixels (rest.md 5)
-        (r"WKE=account:", _invalid),
-        (r"usage limit|usage quota", _quota_used_up),
-        (r"too many requests|rate.?limit", _rate_limited),
-        (r"subscription|requires.?upgrade", _tier),
-        (r"parent.?response|conversation.(?:was )?not.found", _conversation_not_found),
-    ]
-]
-_BY_CODE: dict[str, Judgement] = {
-    "2": _server_failed,
-    "3": _invalid,
-    "4": _server_failed,
-    "5": _conversation_not_found,
-    "7": _forbidden,
-    "8": _rate_limited,
-    "13": _server_failed,
-    "14": _overloaded,
-    "16": _authentication,
-}
-_BY_STATUS: dict[int, Judgement] = {
-    400: _invalid,
-    401: _unexplained_401,
-    403: _forbidden,
-    404: _conversation_not_found,
-    413: _too_long,
-    422: _invalid,
-    429: _rate_limited,
-    503: _overloaded,
-}
-_STREAM_ERRORS: dict[str, Judgement] = {
-    "globalRateLimit": _rate_limited,
-    "usageLimitReached": _quota_used_up,
-    "usagePoolExhausted": _quota_used_up,
-    "concurrencyLimit": _too_many_at_once,
-    "modelNotAvailable": _model_not_found,
-    "beyondContextLength": _too_long,
-    "userPromptTooLong": _too_long,
-    "attachmentModerated": _moderated,
-    "contentModerated": _moderated,
-    "attachmentImageTooLarge": _attachment,
-    "attachmentFileTooLarge": _attachment,
-    "attachmentTooManyPages": _attachment,
-    "attachmentLoadFailed": _attachment_lost,
-    "requestCancelled": _cancelled,
-    "internalError": _server_failed,
-    "systemKillSwitch": _switched_off,
-}
-_ABOUT_A_TOOL = {
-    "renderToolFailed",
-    "renderToolRateLimited",
-    "toolCallFailed",
-    "renderPerMessageLimitExceeded",
-}
+def _read_json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:  # the first line of a stream
+        return orjson.loads(body.split(b"\n", 1)[0])
+    except orjson.JSONDecodeError:
+        return None
 
 
-def _judge(problem: ServiceError, text: str, otherwise: Judgement = _server_failed) -> GrokWebError:
-    for pattern, judgement in _BY_TEXT:
-        if pattern.search(text):
-            return judgement(problem)
-    judgement = _BY_CODE.get(problem.code) or _BY_STATUS.get(problem.status or 0) or otherwise
-    return judgement(problem)
+# --- error objects
+
+
+def is_status(fields: Mapping[str, Any]) -> bool:
+    """Whether an object is an error as a flat status: `{"code", "message", "details"}` (rest.md 1.5)."""
+    code = fields.get("code")
+    is_code = isinstance(code, str | int) and not isinstance(code, bool) and str(code) not in {"", "0"}
+    return is_code and ("message" in fields or "details" in fields)
+
+
+def from_error(
+    report: Any, *, status: int | None = None, retry_after: float | None = None, login_url: str = LOGIN_URL
+) -> GrokWebError:
+    """The error for an error object, nested (`{"error": {…}}`), flat, or with the text under `error`."""
+    outer = report if isinstance(report, Mapping) else {}
+    inner = outer.get("error") if outer else report
+    body = inner if isinstance(inner, Mapping) else outer
+    message = next((body[key] for key in ("message", "error", "name") if isinstance(body.get(key), str)), "")
+    problem = ServiceError(
+        code=_text_of(body.get("code")),
+        message=message or (inner if isinstance(inner, str) else ""),
+        status=status,
+        retry_after=_wait_of(body, outer, retry_after),
+        login_url=login_url,
+    )
+    return _judged(problem, f"{problem.code} {body.get('name', '')} {problem.message}")
+
+
+def from_stream_error(report: Any) -> AnswerError:
+    """What a `StreamError` of either wire means for its answer, by its kind in any spelling, and then its severity.
+
+    Its kind is named by `kind`, or by a member of its own; without either, its words show it (gateway.md 9.1).
+    """
+    body = report if isinstance(report, Mapping) else {"message": report}
+    severity = _severity(body.get("severity"))
+    reason, details = _kind(body)
+    problem = _stream_problem(body, details)
+    reason = reason or _reason(problem, problem.message) or Reason.INTERNAL
+    is_about_a_tool = reason in {Reason.TOOL_FAILED, Reason.TOOL_LIMITED}
+    is_mid_turn = any(part.get(name) is True for part in (body, details) for name in ("midTurn", "mid_turn"))
+    return AnswerError(
+        error_for(reason, problem),
+        ends=ROWS[reason].ends_answer or severity == "FATAL" or not (severity == "NORMAL" or is_about_a_tool),
+        spoils=severity == "FATAL" or is_mid_turn,
+        is_mild=severity == "NORMAL" and not is_mid_turn,
+    )
+
+
+def from_upload(report: Any) -> GrokWebError:
+    """The error for the `terminalError` of an upload (gateway.md 3.5), in the form of a `StreamError` or another.
+
+    What names nothing that is known is about the file.
+    """
+    body = report if isinstance(report, Mapping) else {"message": report}
+    reason, details = _kind(body)
+    problem = _stream_problem(body, details)
+    return error_for(reason or _reason(problem, problem.message) or Reason.INVALID, problem)
+
+
+def _stream_problem(body: Mapping[str, Any], details: Mapping[str, Any]) -> ServiceError:
+    return ServiceError(
+        code=_text_of(body.get("code")),
+        message=_text_of(body.get("message")),
+        retry_after=_wait_of(details, body),
+        limit=_limit(details) or _limit(body),
+    )
+
+
+def _severity(value: Any) -> str:
+    """`NORMAL`, `FATAL` or `UNKNOWN`, from a name in any spelling, or a number of the enum (rest.md 4.11)."""
+    last = str(value).upper().rpartition("_")[2].strip()
+    return {"1": "NORMAL", "2": "FATAL"}.get(last, last if last in {"NORMAL", "FATAL"} else "UNKNOWN")
+
+
+def _kind(body: Mapping[str, Any]) -> tuple[Reason | None, Mapping[str, Any]]:
+    """The reason that a `StreamError` names, and what stands beside it; the worst one, where it names several."""
+    found: tuple[Reason | None, Mapping[str, Any]] = (None, {})
+    for name, value in _named(body):
+        reason = _BY_NAME.get(_squashed(name))
+        if reason is not None and (found[0] is None or ROWS[reason].ends_answer > ROWS[found[0]].ends_answer):
+            found = (reason, value if isinstance(value, Mapping) else {})
+    return found
+
+
+def _named(body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What may be the name of a kind, with its details."""
+    kind, details = body.get("kind"), body.get("details")
+    if isinstance(kind, str):
+        yield kind, details
+    if isinstance(details, Mapping) and isinstance(details.get("reason"), str):
+        yield details["reason"], details
+    if isinstance(code := body.get("code"), str):
+        yield code, details
+    for holder in (body, kind):
+        if isinstance(holder, Mapping):  # a member that is null or false is one that is not set
+            yield from ((name, value) for name, value in holder.items() if value is not None and value is not False)
+
+
+def _squashed(name: Any) -> str:
+    """A name without what differs between spellings: `usage_limit_reached`, `usageLimitReached`, `USAGE-LIMIT-..`."""
+    return re.sub(r"[\W_]+", "", str(name)).lower()
+
+
+def _limit(details: Mapping[str, Any]) -> str:
+    """The bound that an attachment did not keep, where the site named it (rest.md 4.11), as a sentence."""
+    for unit, *names in (("bytes", "maxSizeBytes", "max_size_bytes"), ("pages", "maxPages", "max_pages")):
+        for name in names:
+            if isinstance(most := details.get(name), int) and not isinstance(most, bool):
+                return f" At most {most} {unit} are allowed."
+    return ""
+
+
+# --- how an answer ends on the gateway
+
+
+def from_status(status: Any, details: Mapping[str, Any], reported: GrokWebError | None = None) -> GrokWebError:
+    """The error for a `response.done` that is not completed (gateway.md 4.10).
+
+    Args:
+        status: Its status.
+        details: Its `status_details`; a failed one may have an error in them (gateway.md 9.1).
+        reported: What the service reported before, which did not end the answer alone.
+    """
+    if details.get("error"):
+        return from_error({"error": details["error"]})
+    if _squashed(status) in {"cancelled", "canceled"}:
+        return error_for(Reason.CANCELLED, ServiceError())
+    reason = details.get("reason")
+    named = _BY_NAME.get(_squashed(reason))
+    if named is not None:
+        return error_for(named, ServiceError(code=str(reason)))
+    words = f"{status}, {reason}" if isinstance(reason, str) else str(status)
+    words = harmless(re.sub(r"[^\w., -]", " ", words), _MAX_STATUS_CHARS)
+    return with_reported(error_for(Reason.INCOMPLETE, ServiceError(limit=f" Its status: {words}.")), reported)
+
+
+def from_close(code: int, reason: str, login_url: str = LOGIN_URL) -> AnswerError | None:
+    """What a WebSocket's close code and reason mean for the answer; `None` where they say nothing.
+
+    No code has a known meaning of its own (gateway.md 1.4): 4401 and its like are taken for the HTTP status in them.
+    """
+    status = code - 4000 if 4400 <= code < 4600 else None  # noqa: PLR2004 - codes for private use
+    problem = ServiceError(reason, reason, login_url=login_url)
+    found = _BY_NAME.get(_squashed(reason)) or _first_match(_BY_TEXT, reason) or _BY_CODE.get(_squashed(reason))
+    found = found or _BY_STATUS.get(status or 0)
+    if found is not None and ROWS[found].ends_answer:
+        return AnswerError(error_for(found, problem), ends=True)
+    if not reason and code in _SAYS_NOTHING:
+        return None
+    error = errors.GrokWebConnectionError(f"grok.com closed the connection ({code}).{problem.quoted}")
+    return AnswerError(error, ends=False)
+
+
+_SAYS_NOTHING = {1000, 1001, 1005, 1006}
+
+
+def with_reported(error: GrokWebError, reported: GrokWebError | None) -> GrokWebError:
+    """The error, saying also what the service had reported before."""
+    if reported is not None:
+        before = happened(reported)
+        error.args = (f"{happened(error)} Before that: {before} {error.next_step}".strip(),)
+    return error
+
+
+def happened(error: GrokWebError) -> str:
+    """What happened, of an error's message: all but the next step."""
+    return str(error).removesuffix(error.next_step).strip()
+
+
+# --- the judgement
+
+
+def _judged(problem: ServiceError, text: str) -> GrokWebError:
+    reason = _reason(problem, text) or _BY_STATUS.get(problem.status or 0, Reason.INTERNAL)
+    return error_for(reason, problem)
+
+
+def _reason(problem: ServiceError, text: str) -> Reason | None:
+    """What a name says, then words, then a code."""
+    code = _squashed(problem.code)
+    return _BY_NAME.get(code) or _first_match(_BY_TEXT, text) or _BY_CODE.get(code)
+
+
+def _first_match(table: list[tuple[re.Pattern[str], Reason]], text: str) -> Reason | None:
+    return next((reason for pattern, reason in table if pattern.search(text)), None)
+
+
+def _text_of(value: Any) -> str:
+    """A text or a number as text; empty for anything else."""
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+
+
+def _wait_of(*holders: Any) -> float | None:
+    """Seconds to wait: of the first that is a number, or has one under `waitTimeSeconds`."""
+    for holder in holders:
+        values = [holder]
+        if isinstance(holder, Mapping):
+            values = [holder.get("waitTimeSeconds"), holder.get("wait_time_seconds")]
+        for value in values:
+            if (seconds := _seconds(value)) is not None:
+                return seconds
+    return None
+
+
+def _seconds(value: Any) -> float | None:
+    """Seconds, from a number or a text such as `120`, `61.5` or `120s`."""
+    if isinstance(value, str):
+        match = _SECONDS.fullmatch(value.strip())
+        return _sensible(float(match.group(1))) if match else None
+    return _sensible(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _sensible(seconds: float) -> float | None:
+    """Seconds to wait; `None` for a number that cannot be meant."""
+    return float(seconds) if 0 <= seconds <= _LONGEST_WAIT_SECONDS else None

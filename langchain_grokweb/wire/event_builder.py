@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from langchain_grokweb.errors import GrokWebError
+from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.json_fields import Fields, get_objects, get_str
 from langchain_grokweb.wire.made_things import MadeThings
@@ -43,6 +44,7 @@ class AnswerReader:
         self._cited: set[tuple[str, int | None]] = set()
         self.finished = False  # with the definitive answer
         self.failed = False
+        self.reported: GrokWebError | None = None  # the first error that did not end the answer
 
     @property
     def saw_placeholder(self) -> bool:
@@ -216,10 +218,30 @@ class AnswerReader:
 
     def fail(self, error: GrokWebError) -> None:
         """The turn failed; a whole answer is not lost by what comes after it."""
-        if not self.failed and not self.finished:
+        if not self.finished:
+            self._fail(error)
+
+    def _fail(self, error: GrokWebError) -> None:
+        if not self.failed:
             self.failed = True
             self.flush()
             self.add(ev.TurnFailed(error))
+
+    def report(self, found: error_mapping.AnswerError | None, *, whole: bool = False) -> None:
+        """The service reports an error: it ends the answer, or is kept for the case that this turns out empty or cut.
+
+        Args:
+            found: What it means.
+            whole: Whether the service's final text has come.
+        """
+        whole = whole or self.finished
+        if found is None or self.failed:
+            return
+        if found.spoils if whole else found.ends:
+            self._fail(found.error)
+        elif not whole:
+            self.reported = self.reported or found.error
+            self.add(ev.ErrorReported(found.error))
 
     def close(self) -> None:
         """No more comes: of an answer that is not over, deliver what was held back."""

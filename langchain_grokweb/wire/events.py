@@ -259,6 +259,18 @@ class AnswerFinished:
 
 
 @dataclass(slots=True)
+class ErrorReported:
+    """The service reported an error that alone does not end the answer: the reason, if it turns out empty or cut."""
+
+    error: GrokWebError
+
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return ("error", str(self.error))
+
+
+@dataclass(slots=True)
 class TurnFailed:
     """The service reported an error instead of (the rest of) an answer."""
 
@@ -288,6 +300,7 @@ Event = (
     | TitleGiven
     | AnswerReplaced
     | AnswerFinished
+    | ErrorReported
     | TurnFailed
 )
 

@@ -233,8 +233,13 @@ class GatewaySession:
         """Whether nothing more is expected after the answer."""
         return self.state is State.FAILED or (self.state is State.WHOLE and not self._pending)
 
+    def closed(self, code: int, reason: str) -> None:
+        """The service closed the socket, which may be the word why it did (gateway.md 1.4)."""
+        if self.state is not State.WHOLE:
+            self._report(error_mapping.from_close(code, reason))
+
     def close(self) -> None:
-        """The socket is closed; what was held back comes out."""
+        """No more comes; what was held back comes out."""
         self._reader.close()
 
     def _send(self, frames: list[str]) -> None:
@@ -247,6 +252,12 @@ class GatewaySession:
     def _fail(self, error: GrokWebError) -> None:
         self._reader.fail(error)
         self._advance("error")
+
+    def _report(self, found: error_mapping.AnswerError | None) -> None:
+        """An error that ends the answer, or not."""
+        self._reader.report(found, whole=bool(self._final_text))
+        if self._reader.failed:
+            self._advance("error")
 
     # --- messages and events
 
@@ -392,13 +403,10 @@ class GatewaySession:
 
     def _grok_output(self, _: Any, event: Fields) -> None:
         output = get_dict(event, "output")
-        if output.get("stream_error"):
-            self._start(event.get("response_id"))
-        if not self._is_ours(event):
-            return
         if report := output.get("stream_error"):
-            if error := error_mapping.from_stream_error(report):
-                self._fail(error)
+            self._stream_error(report, event.get("response_id"))
+            return
+        if not self._is_ours(event):
             return
         for name, value in output.items():
             if name == "card_attachment":
@@ -409,6 +417,13 @@ class GatewaySession:
                 self._CHUNKS[name](self, value, output)
             elif name not in _SILENT_MEMBERS:
                 self.unknown.add("output.", name, value)
+
+    def _stream_error(self, report: Any, response_id: Any) -> None:
+        """One without an id is about the answer that was asked for, also before that has begun (gateway.md 9.1)."""
+        self._start(response_id)
+        is_asked = self.state in {State.PROMPTED, State.ANSWERING}
+        if is_asked and (not response_id or response_id == self._answer_id):
+            self._report(error_mapping.from_stream_error(report))
 
     def _text_done(self, _: Any, event: Fields) -> None:
         if isinstance(text := event.get("text"), str) and self._is_ours(event):
@@ -434,7 +449,8 @@ class GatewaySession:
             self._reader.finish(response_id, self._final_text)
             self._advance("answer done")
         else:
-            self._fail(error_mapping.from_status(status, get_dict(response, "status_details")))
+            details = get_dict(response, "status_details")
+            self._fail(error_mapping.from_status(status, details, self._reader.reported))
 
     def _response_persisted(self, _: Any, __: Fields) -> None:
         self._pending.discard("persisted")

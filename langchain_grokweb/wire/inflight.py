@@ -15,7 +15,7 @@ from typing import Any
 from langchain_grokweb.errors import GrokWebProtocolError
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.json_fields import Fields, get_list, get_objects, get_str, wrong_type
-from langchain_grokweb.wire.rest import CONVERSATIONS, RestDecoder
+from langchain_grokweb.wire.rest import CONVERSATIONS, RestDecoder, stream_errors
 
 _HUMAN, _ASSISTANT = "human", "assistant"  # in any case of letters (rest.md 2.1)
 _OVER = {"RESPONSE_STATUS_FINISHED", "RESPONSE_STATUS_ERROR"}
@@ -130,7 +130,7 @@ def frames(response: Fields, where: str) -> Iterator[dict[str, Any]]:
     yield {"imageDimensions": {"width": width, "height": height}}
     for name in ("cardAttachmentsJson", "generatedImageUrls", "streamErrors"):
         get_list(response, name, where=where)  # the decoder would pass over one of another type
-    if response.get("error") or response.get("streamErrors"):
+    if stream_errors(response):
         yield {"token": message}  # nothing of the definitive text is read after an error
     yield {"modelResponse": response}
 

@@ -19,7 +19,7 @@ from langchain_grokweb.wire import error_mapping, modes
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.event_builder import AnswerReader, as_sent, has_failed, web_results, x_results
 from langchain_grokweb.wire.framing import JsonObjects
-from langchain_grokweb.wire.json_fields import Fields, get_list, get_str, wrong_type
+from langchain_grokweb.wire.json_fields import Fields, get_dict, get_list, get_str, wrong_type
 from langchain_grokweb.wire.markup import ToolCard, ToolCards
 from langchain_grokweb.wire.turn import Turn
 from langchain_grokweb.wire.unknown_fields import Unknown
@@ -213,7 +213,7 @@ class RestDecoder:
             self._reader.fail(error)
 
     def _read(self, fields: Fields) -> None:
-        if fields.get("error"):
+        if fields.get("error") or ("result" not in fields and error_mapping.is_status(fields)):
             self._reader.fail(error_mapping.from_error(fields))
             return
         result = fields.get("result")
@@ -368,8 +368,8 @@ class RestDecoder:
         self._reader.follow_ups(value)
 
     def _stream_error(self, value: Any, _: Fields) -> None:
-        if error := error_mapping.from_stream_error(value):
-            self._reader.fail(error)
+        if value:
+            self._reader.report(error_mapping.from_stream_error(value))
 
     def _model_response(self, value: Any, frame: Fields) -> None:
         """The definitive answer; with neither text nor sender it is only the stub at the beginning (rest.md 4.9)."""
@@ -379,9 +379,9 @@ class RestDecoder:
         if not isinstance(response_id, str):
             raise wrong_type("result.modelResponse.responseId", "str", response_id)
         self._start(response_id)
-        for error in [value.get("error"), *get_list(value, "streamErrors")]:
-            if error:
-                self._stream_error(error, frame)
+        is_whole = bool(value.get("message")) and not value.get("partial")
+        for found in map(error_mapping.from_stream_error, stream_errors(value)):
+            self._reader.report(found, whole=is_whole and found.is_mild)
         if not self.finished and not self._reader.failed and (value.get("message") or value.get("sender")):
             self._definitive(response_id, value)
 
@@ -419,6 +419,14 @@ class RestDecoder:
         "modelResponse": _model_response,
         "error": _stream_error,
     }
+
+
+def stream_errors(response: Fields) -> list[Any]:
+    """What went wrong with an answer, as its definitive form says it, in any of three places (rest.md 4.11 and 8.1)."""
+    about = get_dict(get_dict(response, "metadata"), "request_metadata") or get_dict(response, "requestMetadata")
+    reports = [response.get("error"), *get_list(response, "streamErrors")]
+    reports += [*get_list(about, "stream_errors"), *get_list(about, "streamErrors")]
+    return [report for report in reports if report]
 
 
 def _plain_token(fields: Fields, answer_id: str | None) -> str | None:

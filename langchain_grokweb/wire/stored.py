@@ -179,6 +179,7 @@ def _is_content(event: ev.Event) -> bool:
             | ev.FollowUpsSuggested()
             | ev.TitleGiven()
             | ev.AnswerFinished()
+            | ev.ErrorReported()
             | ev.TurnFailed()
         ):
             return False

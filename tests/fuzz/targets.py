@@ -103,8 +103,7 @@ def _refusal(spoiler: Spoiler) -> str:
     _check_error(error)
     for value in _read(body):
         _check_error(error_mapping.from_error(value))
-        if (told := error_mapping.from_stream_error(value)) is not None:
-            _check_error(told)
+        _check_error(error_mapping.from_stream_error(value).error)
         assert isinstance(running_answer(value, "prompt"), str | None)
     return type(error).__name__
 
