@@ -23,7 +23,7 @@ from langchain_grokweb.testing.gateway.door import refused_at_door
 from langchain_grokweb.testing.rest import chat, files, history, site
 from langchain_grokweb.testing.rest.replies import bad_credentials, error_reply, refusal, refused_reply
 from langchain_grokweb.testing.server import reset
-from langchain_grokweb.testing.state.faults import GATEWAY_PATH, INTERNAL, NOT_FOUND, Fault, Occasion, Refused
+from langchain_grokweb.testing.state.faults import GATEWAY_PATH, ErrorReply, Fault, Occasion, Refused
 from langchain_grokweb.testing.state.script import Request
 from langchain_grokweb.testing.state.service import Service
 
@@ -46,7 +46,7 @@ def application(service: Service) -> ASGIApp:
 
 
 async def _unknown(_request: HttpRequest, _exc: Exception) -> Response:
-    return error_reply(404, NOT_FOUND, "Not Found", nested=False)
+    return error_reply(ErrorReply(404, "Not Found"))
 
 
 class Front:
@@ -73,7 +73,7 @@ class Front:
         """The reply to an upgrade that is refused; None where it may go on."""
         path, script = scope["path"], self._service.script
         if path != GATEWAY_PATH:
-            return error_reply(404, NOT_FOUND, "Not Found", nested=False)
+            return error_reply(ErrorReply(404, "Not Found"))
         fault = script.next_fault(path, "upgrade") or script.take_fault("upgrade")
         if fault is not None and fault.stage == "refusal":
             return await self._refused(scope, receive, fault, nested=False)
@@ -128,7 +128,7 @@ class Front:
         if fault.name == "reset":
             reset(self._service.transport_of(scope["client"]))
         elif fault.name != "silence":
-            return error_reply(500, INTERNAL, f"Emulator: {fault.name} cannot strike {scope['path']}", nested=False)
+            return error_reply(ErrorReply(500, f"Emulator: {fault.name} cannot strike {scope['path']}"))
         return await _gone(receive)
 
     def _is_signed_in(self, scope: Scope) -> bool:

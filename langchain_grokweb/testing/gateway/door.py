@@ -1,58 +1,17 @@
-"""Refusals on the gateway: at the door with their HTTP replies, on an open socket as error events."""
+"""Who may upgrade to a socket of the gateway, and what the others are answered."""
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 from starlette.types import Scope
 
-from langchain_grokweb.testing.gateway.events import failure
-from langchain_grokweb.testing.rest.replies import (
-    BAD_CREDENTIALS,
-    FORBIDDEN,
-    INVALID,
-    OTHER_TIER,
-    bad_credentials,
-    error_reply,
-)
+from langchain_grokweb.testing.rest.replies import bad_credentials, error_reply
 from langchain_grokweb.testing.state.account import Account
-from langchain_grokweb.testing.state.faults import (
-    ANTI_BOT,
-    HEAVY_USAGE,
-    INTERNAL,
-    INVALID_ARGUMENT,
-    PERMISSION_DENIED,
-    RESOURCE_EXHAUSTED,
-    TOO_MANY_REQUESTS,
-    UNAUTHENTICATED,
-    Fault,
-)
+from langchain_grokweb.testing.state.faults import ErrorReply
 
 OAUTH = "Action cannot be performed by OAuth2 token users [WKE=unauthorized:oauth2-auth-forbidden]"
 ORIGIN = "https://grok.com"
-
-WITHOUT_EVENT = frozenset({"challenge", "html", "login_redirect", "hang_up"})
-
-_EVENTS: Mapping[str, tuple[str | int, str]] = {
-    "anti_bot": ("anti_bot", ANTI_BOT),
-    "rate_limited": ("rate_limited", TOO_MANY_REQUESTS),
-    "heavy_load": (RESOURCE_EXHAUSTED, HEAVY_USAGE),
-    "expired": (UNAUTHENTICATED, BAD_CREDENTIALS),
-    "blocked": (PERMISSION_DENIED, "User is blocked [WKE=unauthorized:blocked-user]"),
-    "region": (PERMISSION_DENIED, "This service is not available in your region"),
-    "model_not_found": (PERMISSION_DENIED, "Model is not found"),
-    "forbidden": (PERMISSION_DENIED, FORBIDDEN),
-    "tier": (PERMISSION_DENIED, OTHER_TIER),
-    "invalid_request": (INVALID_ARGUMENT, INVALID),
-    "server_error": (INTERNAL, "Internal error"),
-}
-
-
-def refusal_event(fault: Fault, client_event_id: str | None) -> dict[str, Any]:
-    """What a refusal says on an open socket. The codes are guesses, except `anti_bot`."""
-    return failure(*_EVENTS[fault.name], client_event_id)
 
 
 def refused_at_door(scope: Scope, account: Account) -> Response | None:
@@ -74,7 +33,7 @@ def refused_at_door(scope: Scope, account: Account) -> Response | None:
 
 
 def _forbidden(message: str) -> Response:
-    return error_reply(403, PERMISSION_DENIED, message, nested=False)
+    return error_reply(ErrorReply(403, message))
 
 
 def _is_uuid(text: str) -> bool:

@@ -9,13 +9,13 @@ from typing import Any
 from uuid import uuid4
 
 from langchain_grokweb.testing.rest.stream import reversed_members
-from langchain_grokweb.testing.state.faults import LINE_ERRORS, STREAM_ERRORS
+from langchain_grokweb.testing.state.faults import ERROR_REPLIES, STREAM_ERRORS
 from langchain_grokweb.testing.state.inflight import Frame
 
 MODALITIES = ("text",)
 
 _DECODER = json.JSONDecoder()
-_CODES: Mapping[str, str] = {"anti_bot": "anti_bot", "rate_limited": "rate_limited"}
+_NAMED_CODES = frozenset({"anti_bot", "rate_limited"})
 _KINDS: Mapping[str, str] = {"usage_limit": "usage_limit_reached"}
 _CAPITAL = re.compile(r"(?<=[a-z])([A-Z])")
 
@@ -78,10 +78,10 @@ def failure(code: str | int, message: str, client_event_id: str | None = None) -
     return {"type": "error", **answering(client_event_id), "error": error}
 
 
-def line_failure(name: str, client_event_id: str | None = None) -> dict[str, Any]:
-    """The top-level error that means what this error line means on the other wire; codes are names or numbers."""
-    kind = LINE_ERRORS[name]
-    return failure(_CODES.get(name, kind.code), kind.message, client_event_id)
+def refusal(name: str, client_event_id: str | None = None) -> dict[str, Any]:
+    """The top-level error that means what this reply or line means on the other wire. Most codes are guesses."""
+    error = ERROR_REPLIES[name]
+    return failure(name if name in _NAMED_CODES else error.code, error.message, client_event_id)
 
 
 # -- envelopes

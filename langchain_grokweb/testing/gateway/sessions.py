@@ -13,12 +13,11 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from langchain_grokweb.testing.gateway.asking import Question, mapping
-from langchain_grokweb.testing.gateway.door import WITHOUT_EVENT, refusal_event
-from langchain_grokweb.testing.gateway.events import answering, failure
+from langchain_grokweb.testing.gateway.events import answering, failure, refusal
 from langchain_grokweb.testing.gateway.writer import GatewayWriter, Manner
 from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
 from langchain_grokweb.testing.state.delivery import Delivery
-from langchain_grokweb.testing.state.faults import GATEWAY_PATH, PERMISSION_DENIED, RESOURCE_EXHAUSTED, Fault, Refused
+from langchain_grokweb.testing.state.faults import ERROR_REPLIES, GATEWAY_PATH, Fault, Refused
 from langchain_grokweb.testing.state.inflight import Frame
 from langchain_grokweb.testing.state.script import GatewaySession, Reply
 from langchain_grokweb.testing.state.service import Ask, Service
@@ -28,7 +27,7 @@ CONVERSATION_NOT_FOUND = "conversation_not_found"
 INVALID_PARENT = "invalid_parent_response_id"
 
 _CLOSING = frozenset({"cut", "session_ended", "close_without_done"})
-_INSTEAD = {PERMISSION_DENIED: "model_not_available", RESOURCE_EXHAUSTED: "usage_limit"}
+_INSTEAD = {403: "model_not_available", 429: "usage_limit"}  # by the status of the other wire
 
 
 class Line(Protocol):
@@ -120,10 +119,10 @@ class Session:
 
     async def _refuse(self, fault: Fault, question: Question) -> None:
         """An HTTP refusal on a socket that is open already; where it has no words here, the socket is closed."""
-        if fault.name in WITHOUT_EVENT:
+        if fault.name not in ERROR_REPLIES:
             await self.line.close(1011)
             return
-        await self.line.say(refusal_event(fault, question.client_event_id))
+        await self.line.say(refusal(fault.name, question.client_event_id))
         await self.line.flush()
 
     # -- what is asked
@@ -179,7 +178,7 @@ class Session:
         try:
             self.service.check(ask)
         except Refused as refused:
-            return Reply(error=_INSTEAD.get(refused.code, "internal_error"))
+            return Reply(error=_INSTEAD.get(refused.reply.status, "internal_error"))
         return self.service.too_long(ask.prompt)
 
     def _newest(self, conversation: Conversation) -> str | None:

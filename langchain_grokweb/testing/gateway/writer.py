@@ -15,8 +15,8 @@ from langchain_grokweb.testing.gateway.events import (
     created,
     done,
     item,
-    line_failure,
     persisted,
+    refusal,
     said,
     stream_error,
 )
@@ -101,7 +101,7 @@ class GatewayWriter:
         error = composition.reply.error
         response_id = self.answer.response_id
         if error is not None and error in LINE_ERRORS:
-            yield said(line_failure(error, self.manner.client_event_id), completes=True)
+            yield said(refusal(error, self.manner.client_event_id), completes=True)
             return
         if error is not None:
             yield stream_error(response_id, error)

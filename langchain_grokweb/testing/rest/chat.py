@@ -19,7 +19,7 @@ from langchain_grokweb.testing.rest.stream import Cutter, Stream
 from langchain_grokweb.testing.server import reset
 from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
 from langchain_grokweb.testing.state.delivery import Delivery
-from langchain_grokweb.testing.state.faults import INVALID_ARGUMENT, LINE_ERRORS, Fault, Refused
+from langchain_grokweb.testing.state.faults import LINE_ERRORS, Fault, Refused
 from langchain_grokweb.testing.state.inflight import Generation
 from langchain_grokweb.testing.state.script import Reply
 from langchain_grokweb.testing.state.service import Ask, Service, held_again
@@ -79,8 +79,7 @@ def _refused(planned: Reply | None, service: Service) -> Response | None:
         service.script.put_back(planned)
         return refusal(fault, nested=True)
     if planned.error is not None and planned.error in LINE_ERRORS and not planned.text:
-        kind = LINE_ERRORS[planned.error]
-        return only_line(kind.code, kind.message)
+        return only_line(planned.error)
     return None
 
 
@@ -88,7 +87,7 @@ def _parsed(body: Mapping[str, Any], conversation_id: str | None, service: Servi
     """A body of either era (rest.md 3)."""
     prompt = body.get("message", "")
     if not isinstance(prompt, str):
-        raise Refused(400, INVALID_ARGUMENT, "Invalid message")
+        raise Refused(400, "Invalid message")
     by_model = "modelName" in body and "modeId" not in body
     mode = body.get("modelName") if by_model else body.get("modeId") or _mode_so_far(conversation_id, service)
     tools = body.get("toolOverrides") or {}

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from langchain_grokweb.testing.rest.replies import body_of, service_of, unary
-from langchain_grokweb.testing.state.faults import INVALID_ARGUMENT, NOT_FOUND, Fault, Refused
+from langchain_grokweb.testing.state.faults import Fault, Refused
 from langchain_grokweb.testing.state.stored import file_object, stream_error
 
 SIGNED = "/signed/"  # addresses that need no session
@@ -31,10 +31,10 @@ async def upload(request: HttpRequest) -> Response:
         content = base64.b64decode(body["content"], validate=True)
         name, mime_type = str(body["fileName"]), str(body.get("fileMimeType", ""))
     except (KeyError, TypeError, binascii.Error) as exc:
-        raise Refused(400, INVALID_ARGUMENT, "Invalid file") from exc
+        raise Refused(400, "Invalid file") from exc
     refused = _refused(request)
     if refused is not None:
-        raise Refused(400, INVALID_ARGUMENT, refused["message"])
+        raise Refused(400, refused["message"])
     return unary(file_object(service_of(request).keep(name, mime_type, content), is_classic=True))
 
 
@@ -44,7 +44,7 @@ async def upload_direct(request: HttpRequest) -> Response:
     form = BytesParser(policy=HTTP).parsebytes(head + await request.body())
     part = next((one for one in form.iter_parts() if _field(one) == "file"), None) if form.is_multipart() else None
     if part is None:
-        raise Refused(400, INVALID_ARGUMENT, "Invalid file")
+        raise Refused(400, "Invalid file")
     reply: dict[str, Any] = {"uploadId": str(uuid4())}
     refused = _refused(request)
     if refused is not None:
@@ -85,7 +85,7 @@ async def made_file(request: HttpRequest) -> Response:
     files = (one for one in service.assets.values() if one.asset_id in named and one.path == query.get("path"))
     file = next(files, None)
     if file is None or not file.path:
-        raise Refused(404, NOT_FOUND, "File not found")
+        raise Refused(404, "File not found")
     encoded = base64.b64encode(file.content).decode()
     inline = {"dataUrl": f"data:{file.mime_type};base64,{encoded}"} if file.inline else {}
     url = f"http://{request.headers['host']}{SIGNED}{file.asset_id}?signature={secrets.token_hex(8)}"

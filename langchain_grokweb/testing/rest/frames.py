@@ -94,12 +94,6 @@ def response_frame(
     return Frame("response", members, **options)
 
 
-def error_line(name: str) -> dict[str, Any]:
-    """The content of an `error` line of this kind."""
-    kind = LINE_ERRORS[name]
-    return {"code": kind.code, "message": kind.message, "details": []}
-
-
 @dataclass(slots=True)
 class FrameWriter:
     """Writes the frames of one turn.
@@ -144,7 +138,7 @@ class FrameWriter:
         frames = [*self._head(composition), *self._body(composition)]
         error = composition.reply.error
         if error is not None and error in LINE_ERRORS:
-            frames.append(Frame("error", error_line(error)))
+            frames.append(Frame("error", LINE_ERRORS[error].body))
         else:
             frames += self._tail(composition, title)
         for fault in faults:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from langchain_grokweb.testing.rest.replies import body_of, service_of, unary
 from langchain_grokweb.testing.state.conversations import Conversation
-from langchain_grokweb.testing.state.faults import INVALID_ARGUMENT, NOT_FOUND, Refused
+from langchain_grokweb.testing.state.faults import Refused
 from langchain_grokweb.testing.state.stored import conversation_object
 
 _PREFIX = "/rest/app-chat/conversations"
@@ -57,7 +57,7 @@ def _place(token: str) -> int:
     try:
         return int(base64.urlsafe_b64decode(token).decode().removeprefix("after:"))
     except (binascii.Error, ValueError) as exc:
-        raise Refused(400, INVALID_ARGUMENT, "Invalid pageToken") from exc
+        raise Refused(400, "Invalid pageToken") from exc
 
 
 async def one(request: HttpRequest) -> Response:
@@ -96,7 +96,7 @@ async def restore(request: HttpRequest) -> Response:
 async def hard_delete(request: HttpRequest) -> Response:
     """Delete one for good, soft-deleted before or not."""
     if service_of(request).conversations.by_id.pop(request.path_params["conversation_id"], None) is None:
-        raise Refused(404, NOT_FOUND, "Conversation not found")
+        raise Refused(404, "Conversation not found")
     return unary({})
 
 

@@ -13,7 +13,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any, Literal
 from uuid import uuid4
 
-from langchain_grokweb.testing.state.faults import PERMISSION_DENIED, Refused
+from langchain_grokweb.testing.state.faults import Refused
 
 Tier = Literal["basic", "super", "heavy"]
 
@@ -106,7 +106,7 @@ class Account:
         mode = _BY_ID.get(name)
         known = name in MODEL_NAMES if is_model else mode is not None and self.may_use(mode)
         if not known:
-            raise Refused(403, PERMISSION_DENIED, "Model is not found", nested=True)
+            raise Refused(403, "Model is not found", nested=True)
 
     def quota(self, name: str) -> Quota:
         """The quota of a mode or model, made at first use."""

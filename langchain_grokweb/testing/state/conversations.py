@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from langchain_grokweb.testing.state.faults import INVALID_ARGUMENT, NOT_FOUND, Refused
+from langchain_grokweb.testing.state.faults import Refused
 
 HUMAN = "human"
 ASSISTANT = "ASSISTANT"
@@ -85,7 +85,7 @@ class Conversation:
             Refused: 400, code 3. That it is this status is a guess (rest.md 5.1, item 10).
         """
         if response_id is not None and response_id not in self.nodes:
-            raise Refused(400, INVALID_ARGUMENT, "Invalid parentResponseId")
+            raise Refused(400, "Invalid parentResponseId")
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ class Conversations:
         """
         conversation = self.by_id.get(conversation_id)
         if conversation is None or conversation.deleted is not deleted:
-            raise Refused(404, NOT_FOUND, "Conversation not found")
+            raise Refused(404, "Conversation not found")
         return conversation
 
     def add(self, conversation: Conversation, node: Node) -> None:

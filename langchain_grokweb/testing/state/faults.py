@@ -4,8 +4,8 @@ A fault strikes at one of a few stages, and the stage alone says who plays it: a
 of the endpoint, an `opening` only delays it, a `session` fault spoils the beginning of a gateway session (a
 `resume` fault, of one that loads a conversation), a `content` fault changes what the answer consists of, a
 `framing` fault how its frames are spelled, a `delivery` fault whether they arrive, and an `upload` fault what
-is said to an upload. Each fault has named options with defaults; the one called `argument` can be given after a
-colon (`"cut:3"`). Every kind of error that is reported inside a stream is a content fault as well, under the same
+is said to an upload. Each fault has named options with defaults; the first can be given after a colon, where it is a
+number (`"cut:3"`). Every kind of error that is reported inside a stream is a content fault as well, under the same
 name.
 
 A name means the same on both wires where both know it. What can be struck is an `Occasion`: the POST that asks
@@ -30,23 +30,37 @@ _STAGES: Mapping[Occasion, frozenset[Stage]] = {
 }
 
 
-INVALID_ARGUMENT = 3
-NOT_FOUND = 5
-PERMISSION_DENIED = 7
-RESOURCE_EXHAUSTED = 8
-INTERNAL = 13
-UNAUTHENTICATED = 16
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """An error of the service, wherever it is said: HTTP `status`, the gRPC `code` that belongs to it, `message`.
+
+    `nested` says whether its body is in the envelope of the streaming RPCs; None leaves that to the endpoint.
+    """
+
+    status: int
+    message: str
+    nested: bool | None = None
+
+    @property
+    def code(self) -> int:
+        """The gRPC code."""
+        return _CODES[self.status]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The error as JSON (rest.md 1.5)."""
+        return {"code": self.code, "message": self.message, "details": []}
+
+
+_CODES: Mapping[int, int] = {400: 3, 401: 16, 403: 7, 404: 5, 429: 8, 500: 13, 503: 14}
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer of the service, not an error of the emulator
-    """Answered with an error: HTTP `status`, gRPC `code`, `message`; `nested` for the streaming RPCs' envelope."""
+    """Answered with an error instead of what was asked for."""
 
-    def __init__(self, status: int, code: int, message: str, *, nested: bool = False) -> None:
+    def __init__(self, status: int, message: str, *, nested: bool = False) -> None:
         super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.nested = nested
+        self.reply = ErrorReply(status, message, nested)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +71,13 @@ class FaultKind:
     stage: Stage
     description: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    argument: str | None = None
     wires: tuple[Wire, ...] = ("rest", "gateway")
+
+    @property
+    def argument(self) -> str | None:
+        """The option that can be given after a colon: the first, where it is a number."""
+        name = next(iter(self.options), None)
+        return None if name is None or isinstance(self.options[name], bool | str) else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +97,6 @@ class StreamErrorKind:
         """How bad it is, in the words of both wires."""
         return f"STREAM_ERROR_SEVERITY_{'FATAL' if self.fatal else 'NORMAL'}"
 
-
-@dataclass(frozen=True, slots=True)
-class LineErrorKind:
-    """An `{"error": {...}}` line that ends the stream (rest.md 4.11, first rows)."""
-
-    code: int
-    message: str
-
-
-HEAVY_USAGE = (
-    "Grok is under heavy usage right now. Please try again later, "
-    "use a different model or upgrade plan for higher limits."
-)
-ANTI_BOT = "Request rejected by anti-bot rules."
-TOO_MANY_REQUESTS = "Too many requests"
 
 STREAM_ERRORS: Mapping[str, StreamErrorKind] = {
     "usage_limit": StreamErrorKind("You've reached your usage limit. Please try again later."),
@@ -124,174 +128,169 @@ STREAM_ERRORS: Mapping[str, StreamErrorKind] = {
     ),
 }
 
-LINE_ERRORS: Mapping[str, LineErrorKind] = {
-    "heavy_load": LineErrorKind(8, HEAVY_USAGE),
-    "rate_limited": LineErrorKind(8, TOO_MANY_REQUESTS),
-    "anti_bot": LineErrorKind(7, ANTI_BOT),
-    "internal": LineErrorKind(13, "Internal error"),
-    "unavailable": LineErrorKind(14, "Service unavailable"),
+# an `{"error": {...}}` line that ends the stream (rest.md 4.11, first rows)
+LINE_ERRORS: Mapping[str, ErrorReply] = {
+    "heavy_load": ErrorReply(
+        429,
+        "Grok is under heavy usage right now. Please try again later, "
+        "use a different model or upgrade plan for higher limits.",
+        nested=True,
+    ),
+    "rate_limited": ErrorReply(429, "Too many requests"),
+    "anti_bot": ErrorReply(403, "Request rejected by anti-bot rules.", nested=True),
+    "internal": ErrorReply(500, "Internal error"),
+    "unavailable": ErrorReply(503, "Service unavailable"),
+}
+ERROR_REPLIES: Mapping[str, ErrorReply] = {
+    **LINE_ERRORS,
+    "expired": ErrorReply(401, "Bad credentials. [WKE=unauthenticated:bad-credentials]", nested=False),
+    "blocked": ErrorReply(403, "User is blocked [WKE=unauthorized:blocked-user]", nested=False),
+    "region": ErrorReply(403, "This service is not available in your region"),
+    "model_not_found": ErrorReply(403, "Model is not found", nested=True),
+    "forbidden": ErrorReply(403, "Permission denied"),
+    "tier": ErrorReply(403, "This mode requires another subscription."),
+    "invalid_request": ErrorReply(400, "Invalid argument"),
+    "not_found": ErrorReply(404, "Not found"),
+    "server_error": ErrorReply(500, "Internal error"),
 }
 
 ERRORS = frozenset(STREAM_ERRORS) | frozenset(LINE_ERRORS)
 
-_REST: tuple[Wire, ...] = ("rest",)
-_GATEWAY: tuple[Wire, ...] = ("gateway",)
-_AFTER = {"after": 3}
-_CUT = {"after": 3, "then": "active"}
-_TORN = {**_CUT, "torn": False}
+_Row = tuple[str, Mapping[str, Any]]
+_Rows = Mapping[Stage, Mapping[str, _Row]]
 
-_KINDS = (
-    FaultKind("challenge", "refusal", "Cloudflare's HTML page, by default with 403", {"status": 403}, "status"),
-    FaultKind(
-        "anti_bot", "refusal", "403 of the anti-bot rule, or the same as a stream's only line", {"in_stream": False}
-    ),
-    FaultKind("expired", "refusal", "401: the cookie is not accepted"),
-    FaultKind("blocked", "refusal", "403: the account is banned"),
-    FaultKind("region", "refusal", "403 text: not available in your region"),
-    FaultKind("model_not_found", "refusal", "403: the model is unknown to this account"),
-    FaultKind("forbidden", "refusal", "403 without a reason"),
-    FaultKind("tier", "refusal", "403: another subscription is needed (the text is a guess)"),
-    FaultKind("invalid_request", "refusal", "400: an argument is invalid (the text is a guess)"),
-    FaultKind("not_found", "refusal", "404: there is no such conversation or response", wires=_REST),
-    FaultKind("hang_up", "refusal", "the connection is reset before any answer"),
-    FaultKind(
-        "rate_limited",
-        "refusal",
-        "429, with Retry-After where `retry_after` (seconds) is given, or as a stream's only line",
-        {"retry_after": None, "in_stream": False},
-        "retry_after",
-    ),
-    FaultKind(
-        "heavy_load",
-        "refusal",
-        "429 (or `status`) under heavy usage, or the same as a stream's only line",
-        {"status": 429, "in_stream": False},
-        "status",
-    ),
-    FaultKind(
-        "server_error",
-        "refusal",
-        "5xx with an HTML body, or with none where `empty`",
-        {"status": 500, "empty": False},
-        "status",
-    ),
-    FaultKind("html", "refusal", "200 with an HTML page where JSON was due"),
-    FaultKind(
-        "login_redirect",
-        "refusal",
-        "307 to a sign-in page on another host",
-        {"location": "https://accounts.x.ai/sign-in?redirect=grok-com"},
-    ),
-    FaultKind(
-        "upload_refused",
-        "upload",
-        "an upload ends with the StreamError `kind` in `terminalError` (a guess), the classic one with 400",
-        {"kind": "attachment_moderated"},
-    ),
-    FaultKind("slow_open", "opening", "the headers come `seconds` late", {"seconds": 1.0}, "seconds"),
-    FaultKind("unknown_frames", "content", "keep-alives, future frames and members, unknown tags or channels between"),
-    FaultKind(
-        "garbage", "content", "a line or message that is not JSON, after `after` response frames", {"after": 1}, "after"
-    ),
-    FaultKind("no_model_response", "content", "the stream ends without modelResponse", wires=_REST),
-    FaultKind("empty_final", "content", "a team of agents; the modelResponse's message is empty", wires=_REST),
-    FaultKind("late_title", "content", "the title comes `seconds` after the answer", {"seconds": 0.2}, "seconds"),
-    FaultKind(
-        "long_thinking",
-        "content",
-        "nothing but reports of progress for `seconds`, one every 50 ms, before the answer",
-        {"seconds": 1.0},
-        "seconds",
-    ),
-    FaultKind("early_title", "content", "the title comes before the first token"),
-    FaultKind("concatenated", "framing", "no line break between the objects", wires=_REST),
-    FaultKind("pretty", "framing", "objects over several lines, with blanks"),
-    FaultKind("sse", "framing", "`data: ` before each object and a last `data: [DONE]`", wires=_REST),
-    FaultKind("reordered", "framing", "the members of each object in reverse order"),
-    FaultKind("two_objects", "framing", "gateway: two JSON objects in one message", wires=_GATEWAY),
-    FaultKind("attached_first", "session", "gateway: conversation.attached before session.created", wires=_GATEWAY),
-    FaultKind(
-        "late_attach",
-        "session",
-        "gateway: conversation.attached comes `seconds` after session.created; what is sent before it is dropped",
-        {"seconds": 0.2},
-        "seconds",
-        _GATEWAY,
-    ),
-    FaultKind(
-        "conversation_not_found", "resume", "gateway: an error where a conversation was to be loaded", wires=_GATEWAY
-    ),
-    FaultKind(
-        "duplicate_citations", "content", "gateway: each citation (delta dialect: card) twice in a row", wires=_GATEWAY
-    ),
-    FaultKind(
-        "late_text", "content", "gateway: text after response.done, with empty ids and with the real", wires=_GATEWAY
-    ),
-    FaultKind(
-        "no_channel", "content", "gateway: the answer's text chunks name no channel (chunk dialect)", wires=_GATEWAY
-    ),
-    FaultKind(
-        "incomplete",
-        "content",
-        "gateway: response.done with another `status` than completed, and `reason`",
-        {"status": "incomplete", "reason": "stream_error"},
-        wires=_GATEWAY,
-    ),
-    FaultKind(
-        "wrong_session", "content", "gateway: text and an end of a foreign session and response between", wires=_GATEWAY
-    ),
-    FaultKind("no_persisted", "content", "gateway: response.persisted never comes", wires=_GATEWAY),
-    FaultKind(
-        "close_without_done",
-        "delivery",
-        "gateway: the whole answer, then a close with `code` where response.done was due",
-        {"code": 1000, "then": "finished"},
-        wires=_GATEWAY,
-    ),
-    FaultKind(
-        "session_ended",
-        "delivery",
-        "gateway: session.ended and a close after `after` response events; `then` as for cut",
-        _CUT,
-        "after",
-        _GATEWAY,
-    ),
-    FaultKind(
-        "cut",
-        "delivery",
-        "the stream ends after `after` response frames; `then` the answer is active (until somebody reconnects), "
-        "finished, or lost; where `torn`, the last line ends in its middle (conversations endpoint)",
-        _TORN,
-        "after",
-    ),
-    FaultKind(
-        "reset",
-        "delivery",
-        "the connection is reset after `after` response frames; `then` and `torn` as for cut",
-        _TORN,
-        "after",
-    ),
-    FaultKind(
-        "no_reply",
-        "delivery",
-        "the connection is reset before a word of reply, the question `taken` on or not; `then` as for cut",
-        {"taken": True, "then": "active"},
-    ),
-    FaultKind(
-        "silence", "delivery", "nothing more after `after` response frames; the socket stays open", _AFTER, "after"
-    ),
-    FaultKind(
-        "keepalive_only",
-        "delivery",
-        "after `after` response frames only a keep-alive (gateway: pong) every 20 ms",
-        _AFTER,
-        "after",
-    ),
-)
 
-FAULTS: Mapping[str, FaultKind] = {kind.name: kind for kind in _KINDS} | {
-    name: FaultKind(name, "content", f"the answer's stream reports: {error.message}")
-    for name, error in STREAM_ERRORS.items()
+def _row(description: str, **options: Any) -> _Row:
+    return description, options
+
+
+_ON_BOTH: _Rows = {
+    "refusal": {
+        "challenge": _row("Cloudflare's HTML page, by default with 403", status=403),
+        "anti_bot": _row("403 of the anti-bot rule, or the same as a stream's only line", in_stream=False),
+        "expired": _row("401: the cookie is not accepted"),
+        "blocked": _row("403: the account is banned"),
+        "region": _row("403 text: not available in your region"),
+        "model_not_found": _row("403: the model is unknown to this account"),
+        "forbidden": _row("403 without a reason"),
+        "tier": _row("403: another subscription is needed (the text is a guess)"),
+        "invalid_request": _row("400: an argument is invalid (the text is a guess)"),
+        "hang_up": _row("the connection is reset before any answer"),
+        "rate_limited": _row(
+            "429, with Retry-After where `retry_after` (seconds) is given, or as a stream's only line",
+            retry_after=None,
+            in_stream=False,
+        ),
+        "heavy_load": _row(
+            "429 (or `status`) under heavy usage, or the same as a stream's only line", status=429, in_stream=False
+        ),
+        "server_error": _row("5xx with an HTML body, or with none where `empty`", status=500, empty=False),
+        "html": _row("200 with an HTML page where JSON was due"),
+        "login_redirect": _row(
+            "307 to a sign-in page on another host", location="https://accounts.x.ai/sign-in?redirect=grok-com"
+        ),
+    },
+    "upload": {
+        "upload_refused": _row(
+            "an upload ends with the StreamError `kind` in `terminalError` (a guess), the classic one with 400",
+            kind="attachment_moderated",
+        ),
+    },
+    "opening": {"slow_open": _row("the headers come `seconds` late", seconds=1.0)},
+    "content": {
+        "unknown_frames": _row("keep-alives, future frames and members, unknown tags or channels between"),
+        "garbage": _row("a line or message that is not JSON, after `after` response frames", after=1),
+        "late_title": _row("the title comes `seconds` after the answer", seconds=0.2),
+        "long_thinking": _row(
+            "nothing but reports of progress for `seconds`, one every 50 ms, before the answer", seconds=1.0
+        ),
+        "early_title": _row("the title comes before the first token"),
+        **{name: _row(f"the answer's stream reports: {error.message}") for name, error in STREAM_ERRORS.items()},
+    },
+    "framing": {
+        "pretty": _row("objects over several lines, with blanks"),
+        "reordered": _row("the members of each object in reverse order"),
+    },
+    "delivery": {
+        "cut": _row(
+            "the stream ends after `after` response frames; `then` the answer is active (until somebody reconnects), "
+            "finished, or lost; where `torn`, the last line ends in its middle (conversations endpoint)",
+            after=3,
+            then="active",
+            torn=False,
+        ),
+        "reset": _row(
+            "the connection is reset after `after` response frames; `then` and `torn` as for cut",
+            after=3,
+            then="active",
+            torn=False,
+        ),
+        "no_reply": _row(
+            "the connection is reset before a word of reply, the question `taken` on or not; `then` as for cut",
+            taken=True,
+            then="active",
+        ),
+        "silence": _row("nothing more after `after` response frames; the socket stays open", after=3),
+        "keepalive_only": _row("after `after` response frames only a keep-alive (gateway: pong) every 20 ms", after=3),
+    },
+}
+_ON_REST: _Rows = {
+    "refusal": {"not_found": _row("404: there is no such conversation or response")},
+    "content": {
+        "no_model_response": _row("the stream ends without modelResponse"),
+        "empty_final": _row("a team of agents; the modelResponse's message is empty"),
+    },
+    "framing": {
+        "concatenated": _row("no line break between the objects"),
+        "sse": _row("`data: ` before each object and a last `data: [DONE]`"),
+    },
+}
+_ON_GATEWAY: _Rows = {
+    "framing": {"two_objects": _row("gateway: two JSON objects in one message")},
+    "session": {
+        "attached_first": _row("gateway: conversation.attached before session.created"),
+        "late_attach": _row(
+            "gateway: conversation.attached comes `seconds` after session.created; what is sent before it is dropped",
+            seconds=0.2,
+        ),
+    },
+    "resume": {"conversation_not_found": _row("gateway: an error where a conversation was to be loaded")},
+    "content": {
+        "duplicate_citations": _row("gateway: each citation (delta dialect: card) twice in a row"),
+        "late_text": _row("gateway: text after response.done, with empty ids and with the real"),
+        "no_channel": _row("gateway: the answer's text chunks name no channel (chunk dialect)"),
+        "incomplete": _row(
+            "gateway: response.done with another `status` than completed, and `reason`",
+            status="incomplete",
+            reason="stream_error",
+        ),
+        "wrong_session": _row("gateway: text and an end of a foreign session and response between"),
+        "no_persisted": _row("gateway: response.persisted never comes"),
+    },
+    "delivery": {
+        "close_without_done": _row(
+            "gateway: the whole answer, then a close with `code` where response.done was due",
+            code=1000,
+            then="finished",
+        ),
+        "session_ended": _row(
+            "gateway: session.ended and a close after `after` response events; `then` as for cut",
+            after=3,
+            then="active",
+        ),
+    },
+}
+
+_BY_WIRES: Mapping[tuple[Wire, ...], _Rows] = {
+    ("rest", "gateway"): _ON_BOTH,
+    ("rest",): _ON_REST,
+    ("gateway",): _ON_GATEWAY,
+}
+FAULTS: Mapping[str, FaultKind] = {
+    name: FaultKind(name, stage, *row, wires)
+    for wires, stages in _BY_WIRES.items()
+    for stage, rows in stages.items()
+    for name, row in rows.items()
 }
 
 

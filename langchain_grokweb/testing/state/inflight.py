@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from langchain_grokweb.testing.state.faults import ErrorReply
 from langchain_grokweb.testing.state.script import Turn, TurnStatus
 
 FrameKind = Literal["result", "response", "error", "raw", "keep_alive"]
@@ -151,5 +152,5 @@ class Generation:
         """A source that breaks is a bug of the emulator: say so on the wire rather than hang."""
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self._append(Frame("error", {"code": 13, "message": f"Emulator: {error!r}", "details": []}))
+            self._append(Frame("error", ErrorReply(500, f"Emulator: {error!r}").body))
             self._end("finished")

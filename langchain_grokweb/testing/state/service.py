@@ -28,14 +28,7 @@ from langchain_grokweb.testing.state.conversations import (
     conversation_time,
 )
 from langchain_grokweb.testing.state.delivery import settle
-from langchain_grokweb.testing.state.faults import (
-    INVALID_ARGUMENT,
-    NOT_FOUND,
-    RESOURCE_EXHAUSTED,
-    STREAM_ERRORS,
-    Fault,
-    Refused,
-)
+from langchain_grokweb.testing.state.faults import STREAM_ERRORS, Fault, Refused
 from langchain_grokweb.testing.state.inflight import Frame, Generation
 from langchain_grokweb.testing.state.script import (
     GatewayEvent,
@@ -193,10 +186,10 @@ class Service:
             self.conversations.find(ask.conversation_id).check_parent(ask.parent_response_id)
         for file_id in ask.file_ids:
             if file_id not in self.uploads:
-                raise Refused(400, INVALID_ARGUMENT, "Invalid file attachment")
+                raise Refused(400, "Invalid file attachment")
         quota = self.account.quota(ask.mode)
         if quota.is_set and quota.remaining == 0:
-            raise Refused(429, RESOURCE_EXHAUSTED, "Too many requests", nested=True)
+            raise Refused(429, "Too many requests", nested=True)
 
     def too_long(self, prompt: str) -> Reply | None:
         """The error that a stream reports instead of an answer, where the question is too long (rest.md 5)."""
@@ -238,7 +231,7 @@ class Service:
         """
         generation = self.generations.get(response_id)
         if generation is None:
-            raise Refused(404, NOT_FOUND, "Response not found")
+            raise Refused(404, "Response not found")
         return generation
 
     def stop(self, response_id: str) -> None:
