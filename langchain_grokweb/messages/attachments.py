@@ -55,6 +55,7 @@ _ADDRESSES = ("url", "file_url", "file_uri")
 _NAMES = ("filename", "file_name", "name", "title")
 _TYPES = ("mime_type", "media_type")
 
+_ADDRESS = re.compile(r"(?:https?|data|gs):", re.IGNORECASE)
 _TYPE = re.compile(r"[\w.+-]+/[\w.+-]+")
 _USUAL_TYPES = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
 _TYPE_OF_NAME = dict(mimetypes.types_map)  # the module's own table: its functions would read files
@@ -122,6 +123,22 @@ def read_block(block: Block) -> Attached:
     name = name or (address if "://" in address[:20] else "")
     reference = _text(places, (*_DATA, *_ADDRESSES, "file_id")) or _without_ids(block)
     return Attached(kind, name, mime_type, _key(reference), obstacle=content)
+
+
+def has_source(block: Block) -> bool:
+    """Whether a block names content: bytes with their type, a data URI, a web address, or a file at another service.
+
+    Rows of data are at times called `file` or `image` too, and have a path, a size or any text beside it.
+    """
+    places = _places(block)
+    if _text(places, ("base64", "file_id")) or any(place.get("source_type") == "id" for place in places):
+        return True
+    is_typed = bool(_text(places, (*_TYPES, "format", "source_type")))
+    contents = [place.get(name) for place in places for name in _DATA if place.get("type") != "text"]
+    addresses = [place.get(name) for place in places for name in _ADDRESSES]
+    return any(isinstance(content, bytes) or (is_typed and content) for content in contents) or any(
+        isinstance(value, str) and _ADDRESS.match(value) for value in [*contents, *addresses]
+    )
 
 
 def _places(block: Block) -> list[Block]:

@@ -2,18 +2,29 @@
 
 Content may be a string or blocks, LangChain's or a provider's own. Text is text; reasoning, and tool use, which
 `tool_calls` has already, are no part of it; images, files and whatever else there is are attachments.
+
+A tool's result may hold any data as blocks, such as the rows of a directory with `"type": "file"`. There an attachment
+is only what has a source; everything else is text, as JSON on lines of its own.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, Literal
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolMessage
 
-from langchain_grokweb.messages.attachments import KINDS, Attached, read_block
+from langchain_grokweb.messages.attachments import KINDS, Attached, has_source, read_block
 
 _TEXTS = {"text", "text-plain", "input_text", "output_text"}
-_SILENT = {"reasoning", "thinking", "redacted_thinking", "tool_use", "tool_call", "server_tool_call", "non_standard"}
+_THOUGHTS = {"reasoning", "thinking", "redacted_thinking"}
+_SILENT = _THOUGHTS | {"tool_use", "tool_call", "server_tool_call", "non_standard"}
+_BESIDE_TEXT = {"type", "text", "id", "index", "extras", "annotations", "cache_control", "mime_type"}
+
+
+def is_result(message: BaseMessage) -> bool:
+    """Whether a message is what a tool returned; that says something, even where it is empty."""
+    return isinstance(message, ToolMessage | FunctionMessage)
 
 
 def text_of(message: BaseMessage) -> str:
@@ -21,7 +32,7 @@ def text_of(message: BaseMessage) -> str:
     content = message.content
     if isinstance(content, str):
         return content
-    return "".join(_block_text(block) for block in content)
+    return _separator(message).join(text for block in content if (text := _block_text(block, message)))
 
 
 def attachments(message: BaseMessage) -> list[Attached]:
@@ -34,25 +45,42 @@ def attachments(message: BaseMessage) -> list[Attached]:
 def parts(message: BaseMessage) -> list[str | Attached]:
     """Texts, and what stands between them; of an answer, also its pictures. Neighbouring texts are one."""
     content = message.content
+    separator = _separator(message)
     pieces: list[str | Attached] = []
     for block in [content] if isinstance(content, str) else content:
-        if text := _block_text(block):
-            before = pieces.pop() if pieces and isinstance(pieces[-1], str) else ""
+        if text := _block_text(block, message):
+            before = f"{pieces.pop()}{separator}" if pieces and isinstance(pieces[-1], str) else ""
             pieces.append(f"{before}{text}")
-        elif isinstance(block, dict) and _is_attachment(str(block.get("type") or ""), message):
+        elif isinstance(block, dict) and _kind(block, message) == "attachment":
             pieces.append(read_block(block))
     return pieces
 
 
-def _block_text(block: Any) -> str:
+def _block_text(block: Any, message: BaseMessage) -> str:
     if isinstance(block, str):
         return block
-    text = block.get("text") if str(block.get("type")) in _TEXTS else None
-    return text if isinstance(text, str) else ""
+    kind = _kind(block, message)
+    if kind == "data":
+        return json.dumps(block, ensure_ascii=False, default=str)
+    return str(block["text"]) if kind == "text" else ""
 
 
-def _is_attachment(kind: str, message: BaseMessage) -> bool:
-    """Whether a block without text is something attached; an answer has blocks of many other kinds."""
+def _separator(message: BaseMessage) -> str:
+    """What stands between neighbouring texts: data stands on lines of its own."""
+    blocks = [] if isinstance(message.content, str) or not is_result(message) else message.content
+    return "\n" if any(isinstance(block, dict) and _kind(block, message) == "data" for block in blocks) else ""
+
+
+def _kind(block: dict[str, Any], message: BaseMessage) -> Literal["text", "data", "attachment", "silent"]:
+    """What a block is in a message of that kind; only a tool's result holds data."""
+    kind = str(block.get("type") or "")
+    only_text = kind not in KINDS and kind not in _SILENT and block.keys() <= _BESIDE_TEXT
+    if isinstance(block.get("text"), str) and (kind in _TEXTS or only_text):
+        return "text"
+    if is_result(message):
+        if kind in KINDS and has_source(block):
+            return "attachment"
+        return "silent" if kind in _THOUGHTS else "data"
     if isinstance(message, AIMessage):
-        return kind in KINDS
-    return bool(kind) and kind not in _TEXTS - {"text-plain"} | _SILENT
+        return "attachment" if kind in KINDS else "silent"
+    return "silent" if not kind or kind in _TEXTS - {"text-plain"} | _SILENT else "attachment"

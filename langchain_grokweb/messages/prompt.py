@@ -18,7 +18,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMe
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages import prompt_format as form
 from langchain_grokweb.messages.attachments import Attached, Enclosed, MessageParts, enclose, unique
-from langchain_grokweb.messages.content import parts, text_of
+from langchain_grokweb.messages.content import is_result, parts, text_of
 from langchain_grokweb.wire.turn import LONGEST_PROMPT_CHARS, MAX_ATTACHMENTS, Attachment
 
 _EARLIER_NAME = "conversation.txt"
@@ -46,7 +46,7 @@ def render(system: Sequence[SystemMessage], messages: Sequence[BaseMessage], ins
     """
     head, said = ([(message, parts(message)) for message in group] for group in (system, messages))
     enclosed = enclose([*head, *said])
-    if not (enclosed or any(text_of(message).strip() or _calls(message) for message, _ in [*head, *said])):
+    if not (enclosed or any(map(_says_something, [*system, *messages]))):
         raise GrokWebInvalidRequestError(
             "There is nothing to send: no message holds any text.", next_step="Add a message with text."
         )
@@ -58,6 +58,10 @@ def render(system: Sequence[SystemMessage], messages: Sequence[BaseMessage], ins
     if len(prompt.attachments) > MAX_ATTACHMENTS:  # the conversation is one more file
         prompt = _transcript(head, said, instructions, enclose([*head, *said], kept_free=1))
     return prompt
+
+
+def _says_something(message: BaseMessage) -> bool:
+    return is_result(message) or bool(_calls(message) or text_of(message).strip())
 
 
 def _bare(said: list[str | Attached], enclosed: Enclosed) -> str:
