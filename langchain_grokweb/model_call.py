@@ -106,9 +106,11 @@ class ModelCall:
         sequences = _stop_sequences(stop or settings.stop)
         if (arguments.get("tools") or arguments.get("response_format")) and not json_schema.is_loaded():
             await anyio.to_thread.run_sync(json_schema.load)
-        spec = OutputSpec.of(arguments, credentials.account)
+        wanted = OutputSpec.of(arguments)
+        secret = credentials.secret_for("tool calls") if wanted.box.tools else b""
         start = _named_start(settings, arguments)
         plan = await _plan(settings, messages, client, credentials.account, start)
+        spec = wanted.marked(secret, plan.tools_salt)
         turn = _turn(settings, plan, spec, arguments)
         opener = client.opener()
         try:
@@ -118,6 +120,7 @@ class ModelCall:
                 raise
             logger.info("The conversation of these messages is gone at grok.com: it is sent again to a new one.")
             plan = fresh(messages, "replayed")
+            spec = wanted.marked(secret)
             turn = _turn(settings, plan, spec, arguments)
             stream = await opener.open(turn)
         request = RequestInfo(

@@ -96,6 +96,10 @@ class GrokCredentials:
         """A short name for the account that nothing can be learned from; it is kept through `with_cookies`."""
         return self._account
 
+    def secret_for(self, purpose: str) -> bytes:
+        """32 bytes that only who has these cookies can compute; they change with the session."""
+        return hmac.digest(self.cookies["sso"].encode(), f"langchain-grokweb {purpose} v1".encode(), "sha256")
+
     def with_cookies(self, cookies: Mapping[str, str]) -> GrokCredentials:
         """These credentials after a reply's `Set-Cookie`; names of no interest and unusable values are passed over."""
         fresh = {name: value for name, value in cookies.items() if name in NAMES and _is_sendable(value)}

@@ -346,7 +346,7 @@ class Answer:
         return self._content.message(metadata)
 
     def _metadata(self) -> dict[str, Any]:
-        content, plan = self._content, self._request.plan
+        content, plan, spec = self._content, self._request.plan, self._spec
         blocked = content.withheld and not (content.images or content.videos)
         link = {
             **self._known_link(),
@@ -355,7 +355,7 @@ class Answer:
             "turn_hash": plan.turn_hash,
             "self_hash": hash_answer(AIMessage("".join(content.texts), tool_calls=content.tool_calls)),
             "system_hash": plan.system_hash,
-            **({"tools_hash": self._spec.box.hash} if self._spec.box.hash else {}),
+            **({"tools_hash": spec.tools_hash, "tools_salt": spec.tools_salt} if spec.tools_hash else {}),
         }
         return {
             "model_provider": PROVIDER,

@@ -116,7 +116,8 @@ class ConversationLink:
         turn_hash: The hash of the messages that were sent in its turn.
         self_hash: The hash of the answer.
         system_hash: The hash of the instructions in force.
-        tools_hash: The hash of the tool definitions that the service had; empty where it had none.
+        tools_hash: Of the tool definitions that the service had (`OutputSpec.tools_hash`); empty where it had none.
+        tools_salt: What the mark of calls was made with; empty where it had none.
         started: Whether its turn was the first of these messages, though it follows an answer: one that the caller
             named, as for a conversation begun in the browser. What is before that was never among the messages.
         temporary: Whether it was asked in a private chat.
@@ -129,6 +130,7 @@ class ConversationLink:
     self_hash: str
     system_hash: str
     tools_hash: str
+    tools_salt: str
     started: bool
     temporary: bool
 
@@ -149,6 +151,7 @@ class ConversationLink:
             parent_response_id=parent if isinstance(parent, str) else None,
             system_hash=str(link.get("system_hash") or ""),
             tools_hash=str(link.get("tools_hash") or ""),
+            tools_salt=str(link.get("tools_salt") or ""),
             started=link.get("started") is True,
             temporary=link.get("temporary") is True,
         )

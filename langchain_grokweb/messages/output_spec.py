@@ -1,10 +1,19 @@
-"""What a call wants of the answer besides words: tools, and JSON. How it is asked for, read, and repaired."""
+"""What a call wants of the answer besides words: tools, and JSON. How it is asked for, read, and repaired.
+
+A call of a tool must carry a mark that no text of a user, a tool or a page can know: eight digits of an HMAC over the
+tools and a salt of the conversation, keyed with a secret of the account. Further digits of the same HMAC and the salt
+stand in the link of an answer: so a later turn, also in another process, knows whether the instructions at the service
+hold its own mark, and nobody else learns the mark from them.
+"""
 
 from __future__ import annotations
 
+import hmac
+import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
 from langchain_grokweb.errors import GrokWebToolCallError
 from langchain_grokweb.messages import prompt_format
@@ -15,6 +24,9 @@ from langchain_grokweb.messages.tools.toolbox import Toolbox, toolbox
 
 KEEPS_UNFIT = "keep_unfit"  # among the keyword arguments of a call
 UNFIT_KEY = "unfit"
+
+_MARK_DIGITS, _HASH_DIGITS = 8, 16
+_SALT = re.compile(r"[0-9a-f]{16}")
 
 Piece: TypeAlias = str | ToolCall | ToolFault
 
@@ -34,15 +46,25 @@ class OutputSpec:
     """The tools of a call and the form of its answer; without any, an answer is words.
 
     An answer that lacks what was demanded is an error, or, with `keeps_unfit`, says so in its link.
+
+    Attributes:
+        box: The tools.
+        format: The form of an answer that is no call; `None` where it is words.
+        keeps_unfit: Whether an answer that lacks what was demanded is given all the same.
+        mark: What a call must carry; empty where there are no tools, and before `marked`.
+        tools_hash: Changes when the tools, the salt or the secret do; empty where `mark` is.
+        tools_salt: What both were made with; empty where they are.
     """
 
     box: Toolbox = field(default_factory=Toolbox)
-    mark: str = ""
     format: JsonFormat | None = None
     keeps_unfit: bool = False
+    mark: str = field(default="", repr=False)
+    tools_hash: str = ""
+    tools_salt: str = ""
 
     @classmethod
-    def of(cls, kwargs: Mapping[str, Any], account: str) -> OutputSpec:
+    def of(cls, kwargs: Mapping[str, Any]) -> Self:
         """What the keyword arguments of a call want.
 
         Raises:
@@ -56,16 +78,30 @@ class OutputSpec:
             strict=kwargs.get("strict"),
         )
         wanted = json_format(kwargs.get("response_format"))
-        return cls(box, box.call_mark(account), wanted, bool(kwargs.get(KEEPS_UNFIT)))
+        return cls(box, wanted, bool(kwargs.get(KEEPS_UNFIT)))
+
+    def marked(self, secret: bytes, salt: str = "") -> Self:
+        """The same with a mark for its calls.
+
+        Args:
+            secret: What only the account has.
+            salt: The conversation's, from a link, so it may be anything; without a usable one there is a new salt.
+        """
+        if not self.box.tools:
+            return self
+        salt = salt if _SALT.fullmatch(salt) else secrets.token_hex(8)
+        digits = hmac.digest(secret, f"{salt}\n{self.box.hash}".encode(), "sha256").hex()
+        tools_hash = digits[_MARK_DIGITS : _MARK_DIGITS + _HASH_DIGITS]
+        return replace(self, mark=digits[:_MARK_DIGITS], tools_hash=tools_hash, tools_salt=salt)
 
     def instructions(self, known: str) -> str:
         """The element at the head of the prompt; `""` where nothing is to be said.
 
         Args:
-            known: The hash of the tool definitions that the service has.
+            known: The `tools_hash` of what the service has.
         """
         attributes = self.box.attributes | ({"reply": "json"} if self.format else {})
-        definitions = self.box.instructions(self.mark) if self.box.hash != known else ""
+        definitions = self.box.instructions(self.mark) if self.tools_hash != known else ""
         body = [definitions, self.box.note(), self.format.note() if self.format else ""]
         text = "\n".join(filter(None, body))
         return prompt_format.element("message", text, role="system", **attributes) if text else ""

@@ -97,7 +97,8 @@ class Plan:
         reason: `"new"` nothing was answered here; `"continued"`; `"branched"` from an older answer than the newest
             linked one; `"truncated"` continued although the head of the history is gone; `"replayed"` nothing was
             proven; `"started"` at the place that the caller named.
-        tools_hash: The hash of the tool definitions that the service has; empty where it has none.
+        tools_hash: Of the tool definitions that the service has (`OutputSpec.tools_hash`); empty where it has none.
+        tools_salt: What the mark of calls is made with there; empty where there is none.
         started: Whether the place is the caller's, and these are the first messages there.
     """
 
@@ -108,6 +109,7 @@ class Plan:
     system_hash: str
     reason: Reason
     tools_hash: str = ""
+    tools_salt: str = ""
     started: bool = False
 
     def starting_at(self, place: ConversationRef) -> Plan:
@@ -156,7 +158,16 @@ def plan(
             reason: Reason = "truncated" if proof == "truncated" else "continued" if newest else "branched"
             to_send, system_hash = _instructions(system, link)
             turn_hash = history.hash_from(index + 1)
-            return Plan(link.place, to_send, others[index + 1 :], turn_hash, system_hash, reason, link.tools_hash)
+            return Plan(
+                link.place,
+                to_send,
+                others[index + 1 :],
+                turn_hash,
+                system_hash,
+                reason,
+                link.tools_hash,
+                link.tools_salt,
+            )
         newest = False
     return _from_the_first(history, others, system, start)
 

@@ -15,6 +15,7 @@ from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
+from langchain_grokweb.messages.output_spec import OutputSpec
 from langchain_grokweb.messages.tools.call_parser import LONGEST_CALL, ToolCall, ToolCallParser, ToolFault
 from langchain_grokweb.messages.tools.text_buffer import Reader
 from langchain_grokweb.messages.tools.toolbox import Tool, Toolbox, definitions, toolbox
@@ -230,11 +231,28 @@ def test_the_hash_is_of_the_definitions_alone():
     assert toolbox([{"type": "x_search"}]).hash == ""
 
 
-def test_the_mark_is_of_account_and_definitions():
-    box = toolbox([FLAT])
-    assert re.fullmatch("[0-9a-f]{6}", box.call_mark("a"))
-    assert box.call_mark("a") == box.call_mark("a")
-    assert len({box.call_mark("a"), box.call_mark("b"), toolbox([OPENAI]).call_mark("a")}) == 3
+def test_the_mark_is_of_secret_salt_and_definitions():
+    def marked(tool: Any = FLAT, secret: bytes = b"a", salt: str = "0" * 16) -> tuple[str, str]:
+        spec = OutputSpec.of({"tools": [tool]}).marked(secret, salt)
+        assert spec.tools_salt == salt
+        assert spec.mark not in f"{spec.tools_hash} {spec!r}"
+        return spec.mark, spec.tools_hash
+
+    assert re.fullmatch("[0-9a-f]{8}", marked()[0])
+    assert re.fullmatch("[0-9a-f]{16}", marked()[1])
+    others = [marked(OPENAI), marked(secret=b"b"), marked(salt="1" * 16)]
+    for place in (0, 1):
+        assert len({marked()[place], *(other[place] for other in others)}) == 4
+    assert marked() == marked()
+
+
+@pytest.mark.parametrize("salt", ["", "0" * 15, "Z" * 16, "0" * 17, "\n" * 16])
+def test_each_conversation_has_a_salt_of_its_own(salt):
+    one, other = (OutputSpec.of({"tools": [FLAT]}).marked(b"a", salt) for _ in range(2))
+    assert re.fullmatch("[0-9a-f]{16}", one.tools_salt)
+    assert one.tools_salt != other.tools_salt
+    assert one.mark != other.mark
+    assert OutputSpec.of({"tools": [{"type": "x_search"}]}).marked(b"a").tools_salt == ""
 
 
 # --- arguments

@@ -3,7 +3,7 @@
 What `bind_tools` takes is converted once into plain OpenAI-style dicts (`definitions`), and read from those into a
 `Toolbox`; reading is the same for both, so a binding may hold either. The instructions are sent once for each
 conversation (`Toolbox.hash` says whether they changed); what differs from turn to turn is a short note. A call must
-carry the mark, six digits that no user's or tool's text can know, so quoted markup is never taken for a call.
+carry a secret mark (`OutputSpec`), so quoted markup is never taken for a call.
 
 The service's own tools are dicts like `{"type": "web_search"}`; they are put aside before anything is converted.
 """
@@ -82,10 +82,6 @@ class Toolbox:
             return ""
         lines = sorted(json.dumps([t.name, t.description, t.parameters], sort_keys=True) for t in self.tools)
         return _digest("\n".join(lines), 16)
-
-    def call_mark(self, account: str) -> str:
-        """The digits that a call must carry."""
-        return _digest(f"{account}\n{self.hash}", 6)
 
     def instructions(self, mark: str) -> str:
         """How calls are to be written, and what can be called; without tools, that there are none any more."""
