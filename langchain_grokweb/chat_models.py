@@ -35,6 +35,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from langchain_grokweb._version import __version__
+from langchain_grokweb.call_arguments import for_call
 from langchain_grokweb.client import AvailableMode, GrokWebClient, Service, pool, portal
 from langchain_grokweb.client.service import (
     BASE_URL_VARIABLE,
@@ -272,7 +273,9 @@ class ChatGrokWeb(BaseChatModel):
                 yield chunks
 
     async def _open(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> ModelCall:
-        return await ModelCall.open(self, self._service, self._credentials(), messages, stop=stop, arguments=kwargs)
+        settings, arguments = for_call(self, kwargs)
+        service, credentials = settings._service, settings._credentials()  # noqa: SLF001 - a copy of this model
+        return await ModelCall.open(settings, service, credentials, messages, stop=stop, arguments=arguments)
 
     # --- where to ask, and who asks
 

@@ -35,15 +35,9 @@ from langchain_grokweb.wire.turn import ConversationRef, DeepSearch, Turn
 
 logger = logging.getLogger("langchain_grokweb")
 
-# What a call may ask for elsewhere and would be ignored here, and what to use instead.
-_NOT_SERVED = {
-    "previous_response_id": "Use `parent_response_id=`, with its `conversation_id=`.",
-    "functions": "Bind them with `bind_tools`.",
-}
-
 
 class CallSettings(Protocol):
-    """What of a model's fields decides how its calls go; `ChatGrokWeb` has them all, and says what they mean."""
+    """What of a model's fields decides how a call goes, with what the call itself says; see `ChatGrokWeb`."""
 
     model: str
     conversation: Literal["auto", "stateless", "strict"]
@@ -96,7 +90,7 @@ class ModelCall:
             credentials: Who asks.
             messages: The history, and what is to be answered.
             stop: Stop sequences of this call, instead of the model's own.
-            arguments: The further keyword arguments of the call.
+            arguments: The keyword arguments of the call that are no fields of the model: tools and the like.
 
         Raises:
             GrokWebError: The turn cannot be planned, was refused, or could not be opened.
@@ -108,10 +102,10 @@ class ModelCall:
             await anyio.to_thread.run_sync(json_schema.load)
         wanted = OutputSpec.of(arguments)
         secret = credentials.secret_for("tool calls") if wanted.box.tools else b""
-        start = _named_start(settings, arguments)
+        start = _named_start(settings)
         plan = await _plan(settings, messages, client, credentials.account, start)
         spec = wanted.marked(secret, plan.tools_salt)
-        turn = _turn(settings, plan, spec, arguments)
+        turn = _turn(settings, plan, spec)
         opener = client.opener()
         try:
             stream = await opener.open(turn)
@@ -121,7 +115,7 @@ class ModelCall:
             logger.info("The conversation of these messages is gone at grok.com: it is sent again to a new one.")
             plan = fresh(messages, "replayed")
             spec = wanted.marked(secret)
-            turn = _turn(settings, plan, spec, arguments)
+            turn = _turn(settings, plan, spec)
             stream = await opener.open(turn)
         request = RequestInfo(
             model=turn.model,
@@ -207,16 +201,9 @@ class ModelCall:
 # --- from settings, messages and arguments to a turn
 
 
-def _named_start(settings: CallSettings, arguments: Mapping[str, Any]) -> Start | None:
-    """The place that the caller names, in the call or in the model: an answer belongs to the conversation beside it."""
-    for name, instead in _NOT_SERVED.items():
-        if arguments.get(name):
-            raise GrokWebInvalidRequestError(f"This version has no `{name}=` in a call.", next_step=instead)
-    conversation, response = arguments.get("conversation_id"), arguments.get("parent_response_id")
-    start = Start.named(
-        conversation or settings.conversation_id,
-        response or (None if conversation else settings.parent_response_id),
-    )
+def _named_start(settings: CallSettings) -> Start | None:
+    """The place that the caller names."""
+    start = Start.named(settings.conversation_id, settings.parent_response_id)
     if start and settings.conversation == "stateless":
         raise GrokWebInvalidRequestError(
             'With `conversation="stateless"` no conversation is continued, but one is named.',
@@ -253,16 +240,13 @@ async def _plan(
     return plan
 
 
-def _turn(settings: CallSettings, plan: Plan, spec: OutputSpec, arguments: Mapping[str, Any]) -> Turn:
+def _turn(settings: CallSettings, plan: Plan, spec: OutputSpec) -> Turn:
     """The turn that carries out a plan."""
-    model = arguments.get("model") or settings.model
-    if not isinstance(model, str):
-        raise GrokWebInvalidRequestError("A model is named by a string.", next_step="Correct `model=`.")
     rendered = prompt.render(plan.system, plan.messages, spec.instructions(plan.tools_hash))
     return Turn(
         prompt=rendered.text,
         attachments=rendered.attachments,
-        model=model,
+        model=settings.model,
         conversation=plan.conversation,
         temporary=settings.temporary or settings.conversation == "stateless",
         search=settings.search or bool(spec.box.site_tools & {"web_search", "x_search"}),

@@ -458,13 +458,6 @@ def test_an_interrupt_arrives_as_one_and_stops_the_turn(grok, make_model, monkey
     grok.wait_for_stop()
 
 
-@pytest.mark.parametrize("kwargs", [{"functions": [{}]}, {"previous_response_id": "r"}])
-def test_what_this_version_does_not_serve_is_refused_rather_than_ignored(grok, model, kwargs):
-    with pytest.raises(GrokWebInvalidRequestError, match="This version"):
-        model.invoke("Hi", **kwargs)
-    assert grok.turns == []
-
-
 def test_stop_may_be_one_string_and_must_be_strings(grok, model):
     grok.reply("Hello world")
     assert model.invoke("Hi", stop="wor").text == "Hello "

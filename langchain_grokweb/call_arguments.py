@@ -1,0 +1,90 @@
+"""What may be given in one call: a closed list, so that no word of the caller's is passed over in silence.
+
+Two kinds of arguments count: the model's own fields, as far as they shape a request, and what LangChain itself passes
+through. A field that is given in a call counts for that call. Everything else is an error before anything is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from langchain_core.language_models import BaseChatModel
+from pydantic import ValidationError
+
+from langchain_grokweb.errors import GrokWebInvalidRequestError
+from langchain_grokweb.messages.output_spec import KEEPS_UNFIT
+
+_Model = TypeVar("_Model", bound=BaseChatModel)
+
+LANGCHAINS = frozenset(
+    {
+        "ls_structured_output_format",
+        "parallel_tool_calls",
+        "response_format",
+        "stream",
+        "strict",
+        "tool_choice",
+        "tools",
+        KEEPS_UNFIT,
+    }
+)
+# Who asks, where and by what connection: the model's alone.
+_THE_MODELS_ALONE = frozenset(
+    {"assets_url", "base_url", "cookies", "credentials", "headers", "http_client", "proxy", "streaming"}
+)
+_ALIASES = {"model_name": "model", "stop_sequences": "stop"}
+# What other chat models take and would be ignored here, and what to use instead.
+_INSTEAD = {
+    "functions": "Bind them with `bind_tools`.",
+    "previous_response_id": "Use `parent_response_id=`, with its `conversation_id=`.",
+}
+
+
+def for_call(model: _Model, arguments: Mapping[str, Any]) -> tuple[_Model, dict[str, Any]]:
+    """The model as this call wants it, and the arguments that are LangChain's.
+
+    Args:
+        model: The model, which stays as it is.
+        arguments: The keyword arguments of the call; a field that is `None` is the model's own.
+
+    Raises:
+        GrokWebInvalidRequestError: An argument is unknown, or has a value that it cannot have.
+    """
+    fields = type(model).model_fields.keys() - BaseChatModel.model_fields.keys() - _THE_MODELS_ALONE
+    named = {_ALIASES.get(name, name): value for name, value in arguments.items()}
+    for name in named:
+        if name not in fields and name not in LANGCHAINS:
+            raise _unknown(name, type(model).model_fields.keys(), fields | LANGCHAINS | _ALIASES.keys())
+    changes = {name: value for name, value in named.items() if name in fields and value is not None}
+    if "conversation_id" in changes and "parent_response_id" in fields:  # an answer belongs to its conversation
+        changes.setdefault("parent_response_id", None)
+    return _changed(model, changes), {name: value for name, value in named.items() if name in LANGCHAINS}
+
+
+def _changed(model: _Model, changes: Mapping[str, Any]) -> _Model:
+    if not changes:
+        return model
+    changed = model.model_copy()
+    for name, value in changes.items():
+        try:
+            changed.__pydantic_validator__.validate_assignment(changed, name, value)
+        except ValidationError as error:
+            reason = error.errors(include_url=False, include_context=False, include_input=False)[0]["msg"]
+            raise GrokWebInvalidRequestError(
+                f"The call's argument `{name}=` has a value that it cannot have: {reason}.",
+                next_step=f"Correct `{name}=`.",
+            ) from None
+    return changed
+
+
+def _unknown(name: str, all_fields: Any, known: Any) -> GrokWebInvalidRequestError:
+    if name in _INSTEAD:
+        next_step = _INSTEAD[name]
+    elif name in all_fields:
+        next_step = f"Give `{name}=` to the model, not to a call."
+    else:
+        nearest = get_close_matches(name, sorted(known), n=1, cutoff=0)
+        next_step = f"Leave it out; the nearest that there is is `{nearest[0]}=`." if nearest else "Leave it out."
+    return GrokWebInvalidRequestError(f"A call has no argument `{name}=`.", next_step=next_step)
