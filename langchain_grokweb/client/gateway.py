@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidState
 from websockets.frames import CloseCode
 from websockets.typing import Origin
 
-from langchain_grokweb.client.account import user_id
+from langchain_grokweb.client.account import AvailableMode, list_modes, user_id
 from langchain_grokweb.client.http import Http, RedactedHeaders, what_failed
 from langchain_grokweb.client.pool import attend, shared_context
 from langchain_grokweb.client.service import Service, Wire, environment_proxy
@@ -41,7 +41,7 @@ from langchain_grokweb.errors import (
     GrokWebProtocolError,
     GrokWebTimeoutError,
 )
-from langchain_grokweb.wire import error_mapping
+from langchain_grokweb.wire import error_mapping, gateway_frames
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire import gateway as wire
 from langchain_grokweb.wire.framing import MAX_OBJECT_BYTES
@@ -72,6 +72,7 @@ TRANSITIONS: Mapping[tuple[State, Step], State] = {
 }
 
 HEARTBEAT_SECONDS = 20.0
+MENU_SECONDS = 5.0  # how long to wait for the list of modes, which only makes a reason surer
 COMMANDS_SECONDS = 0.2  # how long to wait for `conversation.commands.updated`, which not every server sends
 
 # The library would log the handshake's headers, cookies among them. This logger is in no hierarchy, so that no
@@ -155,8 +156,9 @@ class GatewayTurn:
         service = self._http.service
         parts = urlsplit(service.base_url)
         secure = parts.scheme == "https"
-        url = f"{'wss' if secure else 'ws'}://{parts.netloc}{wire.PATH}?uid={quote(await user_id(self._http), safe='')}"
-        headers = RedactedHeaders(self._http.headers("GET", wire.PATH))
+        uid = quote(await user_id(self._http), safe="")
+        url = f"{'wss' if secure else 'ws'}://{parts.netloc}{gateway_frames.PATH}?uid={uid}"
+        headers = RedactedHeaders(self._http.headers("GET", gateway_frames.PATH))
         return await _Connect(
             url,
             origin=Origin(headers.get("origin", service.base_url)),
@@ -212,7 +214,7 @@ class GatewayTurn:
             if now >= next_beat:
                 next_beat = now + HEARTBEAT_SECONDS
                 with suppress(ConnectionClosed):
-                    await socket.send(wire.heartbeat())
+                    await socket.send(gateway_frames.heartbeat())
             if self._is_awaited and now - self._last_event >= limit:
                 self._move("fell silent")
                 self._woken.set()
@@ -275,7 +277,7 @@ class GatewayTurn:
             if batch := self._next_events():
                 return batch
             if self._failure is not None:
-                raise self._http.clean(self._failure)
+                raise self._http.clean(await self._explained(self._failure))
             if self._session.finished:
                 if self._session.settled or self._is_closed or await self._late_is_over():
                     return None
@@ -288,6 +290,21 @@ class GatewayTurn:
                 raise silence(self._http.service)
             else:
                 await self._wait()
+
+    async def _explained(self, failure: GrokWebError) -> GrokWebError:
+        """The failure; where the service named no reason, the site's menu shows whether the account has the mode."""
+        mode_id, self._session.unexplained_mode = self._session.unexplained_mode, None
+        if mode_id is None:
+            return failure
+        menu: list[AvailableMode] = []
+        with suppress(GrokWebError), anyio.move_on_after(MENU_SECONDS):
+            menu = await list_modes(self._http)
+        mode = next((entry for entry in menu if entry.id == mode_id), None)
+        if mode is None:
+            return failure
+        if mode.available:
+            return error_mapping.from_status("incomplete", {"reason": "stream_error"})
+        return error_mapping.mode_not_open(mode.requires)
 
     def _next_events(self) -> list[ev.Event]:
         if self._first:

@@ -347,14 +347,24 @@ def _limit(details: Mapping[str, Any]) -> str:
 # --- how an answer ends on the gateway
 
 
-def from_status(status: Any, details: Mapping[str, Any], reported: GrokWebError | None = None) -> GrokWebError:
+def is_without_reason(status: Any, details: Mapping[str, Any]) -> bool:
+    """Whether a `response.done` only says that there was an error (gateway.md 4.10)."""
+    return status == "incomplete" and not details.get("error") and details.get("reason") in (None, "", "stream_error")
+
+
+def from_status(
+    status: Any, details: Mapping[str, Any], reported: GrokWebError | None = None, *, is_open: bool = True
+) -> GrokWebError:
     """The error for a `response.done` that is not completed (gateway.md 4.10).
 
     Args:
         status: Its status.
         details: Its `status_details`; a failed one may have an error in them (gateway.md 9.1).
         reported: What the service reported before, which did not end the answer alone.
+        is_open: Whether the account may use the mode.
     """
+    if not is_open:
+        return mode_not_open()
     if details.get("error"):
         return from_error({"error": details["error"]})
     if _squashed(status) in {"cancelled", "canceled"}:
@@ -366,6 +376,11 @@ def from_status(status: Any, details: Mapping[str, Any], reported: GrokWebError 
     words = f"{status}, {reason}" if isinstance(reason, str) else str(status)
     words = harmless(re.sub(r"[^\w., -]", " ", words), _MAX_STATUS_CHARS)
     return with_reported(error_for(Reason.INCOMPLETE, ServiceError(limit=f" Its status: {words}.")), reported)
+
+
+def mode_not_open(requires: str = "") -> GrokWebError:
+    """The error for a mode that the account may not use; `requires` is what the site says that it takes."""
+    return error_for(Reason.MODE_NOT_OPEN, ServiceError(message=requires))
 
 
 def from_close(code: int, reason: str, login_url: str = LOGIN_URL) -> AnswerError | None:

@@ -56,6 +56,11 @@ class AnswerReader:
         """Whether there are events to take."""
         return bool(self._events or self._words or self._thoughts)
 
+    @property
+    def has_text(self) -> bool:
+        """Whether any of the answer's text came."""
+        return bool(self._delivered)
+
     def take(self) -> list[ev.Event]:
         """The events since the last call."""
         self._join()

@@ -1,4 +1,4 @@
-"""The realtime gateway: a turn becomes frames, messages become events.
+"""The realtime gateway: messages become events, and what is to be sent when (`gateway_frames` has the frames).
 
 Strategy: one `GatewaySession` is one turn on one socket. What the service sends is fed to `receive`; the events that it
 amounts to are taken with `take`, and the frames to send next with `outgoing`: first the session, and, once the service
@@ -17,16 +17,15 @@ from typing import Any, ClassVar, Literal
 
 import orjson
 
-from langchain_grokweb.errors import GrokWebError, GrokWebInvalidRequestError, GrokWebProtocolError
+from langchain_grokweb.errors import GrokWebError, GrokWebProtocolError
 from langchain_grokweb.wire import error_mapping, modes
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.event_builder import AnswerReader, ToolResults, as_sent, has_failed, web_results, x_results
 from langchain_grokweb.wire.framing import JsonObjects
+from langchain_grokweb.wire.gateway_frames import prompt_frames, session_frame
 from langchain_grokweb.wire.json_fields import Fields, get_dict, get_list, get_objects, get_str, wrong_type
 from langchain_grokweb.wire.turn import Turn
 from langchain_grokweb.wire.unknown_fields import Unknown
-
-PATH = "/ws/mgw/"
 
 
 class State(Enum):
@@ -66,83 +65,6 @@ _Readers = Mapping[str, Callable[["GatewaySession", Any, Fields], None]]
 _ANSWER_CHANNELS = {"CHANNEL_ASSISTANT_RESPONSE", "CHANNEL_UNSPECIFIED"}
 _PLAIN_MEMBERS = 5  # of an event that brings a piece of text: its type, three ids and the chunk
 
-# --- what we send
-
-
-def heartbeat() -> str:
-    """A sign of life (gateway.md 3.7)."""
-    return _frame(None, "ping", f"evt_hb_{uuid.uuid4()}")
-
-
-def session_frame(turn: Turn) -> str:
-    """The first frame: a new, a temporary or a continued conversation (gateway.md 3.1 and 3.4).
-
-    Raises:
-        GrokWebInvalidRequestError: The turn asks for something that this wire does not have.
-    """
-    if turn.deep_search:
-        raise GrokWebInvalidRequestError(
-            "The realtime gateway has no deep search.", next_step='Leave `deep_search=` out, or use `transport="rest"`.'
-        )
-    extension: dict[str, Any] = {
-        "protocol_capabilities": ["conversation_attached", "custom_methods_v1"],
-        "use_chunk": True,
-        "enable_side_by_side": False,
-        "force_side_by_side": False,
-        "enable_image_generation": turn.image_generation,
-        "image_generation_count": turn.image_count,
-        "disable_text_follow_ups": False,
-        "disable_artifact": True,
-        "force_concise": False,
-    }
-    if not turn.search:
-        extension |= {"disable_web_search": True, "disable_x_search": True}
-    place = turn.conversation
-    if place is not None:
-        extension |= {"conversation_id": place.conversation_id, "load_existing": True, "needs_history": False}
-    elif turn.temporary:
-        extension |= {"is_temporary": True, "keep_context": True, "disable_memory": True}
-    session = {"model": modes.resolve(turn.model).id, "x_grok": extension}
-    return _frame(
-        place.conversation_id if place else None, "session.create", f"evt_init_{uuid.uuid4()}", session=session
-    )
-
-
-def prompt_frames(turn: Turn, session_id: str, request_id: str) -> list[str]:
-    """The frames that hold the prompt and ask for an answer, by the id `request_id` (gateway.md 3.3, the split form).
-
-    Of the four shapes that refer to a file (gateway.md 3.5) this is the schema's mention, with which alone one client
-    works, together with `file_attachment_ids` on item and event, which the three others have in common.
-    """
-    mentions = [{"mention": {"file_mention": {"file_id": file_id}}} for file_id in turn.file_ids]
-    files = {"file_attachment_ids": list(turn.file_ids)} if turn.file_ids else {}
-    texts = [turn.prompt]
-    if turn.custom_instructions and turn.conversation is None:  # the wire has no field of its own for them
-        texts.insert(0, f"{turn.custom_instructions}\n\n")
-    item = {
-        "type": "message",
-        "role": "user",
-        "x_grok": {
-            "client_message_id": str(uuid.uuid4()),
-            "input_chunks": [*mentions, *({"text": {"text": text}} for text in texts)],
-        },
-        **files,
-    }
-    parent = {} if turn.conversation is None else {"parent_response_id": turn.conversation.parent_response_id}
-    return [
-        _frame(session_id, "conversation.item.create", f"evt_msg_{uuid.uuid4()}", item=item, **files, **parent),
-        _frame(session_id, "response.create", request_id),
-    ]
-
-
-def _frame(session_id: str | None, kind: str, event_id: str, **members: Any) -> str:
-    envelope = {} if session_id is None else {"session_id": session_id}
-    event = {"type": kind, "event_id": event_id, **members}
-    return orjson.dumps({**envelope, "event": event}).decode()
-
-
-# --- what we read
-
 # Known, and of no use here.
 _SILENT_EVENTS = frozenset(
     """
@@ -152,6 +74,7 @@ _SILENT_EVENTS = frozenset(
     """.split()
 )
 _SILENT_MEMBERS = frozenset(["metadata", "phase_marker", "ui_layout", "progress_report", "tool_partial_result"])
+_OPEN_TO_ALL = {"auto", "fast"}  # modes that every account has (gateway.md 3.2)
 _ABOUT_A_CARD = {"tool_usage_card_id", "intent"}
 
 
@@ -174,6 +97,8 @@ class GatewaySession:
         self._request_id = ""
         self._answer_id: str | None = None
         self._final_text = ""
+        # The mode, where the answer ended without a reason: the account may not have it (gateway.md 9.1).
+        self.unexplained_mode: str | None = None
         # What may still come after a whole answer; only a new conversation that is listed gets a title.
         is_titled = turn.conversation is None and not turn.temporary
         self._pending = {"persisted", "suggestions", *(["title"] if is_titled else [])}
@@ -449,8 +374,11 @@ class GatewaySession:
             self._reader.finish(response_id, self._final_text)
             self._advance("answer done")
         else:
-            details = get_dict(response, "status_details")
-            self._fail(error_mapping.from_status(status, details, self._reader.reported))
+            details, reported = get_dict(response, "status_details"), self._reader.reported
+            if error_mapping.is_without_reason(status, details) and reported is None:
+                self.unexplained_mode = modes.resolve(self._turn.model).id
+            is_open = self.unexplained_mode in {None, *_OPEN_TO_ALL} or self._reader.has_text
+            self._fail(error_mapping.from_status(status, details, reported, is_open=is_open))
 
     def _response_persisted(self, _: Any, __: Fields) -> None:
         self._pending.discard("persisted")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from langchain_grokweb import errors
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire.gateway import TRANSITIONS, GatewaySession, State, heartbeat
+from langchain_grokweb.wire.gateway import TRANSITIONS, GatewaySession, State
+from langchain_grokweb.wire.gateway_frames import heartbeat
 from langchain_grokweb.wire.turn import ConversationRef, Turn
 
 CONV, ANSWER, PROMPT = (f"aaaaaaaa-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))

@@ -1,0 +1,86 @@
+"""What is sent over the realtime gateway: a turn becomes frames."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import orjson
+
+from langchain_grokweb.errors import GrokWebInvalidRequestError
+from langchain_grokweb.wire import modes
+from langchain_grokweb.wire.turn import Turn
+
+PATH = "/ws/mgw/"
+
+
+def heartbeat() -> str:
+    """A sign of life (gateway.md 3.7)."""
+    return _frame(None, "ping", f"evt_hb_{uuid.uuid4()}")
+
+
+def session_frame(turn: Turn) -> str:
+    """The first frame: a new, a temporary or a continued conversation (gateway.md 3.1 and 3.4).
+
+    Raises:
+        GrokWebInvalidRequestError: The turn asks for something that this wire does not have.
+    """
+    if turn.deep_search:
+        raise GrokWebInvalidRequestError(
+            "The realtime gateway has no deep search.", next_step='Leave `deep_search=` out, or use `transport="rest"`.'
+        )
+    extension: dict[str, Any] = {
+        "protocol_capabilities": ["conversation_attached", "custom_methods_v1"],
+        "use_chunk": True,
+        "enable_side_by_side": False,
+        "force_side_by_side": False,
+        "enable_image_generation": turn.image_generation,
+        "image_generation_count": turn.image_count,
+        "disable_text_follow_ups": False,
+        "disable_artifact": True,
+        "force_concise": False,
+    }
+    if not turn.search:
+        extension |= {"disable_web_search": True, "disable_x_search": True}
+    place = turn.conversation
+    if place is not None:
+        extension |= {"conversation_id": place.conversation_id, "load_existing": True, "needs_history": False}
+    elif turn.temporary:
+        extension |= {"is_temporary": True, "keep_context": True, "disable_memory": True}
+    session = {"model": modes.resolve(turn.model).id, "x_grok": extension}
+    return _frame(
+        place.conversation_id if place else None, "session.create", f"evt_init_{uuid.uuid4()}", session=session
+    )
+
+
+def prompt_frames(turn: Turn, session_id: str, request_id: str) -> list[str]:
+    """The frames that hold the prompt and ask for an answer, by the id `request_id` (gateway.md 3.3, the split form).
+
+    Of the four shapes that refer to a file (gateway.md 3.5) this is the schema's mention, with which alone one client
+    works, together with `file_attachment_ids` on item and event, which the three others have in common.
+    """
+    mentions = [{"mention": {"file_mention": {"file_id": file_id}}} for file_id in turn.file_ids]
+    files = {"file_attachment_ids": list(turn.file_ids)} if turn.file_ids else {}
+    texts = [turn.prompt]
+    if turn.custom_instructions and turn.conversation is None:  # the wire has no field of its own for them
+        texts.insert(0, f"{turn.custom_instructions}\n\n")
+    item = {
+        "type": "message",
+        "role": "user",
+        "x_grok": {
+            "client_message_id": str(uuid.uuid4()),
+            "input_chunks": [*mentions, *({"text": {"text": text}} for text in texts)],
+        },
+        **files,
+    }
+    parent = {} if turn.conversation is None else {"parent_response_id": turn.conversation.parent_response_id}
+    return [
+        _frame(session_id, "conversation.item.create", f"evt_msg_{uuid.uuid4()}", item=item, **files, **parent),
+        _frame(session_id, "response.create", request_id),
+    ]
+
+
+def _frame(session_id: str | None, kind: str, event_id: str, **members: Any) -> str:
+    envelope = {} if session_id is None else {"session_id": session_id}
+    event = {"type": kind, "event_id": event_id, **members}
+    return orjson.dumps({**envelope, "event": event}).decode()
