@@ -1,33 +1,27 @@
-"""Whether a prompt arrived whose reply never came: looked up before it is sent again (rest.md 2.1, 2.3).
+"""Whether a prompt arrived whose reply never came: looked up before it is sent again (`prompt_search`).
 
-In a conversation that is known, the prompts that follow the same answer show it. A new conversation is looked for among
-the newest ones; a temporary one is not listed, so nothing can be learned of it. Prompts that are known to be of another
-turn of this process are left alone, and of two that may be ours none is taken.
+Of two prompts that may be ours none is taken.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import anyio
 
 from langchain_grokweb.client.http import Http
+from langchain_grokweb.client.prompt_search import NotListedError, Place, find_prompt
 from langchain_grokweb.client.retry import pause_before
 from langchain_grokweb.client.service import Wire
 from langchain_grokweb.client.stopping import BrokenOff, DeliveryUnknownError, RunningAnswer
 from langchain_grokweb.errors import GrokWebError, GrokWebTimeoutError
-from langchain_grokweb.wire import inflight
 from langchain_grokweb.wire.events import ConversationOpened, Event, PromptStored
-from langchain_grokweb.wire.rest import CONVERSATIONS
 from langchain_grokweb.wire.turn import Turn
 
 _LOOKS = 2
 _LOOK_SECONDS = 10.0
 _CLOCKS_DIFFER = timedelta(minutes=2)  # by no more than this from the service's
-_NEWEST = 5  # conversations to look into
-
-_Place = tuple[str, str]  # conversation and prompt
 
 
 class RecoveredTurn:
@@ -59,6 +53,9 @@ class RecoveredTurn:
         """Nothing was held back."""
         return []
 
+    async def learn(self) -> None:
+        """There is nothing to read."""
+
     async def aclose(self) -> None:
         """There is no connection."""
 
@@ -75,14 +72,14 @@ async def look_up(
     Raises:
         Unknowable: That cannot be found out.
     """
-    places: list[_Place] = []
+    places: list[Place] = []
     try:
         with anyio.fail_after(_LOOK_SECONDS):
             for number in range(_LOOKS):
                 await anyio.sleep(pause_before(number))
                 if places := await _places(http, turn, doubt, sent - _CLOCKS_DIFFER):
                     break
-    except (GrokWebError, TimeoutError):
+    except (GrokWebError, NotListedError, TimeoutError):
         raise Unknowable from None
     if len(places) > 1:
         raise Unknowable
@@ -93,33 +90,10 @@ async def look_up(
     return recovered
 
 
-def now() -> datetime:
-    """The time at which something is sent."""
-    return datetime.now(UTC)
-
-
-async def _places(http: Http, turn: Turn, doubt: DeliveryUnknownError, since: datetime) -> list[_Place]:
+async def _places(http: Http, turn: Turn, doubt: DeliveryUnknownError, since: datetime) -> list[Place]:
     if doubt.conversation_id is not None and doubt.prompt_id is not None:
-        return [(doubt.conversation_id, doubt.prompt_id)]
-    if turn.conversation is not None:
-        return await _prompts(http, turn, turn.conversation.conversation_id, since)
-    if doubt.conversation_id is not None:  # ours alone, whatever prompt is there
-        return await _prompts(http, turn, doubt.conversation_id, since, whatever=True)
-    if turn.temporary:
-        raise Unknowable
-    listed = await http.fetch_json("GET", f"{CONVERSATIONS}?pageSize={_NEWEST}")
-    begun = inflight.conversations_since(listed, since)
-    return [place for conversation_id in begun for place in await _prompts(http, turn, conversation_id, since)]
-
-
-async def _prompts(
-    http: Http, turn: Turn, conversation_id: str, since: datetime, *, whatever: bool = False
-) -> list[_Place]:
-    stored = await http.fetch_json("GET", inflight.whole_path(conversation_id))
-    parent = turn.conversation.parent_response_id if turn.conversation else None
-    prompt = None if whatever else turn.prompt
-    prompt_ids = inflight.prompts_in(stored, prompt, parent=parent, since=since, known=http.account.prompt_ids)
-    return [(conversation_id, prompt_id) for prompt_id in prompt_ids]
+        return [Place(doubt.conversation_id, doubt.prompt_id)]
+    return await find_prompt(http, turn, since, begun=doubt.conversation_id)
 
 
 def delivery_unknown(doubt: DeliveryUnknownError) -> GrokWebError:

@@ -146,7 +146,7 @@ class GatewayTurn:
         with anyio.move_on_after(COMMANDS_SECONDS):
             await self._until(lambda: self._session.commands_known)
         self._session.send_prompt()
-        self.answer.may_run = True
+        self.answer.note_sent()
         await self._send()
         await self._until(lambda: self._session.answering)
         self._last_event = anyio.current_time()
@@ -333,6 +333,16 @@ class GatewayTurn:
     def unknown(self) -> Counter[str]:
         """What came that nobody knows, counted by kind."""
         return self._session.unknown
+
+    async def learn(self) -> None:
+        """Read on until the answer's id is known."""
+        while True:
+            self.answer.note(self._session.take())
+            is_over = self._is_closed or self._state is State.SILENT or self._session.ended
+            if is_over or self.answer.answer_id is not None or not self.answer.may_run:
+                return
+            await self._woken.wait()
+            self._woken.clear()
 
     async def aclose(self) -> None:
         """Close the socket."""

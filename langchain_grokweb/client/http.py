@@ -14,6 +14,8 @@ import ssl
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, TypeVar
 
@@ -106,6 +108,17 @@ class Http:
         self.service = service
         self.credentials = credentials
         self.account = state.of_account(service.base_url, credentials.account)
+        self.last_date: tuple[str, datetime] | None = None  # what a reply gave as the date, and when that was here
+
+    @property
+    def clock_difference(self) -> timedelta | None:
+        """By how much the service's clock is ahead of ours, at least; off by two seconds at most."""
+        date, here = self.last_date or ("", datetime.now(UTC))
+        try:
+            there = parsedate_to_datetime(date)
+        except ValueError:
+            return None
+        return there.replace(tzinfo=there.tzinfo or UTC) - here - timedelta(seconds=1)
 
     async def open(
         self,
@@ -116,10 +129,12 @@ class Http:
         referer: str = "/",
         page: bool = False,
         file: Attachment | None = None,
+        on_sent: Callable[[], None] | None = None,
     ) -> Reply:
         """A reply whose body is still to be read, and which must be closed; `page` where it may be HTML.
 
-        What is sent is `body`, as JSON, or `file`, as the part of that name in a multipart form.
+        What is sent is `body`, as JSON, or `file`, as the part of that name in a multipart form. `on_sent` is called
+        when the request begins to leave, since from then on the service may have it.
 
         Raises:
             GrokWebError: It is a refusal.
@@ -132,7 +147,12 @@ class Http:
         reply = Reply(leased)
         try:
             request = self._request(client, method, path, body=body, referer=referer, file=file)
+            if on_sent is not None:
+                if leased is None:  # a transport of the caller's may not report
+                    on_sent()
+                request.extensions["trace"] = _sending(on_sent)
             reply.response = await client.send(request, stream=True, follow_redirects=False)
+            self.last_date = (reply.response.headers.get("date", ""), datetime.now(UTC))
             self._keep_renewed(reply.response)
             if not (page and reply.response.is_success):
                 await self._check(reply.response)
@@ -251,6 +271,16 @@ class Http:
             if error.error_code:
                 error.error_code = error.error_code.replace(value, "[cookie]")
         return error
+
+
+def _sending(on_sent: Callable[[], None]) -> Callable[[str, Any], Awaitable[None]]:
+    """A listener to the transport's steps that reports when a request begins to leave."""
+
+    async def listen(step: str, about: Mapping[str, Any]) -> None:
+        if step.endswith("send_request_headers.started") and about["request"].method != b"CONNECT":
+            on_sent()
+
+    return listen
 
 
 def set_cookie(response: httpx.Response, name: str) -> str | None:

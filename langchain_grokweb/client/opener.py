@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from langchain_grokweb.client.delivery_check import Unknowable, delivery_unknown, look_up, now
+from langchain_grokweb.client.delivery_check import Unknowable, delivery_unknown, look_up
 from langchain_grokweb.client.gateway import GatewayTurn
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.rest import RestTurn
 from langchain_grokweb.client.resume import ResumableStream, StreamingTurn
 from langchain_grokweb.client.retry import retrying
 from langchain_grokweb.client.service import Wire
-from langchain_grokweb.client.stopping import DeliveryUnknownError
+from langchain_grokweb.client.stopping import DeliveryUnknownError, now
 from langchain_grokweb.client.uploads import Uploads
 from langchain_grokweb.errors import GrokWebPermissionError, GrokWebTimeoutError
 from langchain_grokweb.wire.turn import Turn
@@ -78,15 +78,19 @@ class Opener:
         except DeliveryUnknownError as error:
             doubt = error
         except BaseException:  # a cancellation too must not leave the turn running
-            await stream.answer.leave(stream.aclose, stream.unknown)
+            await stream.answer.leave(stream.aclose, stream.unknown, stream.learn)
             raise
         else:
             return stream
-        await stream.answer.leave(stream.aclose, stream.unknown)
+        await stream.answer.leave(stream.aclose, stream.unknown, stream.learn)
         try:
             recovered = await look_up(self._http, turn, doubt, sent, wire)
         except Unknowable:
             raise delivery_unknown(doubt) from None
+        except BaseException:  # whoever leaves meanwhile may leave a turn that was taken
+            stream.answer.may_run = True
+            await stream.answer.leave(stream.aclose, stream.unknown, stream.learn)
+            raise
         if recovered is not None:
             return recovered
         # After a timeout it may still be on its way, so that it is not provably not taken.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable
 
@@ -14,6 +15,7 @@ from langchain_grokweb.client.stopping import DeliveryUnknownError, RunningAnswe
 from langchain_grokweb.errors import (
     GrokWebConnectionError,
     GrokWebConversationNotFoundError,
+    GrokWebError,
     GrokWebInvalidRequestError,
     GrokWebTimeoutError,
 )
@@ -28,6 +30,7 @@ class RestTurn:
     """One turn; a `StreamingTurn`.
 
     `open` reads the first events too, so that a refusal which comes as the first line of a stream is one of opening.
+    It runs in a task of its own: whoever leaves while it runs still has to learn what is to be stopped.
     """
 
     transport: Wire = "rest"
@@ -38,6 +41,7 @@ class RestTurn:
         self._turn = turn
         self._stream = EventStream(http, self.answer)
         self._was_out = False  # and nothing came back
+        self._opening: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Send the turn and wait for its first events.
@@ -46,31 +50,39 @@ class RestTurn:
             GrokWebError: It was refused, or did not begin within `timeout`.
             DeliveryUnknownError: It may have been taken, and nothing came back.
         """
+        self._opening = asyncio.create_task(in_time(self._http.service, self._send))
         try:
-            await in_time(self._http.service, self._send)
+            await asyncio.shield(self._opening)
         except (GrokWebConnectionError, GrokWebTimeoutError) as error:
-            if error.never_sent or not (self._was_out or isinstance(error, GrokWebTimeoutError)):
+            was_sent, self.answer.may_run = self.answer.may_run, False
+            if isinstance(error, GrokWebTimeoutError):
+                error.never_sent = error.never_sent or not was_sent
+            elif not self._was_out:
+                raise
+            if error.never_sent:
                 raise
             raise DeliveryUnknownError(error) from None
 
     async def _send(self) -> None:
-        conversation = self._turn.conversation
+        answer, conversation = self.answer, self._turn.conversation
         referer = f"/c/{conversation.conversation_id}" if conversation else "/"
+        address, body = wire.path(self._turn), wire.payload(self._turn)
         try:
-            await self._stream.open("POST", wire.path(self._turn), wire.payload(self._turn), referer=referer)
+            await self._stream.open("POST", address, body, referer=referer, on_sent=answer.note_sent)
         except _ON_ITS_WAY:
             self._was_out = True
             raise
-        except GrokWebConversationNotFoundError:
-            if conversation is not None:
+        except GrokWebError as error:  # the service refuses: nothing runs
+            answer.may_run = False
+            if conversation is not None or not isinstance(error, GrokWebConversationNotFoundError):
                 raise
             raise GrokWebInvalidRequestError(
                 f"{self._http.service.base_url} has no conversations endpoint.", next_step="Check `base_url=`."
             ) from None
-        self.answer.may_run = True
+        answer.note_sent()
         first = await self._stream.begin()
         if not first:
-            self._was_out = True
+            self._was_out = answer.may_run = True
             raise GrokWebConnectionError(
                 "grok.com closed the connection before it began to answer.", next_step="Try again later."
             )
@@ -96,6 +108,16 @@ class RestTurn:
         """What came that nobody knows, counted by kind."""
         return self._stream.decoder.unknown
 
+    async def learn(self) -> None:
+        """Read on until the answer's id is known."""
+        if self._opening is not None and self.answer.may_run:
+            await asyncio.wait({self._opening})
+            if not self._opening.cancelled() and self._opening.exception() is None:
+                await self._stream.learn()
+
     async def aclose(self) -> None:
         """Close the connection."""
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
         await self._stream.close()

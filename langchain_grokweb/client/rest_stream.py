@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 import anyio
 import httpx
@@ -22,22 +24,32 @@ class EventStream:
     def __init__(self, http: Http, answer: RunningAnswer) -> None:
         self.decoder = RestDecoder(assets_url=http.service.assets_url)
         self.ended = False
+        self._is_silent = False  # the answer was awaited for too long
         self._http = http
         self._answer = answer
         self._reply: Reply | None = None
         self._pieces: AsyncIterator[bytes]
+        self._reading: asyncio.Future[list[bytes]] | None = None  # a read that outlives a cancelled caller
         self._first: list[ev.Event] = []
         self._failure: GrokWebError | None = None
         self._late_until: float | None = None
 
-    async def open(self, method: str, path: str, body: object = None, *, referer: str = "/") -> None:
+    async def open(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        referer: str = "/",
+        on_sent: Callable[[], None] | None = None,
+    ) -> None:
         """Have the reply, up to its body.
 
         Raises:
             GrokWebError: It is a refusal.
             httpx.HTTPError: It could not be fetched; see `in_time`.
         """
-        self._reply = await self._http.open(method, path, body, referer=referer)
+        self._reply = await self._http.open(method, path, body, referer=referer, on_sent=on_sent)
         response = self._reply.response
         self._pieces = response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
 
@@ -70,7 +82,6 @@ class EventStream:
 
     async def _read_on(self) -> list[ev.Event]:
         """The events of the next read that brings any; time runs on over reads that bring no word of the answer."""
-        silent = False
         limit, heard = self._http.service.stream_event_timeout, self.decoder.heard
         try:
             batch = await self._read()
@@ -81,8 +92,8 @@ class EventStream:
                         if self.decoder.heard != heard:
                             heard, scope.deadline = self.decoder.heard, anyio.current_time() + limit
         except (TimeoutError, httpx.ReadTimeout):
-            silent = True
-        if silent:
+            self._is_silent = True
+        if self._is_silent:
             raise silence(self._http.service)
         return batch
 
@@ -100,14 +111,46 @@ class EventStream:
         if self.ended:
             return []
         try:
-            batch = self.decoder.feed(await anext(self._pieces))
+            batch = self.decoder.feed(await self._next_piece())
         except _BROKEN:
             self.ended, self._answer.may_run = True, False
             return []
         self._answer.note(batch)
         return batch
 
+    async def learn(self) -> None:
+        """Read on until the answer's id is known, for whoever leaves the turn; nothing of it is given out."""
+        answer = self._answer
+        with suppress(StopAsyncIteration, httpx.HTTPError):
+            while answer.may_run and answer.answer_id is None and not (self.ended or self._is_silent):
+                answer.note(self.decoder.feed(await self._next_piece()))
+
+    async def _next_piece(self) -> bytes:
+        """The next piece of the body.
+
+        A cancelled read would end the stream: until the answer's id is known it continues in a task, for `learn`.
+        """
+        if self._reading is None:
+            if self._answer.answer_id is not None:
+                return await anext(self._pieces)
+            self._reading = asyncio.ensure_future(_first_of(self._pieces))
+        pieces = await asyncio.shield(self._reading)
+        self._reading = None
+        if not pieces:
+            raise StopAsyncIteration
+        return pieces[0]
+
     async def close(self) -> None:
         """Close the connection."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
         if self._reply is not None:
             await self._reply.aclose()
+
+
+async def _first_of(pieces: AsyncIterator[bytes]) -> list[bytes]:
+    """The next piece, or nothing at the end: no task can end in `StopAsyncIteration`."""
+    async for piece in pieces:
+        return [piece]
+    return []

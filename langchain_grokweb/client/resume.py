@@ -103,6 +103,9 @@ class StreamingTurn(Protocol):
     def flush(self) -> list[ev.Event]:
         """What was held back of a stream that broke off: it is text after all."""
 
+    async def learn(self) -> None:
+        """Read on until the answer's id is known, for whoever leaves the turn; at once where nothing can come."""
+
     async def aclose(self) -> None:
         """Close the connection."""
 
@@ -315,7 +318,7 @@ class ResumableStream:
     async def leave(self) -> None:
         """Close the connections; stop the turn at the service if it may still be running there."""
         unknown = self._turn.unknown + (self._stream.decoder.unknown if self._stream else Counter())
-        await self._turn.answer.leave(self._close, unknown)
+        await self._turn.answer.leave(self._close, unknown, self._turn.learn)
 
     async def _close(self) -> None:
         await self._turn.aclose()

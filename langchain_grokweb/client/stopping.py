@@ -1,4 +1,9 @@
-"""An answer that the service is making: what is known of it, how it ends, how to stop it; the same on every wire."""
+"""An answer that the service is making: what is known of it, how it ends, how to stop it; the same on every wire.
+
+To stop an answer takes its id. A turn that is left before its id came is read on until it does, since nothing else
+names this turn and no other. Where the stream is lost too, the prompt is looked for (`prompt_search`), and nothing is
+stopped unless exactly one prompt can be ours.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 import anyio
@@ -14,6 +20,8 @@ import anyio
 from langchain_grokweb.client import portal, state
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.pool import finishing
+from langchain_grokweb.client.prompt_search import NotListedError, Place, find_prompt
+from langchain_grokweb.client.retry import pause_before
 from langchain_grokweb.client.service import Service
 from langchain_grokweb.errors import (
     GrokWebConnectionError,
@@ -29,6 +37,8 @@ from langchain_grokweb.wire.turn import Turn
 
 STOP_SECONDS = 2.0  # how long whoever leaves a turn waits until it is stopped
 GIVE_UP_SECONDS = 10.0  # how long the stop itself may take: it continues after that wait, at the end of a process too
+LEARN_SECONDS = 6.0  # of them, how long to wait for the answer's id
+LOOKS = 4  # for an answer whose id did not come: it may not be listed at once
 LATE_SECONDS = 0.5  # how long to wait for what comes after a whole answer
 
 
@@ -71,11 +81,18 @@ class RunningAnswer:
         self.may_run = False
         self._left = False
         self._http = http
+        self._turn = turn
+        self._sent_at: datetime | None = None
         self.is_new = turn.conversation is None
         self.conversation_id = turn.conversation.conversation_id if turn.conversation else None
         self.prompt_id: str | None = None
         self.answer_id: str | None = None
         self.reported: GrokWebError | None = None
+
+    def note_sent(self) -> None:
+        """From now on the service may have the prompt."""
+        if self._sent_at is None:
+            self._sent_at, self.may_run = now(), True
 
     def note(self, batch: list[ev.Event]) -> None:
         """Remember what is needed to stop the turn."""
@@ -113,16 +130,26 @@ class RunningAnswer:
                 case _:
                     assert_never(event)
 
-    async def leave(self, aclose: Callable[[], Awaitable[None]], unknown: Counter[str]) -> None:
+    async def leave(
+        self,
+        aclose: Callable[[], Awaitable[None]],
+        unknown: Counter[str],
+        learn: Callable[[], Awaitable[None]],
+    ) -> None:
         """Close the connection and stop the turn, whatever cancels the caller.
 
         The caller is held for at most `STOP_SECONDS`; on a slow machine or line the stop continues after that.
+
+        Args:
+            aclose: Closes the connection.
+            unknown: What came that nobody knows.
+            learn: Reads on until the answer's id is known.
         """
         state.note_unknown(unknown)
         self._left = True
         if sys.is_finalizing():
             return
-        task = asyncio.create_task(self._leave(aclose))
+        task = asyncio.create_task(self._leave(aclose, learn))
         if not finishing(task):
             self._stop_elsewhere()
         with suppress(ResourceWarning):
@@ -140,9 +167,12 @@ class RunningAnswer:
         if self.may_run and self._http.service.http_client is None:
             portal.soon(self._stop_if_running)
 
-    async def _leave(self, aclose: Callable[[], Awaitable[None]]) -> None:
+    async def _leave(self, aclose: Callable[[], Awaitable[None]], learn: Callable[[], Awaitable[None]]) -> None:
         with anyio.move_on_after(GIVE_UP_SECONDS):
             try:
+                if self.may_run and self.answer_id is None:
+                    with anyio.move_on_after(LEARN_SECONDS):
+                        await learn()
                 await aclose()
                 await self._stop_if_running()
             except (asyncio.CancelledError, ResourceWarning):
@@ -151,13 +181,14 @@ class RunningAnswer:
                 raise
 
     async def _stop_if_running(self) -> None:
-        if self.may_run and self.conversation_id:
-            with suppress(GrokWebError):
+        if self.may_run:
+            with suppress(GrokWebError, NotListedError):
                 await self._stop()
             self.may_run = False
 
     async def _stop(self) -> None:
         """Stop this answer; in a conversation that the turn began itself, whatever runs (rest.md 2.1, 7 and 8)."""
+        began = self.conversation_id if self.is_new else None
         try:
             if answer_id := self.answer_id or await self._find():
                 await self._http.fetch_json("DELETE", f"{wire.CONVERSATIONS}/inflight-response/{answer_id}")
@@ -165,17 +196,41 @@ class RunningAnswer:
         except GrokWebConversationNotFoundError:
             return  # it is over already
         except GrokWebError:
-            if not self.is_new:
+            if began is None:
                 raise
-        if self.is_new:
-            await self._http.fetch_json("POST", f"{wire.CONVERSATIONS}/{self.conversation_id}/stop-inflight-responses")
+        if began is not None:
+            await self._http.fetch_json("POST", f"{wire.CONVERSATIONS}/{began}/stop-inflight-responses")
 
     async def _find(self) -> str | None:
         """The running answer to our prompt, whose id is not known yet (rest.md 2.1, 3)."""
-        if self.prompt_id is None or self.conversation_id is None:
+        for number in range(LOOKS):
+            await anyio.sleep(pause_before(number))
+            place = await self._place()
+            if place is not None:
+                nodes = await self._http.fetch_json("GET", inflight.nodes_path(place.conversation_id))
+                status = inflight.answer_status(nodes, prompt_id=place.prompt_id, answer_id=None)
+                if status.answer_id is not None:
+                    return status.answer_id if status.is_running else None
+            elif self.is_new and self.conversation_id:
+                return None  # all that runs in it is ours
+        return None
+
+    async def _place(self) -> Place | None:
+        """Where our prompt is, if that is certain."""
+        if self.prompt_id is not None and self.conversation_id is not None:
+            return Place(self.conversation_id, self.prompt_id)
+        if self._sent_at is None or (self.is_new and self.conversation_id):
             return None
-        nodes = await self._http.fetch_json("GET", inflight.nodes_path(self.conversation_id))
-        return inflight.running_answer(nodes, self.prompt_id)
+        if self._http.clock_difference is None:  # what is older than our prompt must not be taken for it
+            await self._http.fetch_json("GET", f"{wire.CONVERSATIONS}?pageSize=1")
+        since = self._sent_at + (self._http.clock_difference or timedelta())
+        places = await find_prompt(self._http, self._turn, since)
+        return places[0] if len(places) == 1 else None
+
+
+def now() -> datetime:
+    """The time at which something is sent."""
+    return datetime.now(UTC)
 
 
 def split_failure(batch: list[ev.Event]) -> tuple[list[ev.Event], GrokWebError | None]:

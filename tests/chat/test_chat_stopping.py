@@ -130,3 +130,31 @@ async def test_left_while_an_answer_is_mended(grok, model):
             break
     assert await grok.await_stop() == grok.turns[1].response_id
     assert len(grok.turns) == 2
+
+
+# --- at any moment while it is opened
+
+
+async def ticks(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("continued", [False, True], ids=["new", "continued"])
+async def test_left_at_any_moment_while_it_is_opened(clock, grok, model, continued):
+    """After every tenth step of the loop: what the service has taken by then, or takes later, is stopped."""
+    messages: list[Any] = [HumanMessage("one")]
+    if continued:
+        messages += [await model.ainvoke(messages), HumanMessage("two")]
+    before = len(grok.turns)
+    for count in range(0, 400, 10):
+        grok.reply(LONG, fault="silence:30")
+        task = asyncio.ensure_future(model.ainvoke(messages))
+        await ticks(count)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    taken = grok.turns[before:]
+    assert taken
+    assert [turn.status for turn in taken] == ["stopped"] * len(taken)
+    assert grok.stops == [turn.response_id for turn in taken]

@@ -12,7 +12,7 @@ import json
 import re
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -21,6 +21,8 @@ from typing import Any, Self
 from websockets.frames import Opcode
 from websockets.http11 import Request as Handshake
 from websockets.server import ServerProtocol
+
+from tests.clock import CLOCK, HANG_SECONDS
 
 COOKIES = "sso=scripted; sso-rw=scripted; x-userid=497f19f8-49d4-458a-bee4-43ec3dcaf8ca"
 
@@ -33,7 +35,7 @@ class Happening:
 
 
 HANG_UP = Happening("hang up")  # the connection ends here, without a farewell
-MOMENT = Happening("a twentieth of a second")
+MOMENT = Happening("a twentieth of a second, by the tests' clock")
 STAY = Happening("nothing more, and the connection stays until the client leaves")
 SILENCE = Happening("silence")  # nothing more, until `speak` is called or the client leaves
 
@@ -58,11 +60,12 @@ Piece = bytes | str | Happening | Close | Fragments
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP reply, streamed piece by piece."""
+    """An HTTP reply, streamed piece by piece; `held` waits for `speak` before its first byte."""
 
     pieces: Sequence[Piece] = ()
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
+    held: bool = False
 
     @classmethod
     def of(cls, body: Any, status: int = 200, **headers: str) -> Self:
@@ -135,12 +138,14 @@ class ScriptedServer:
         self.cookies = COOKIES
         self.requests: list[Request] = []
         self.frames: list[dict[str, Any]] = []
+        self.silences = 0
         self._script = Script()
         self._queues: dict[str, deque[Reply]] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._speak = asyncio.Event()
         self._connections: set[asyncio.Task[None]] = set()
+        self._changed = threading.Condition()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -172,7 +177,7 @@ class ScriptedServer:
         """Say this from now on, and forget what was heard."""
         self._script = script
         self._queues = {name: deque(reply) for name, reply in script.replies.items() if isinstance(reply, list)}
-        self.requests, self.frames = [], []
+        self.requests, self.frames, self.silences = [], [], 0
         self._loop.call_soon_threadsafe(self._speak.clear)
 
     def speak(self) -> None:
@@ -182,6 +187,16 @@ class ScriptedServer:
     def asked(self, name: str) -> list[Request]:
         """The requests of one name."""
         return [request for request in self.requests if request.name == name]
+
+    def wait_until(self, reached: Callable[[], bool]) -> None:
+        """Wait until what was heard, or said, has come so far."""
+        with self._changed:
+            assert self._changed.wait_for(reached, HANG_SECONDS)
+
+    def note_change(self) -> None:
+        """Something was heard or said."""
+        with self._changed:
+            self._changed.notify_all()
 
     # --- connections
 
@@ -212,6 +227,7 @@ class ScriptedServer:
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         name = next((name for name, pattern in _ROUTES if pattern.match(f"{method} {path}")), f"{method} {path}")
         self.requests.append(Request(name, method, path, headers, body))
+        self.note_change()
         return await self._send(writer, reader, self._reply(name))
 
     def _reply(self, name: str) -> Reply:
@@ -221,6 +237,8 @@ class ScriptedServer:
         return reply if isinstance(reply, Reply) else DEFAULTS.get(name, NOT_FOUND)
 
     async def _send(self, writer: asyncio.StreamWriter, reader: asyncio.StreamReader, reply: Reply) -> bool:
+        if reply.held:
+            await self._wait(SILENCE, reader)
         head = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase if reply.status < 520 else 'Cloudflare'}"]
         head += [f"{name}: {value}" for name, value in reply.headers.items()]
         writer.write("\r\n".join([*head, "transfer-encoding: chunked", "", ""]).encode("latin-1"))
@@ -240,8 +258,10 @@ class ScriptedServer:
 
     async def until(self, happening: Happening) -> None:
         """What ends a silence."""
+        self.silences += happening is not MOMENT
+        self.note_change()
         if happening is MOMENT:
-            await asyncio.sleep(0.05)
+            await CLOCK.sleep(0.05)
         else:
             await (asyncio.Event() if happening is STAY else self._speak).wait()
 
@@ -290,6 +310,7 @@ class _Socket:
 
     def _hear(self, envelope: dict[str, Any]) -> None:
         self._server.frames.append(envelope)
+        self._server.note_change()
         pieces = self._script.socket.get(envelope["event"]["type"])
         if pieces:
             self._plays = asyncio.ensure_future(self._play(self._plays, pieces, envelope["event"].get("event_id", "")))

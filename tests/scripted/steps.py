@@ -175,7 +175,7 @@ class Seen(Step):
 
 @dataclass(frozen=True, slots=True)
 class Moment(Step):
-    """A twentieth of a second."""
+    """A twentieth of a second, by the tests' clock."""
 
 
 # --- endings
