@@ -113,7 +113,8 @@ class _Executor(ThreadPoolExecutor):
             return future
 
 
-def _use_executor() -> None:
+def _set_up_thread() -> None:
+    threading.current_thread().name = "langchain-grokweb"
     asyncio.get_running_loop().set_default_executor(_Executor())
 
 
@@ -131,9 +132,9 @@ class _Portal:
     def get(self) -> BlockingPortal:
         with self._lock:
             if self._running is None:
-                self._running = self._stack.enter_context(start_blocking_portal(name="langchain-grokweb"))
+                self._running = self._stack.enter_context(start_blocking_portal())
                 self._thread = self._running.call(threading.get_ident)
-                self._running.call(_use_executor)
+                self._running.call(_set_up_thread)
                 atexit.register(self.stop)
             return self._running
 
