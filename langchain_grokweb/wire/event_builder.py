@@ -19,7 +19,7 @@ from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.json_fields import Fields, get_objects, get_str
 from langchain_grokweb.wire.made_things import MadeThings
-from langchain_grokweb.wire.markup import RenderTag, RenderTags, ToolCard
+from langchain_grokweb.wire.markup import MarkupRemover, RenderTag, ToolCard
 
 # Since early 2026 nearly every answer begins with this headline, thought or not (rest.md 4.5).
 _PLACEHOLDER = "Thinking about your request"
@@ -32,7 +32,7 @@ class AnswerReader:
         self._events: list[ev.Event] = []
         self._words: list[str] = []  # of the answer, that will be one delta
         self._thoughts: list[str] = []
-        self._tags = RenderTags()
+        self._markup = MarkupRemover()
         self._delivered: list[str] = []
         self._position = 0
         self._reasoning = _Reasoning()
@@ -40,6 +40,7 @@ class AnswerReader:
         self._titles: dict[str, str] = {}  # of pages that a search brought, by address
         self._cards: dict[str, Fields] = {}
         self.made = MadeThings(assets_url, self.add)
+        self._file_tags: dict[str, str] = {}  # paths of files, by card id
         self._waiting: list[tuple[str, int]] = []  # tags whose card has not come: card id, position
         self._cited: set[tuple[str, int | None]] = set()
         self.finished = False  # with the definitive answer
@@ -87,14 +88,14 @@ class AnswerReader:
         """A piece of the answer, as it came, tags and all."""
         if self.finished:
             return
-        if "<" not in piece and not self._tags.pending:
-            self._deliver(piece)
-            return
-        for part in self._tags.feed(piece):
-            if isinstance(part, RenderTag):
-                self._mark(part.card_id, self._position)
-            else:
+        self._show(self._markup.feed(piece))
+
+    def _show(self, parts: Iterable[str | RenderTag]) -> None:
+        for part in parts:
+            if isinstance(part, str):
                 self._deliver(part)
+            else:
+                self._mark(part, self._position)
 
     def reasoning(self, piece: str, *, tag: str | None = None, section: object = None) -> None:
         """A piece of the channel that is not the answer; `tag` is `header`, `summary` or none."""
@@ -177,7 +178,10 @@ class AnswerReader:
             self._waiting.remove(waiting)
             self._cite(card, waiting[1])
 
-    def _mark(self, card_id: str, position: int) -> None:
+    def _mark(self, tag: RenderTag, position: int) -> None:
+        card_id = tag.card_id
+        if tag.file_path:
+            self._file_tags[card_id] = tag.file_path
         if self.made.is_picture(card_id):
             return
         if card := self._cards.get(card_id):
@@ -196,7 +200,7 @@ class AnswerReader:
 
     def cite_here(self, card: Fields, kind: str) -> None:
         """A source whose mark stands at the end of the text so far."""
-        self._deliver(self._tags.close())  # no tag will come where marks come as events of their own
+        self._show(self._markup.close())  # no tag will come where marks come as events of their own
         card_id = get_str(card, "id") or get_str(card, "url")
         self._cite({**card, "id": card_id, "kind": kind}, self._position)
 
@@ -210,13 +214,15 @@ class AnswerReader:
         """The definitive answer: deliver what the stream left out of it, settle what is open."""
         if thoughts and not self._reasoning.has_begun:
             self._think(thoughts)
-        rest = self._tags.close()
+        rest = self._markup.close()
         if not self._deliver_tail(text):
-            self._deliver(rest)
+            self._show(rest)
         self.flush()
         for card_id, card in self._cards.items():
             if (card_id, None) not in self._cited:
                 self._cite(card, None)
+        for card_id, file_path in self._file_tags.items():
+            self.made.file({"id": card_id, "file_path": file_path})
         self.made.close()
         self.add(ev.AnswerFinished(response_id, model))
         self.finished = True
@@ -255,15 +261,14 @@ class AnswerReader:
 
     def flush(self) -> None:
         """Deliver what was held back and turned out to be text."""
-        if rest := self._tags.close():
-            self._deliver(rest)
+        self._show(self._markup.close())
         self._think(self._reasoning.close())
 
     def _deliver_tail(self, text: str) -> bool:
         """Deliver what the definitive text has after the text so far; whether it begins with that at all."""
         delivered = "".join(self._delivered)
-        tags, position = RenderTags(), 0
-        parts = [*tags.feed(text), *([rest] if (rest := tags.close()) else [])]
+        markup, position = MarkupRemover(), 0
+        parts = [*markup.feed(text), *markup.close()]
         if not "".join(part for part in parts if isinstance(part, str)).startswith(delivered):
             return False
         for part in parts:
@@ -272,7 +277,7 @@ class AnswerReader:
                     self._deliver(tail)
                 position += len(part)
             elif (part.card_id, position) not in [*self._cited, *self._waiting]:
-                self._mark(part.card_id, position)
+                self._mark(part, position)
         return True
 
 

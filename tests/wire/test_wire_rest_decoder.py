@@ -128,7 +128,7 @@ def test_text_without_tags_is_kept_to_the_letter_and_tags_never_show(parts: list
     assert text(one_by_one) == text(at_once)
     assert "card_id" not in text(at_once)
     if "<grok:render" not in whole:
-        assert text(at_once) == whole
+        assert text(at_once) == whole.replace("</grok:render>", "")
 
 
 def test_a_tag_that_never_closes_costs_its_opening_alone():
