@@ -56,7 +56,6 @@ class GrokEmulator:
         longest_prompt: Characters that a question may have; a longer one is answered with the error `prompt_too_long`.
             None for any number, since the real limit is not known.
         latency: Seconds that a request, and then its answer, is on its way.
-        deflate: Compress WebSocket messages for clients that offer it; off by default, since it costs time.
 
     Raises:
         ValueError: an argument out of its range.
@@ -74,7 +73,6 @@ class GrokEmulator:
         assistant: Any = None,
         tier: Tier = "heavy",
         reconnect: Literal["replay", "continue"] = "replay",
-        deflate: bool = False,
         longest_prompt: int | None = None,
         latency: float = 0.0,
     ) -> None:
@@ -86,7 +84,7 @@ class GrokEmulator:
             if value not in allowed:
                 raise ValueError(f"{name}={value!r}; it can be one of {allowed}")
         self._address = (host, port)
-        settings = Settings(chunk_size, era, pace, assistant, tier, reconnect, deflate, longest_prompt, latency)
+        settings = Settings(chunk_size, era, pace, assistant, tier, reconnect, longest_prompt, latency)
         self._service = Service(settings, Account(tier))
         self._server: Server | None = None
 
@@ -96,8 +94,7 @@ class GrokEmulator:
         """Listen, and return once connections are accepted."""
         if self._server is not None:
             raise RuntimeError("The emulator runs already")
-        deflate = self._service.settings.deflate
-        server = Server(application(self._service), *self._address, self._cancel_all, deflate=deflate)
+        server = Server(application(self._service), *self._address, self._cancel_all)
         self._service.transport_of = server.transport_of
         self._server = server
         server.start()

@@ -80,18 +80,16 @@ class _QuietWebSockets(WebSocketsSansIOProtocol):
 class Server:
     """Serves an application on a socket from `start` to `stop`; can be started once.
 
-    `before_close` runs in the server's loop when it stops; `deflate` offers compression to WebSockets that ask for it.
+    `before_close` runs in the server's loop when it stops.
     """
 
-    def __init__(
-        self, app: ASGIApp, host: str, port: int, before_close: Callable[[], None], *, deflate: bool = False
-    ) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, before_close: Callable[[], None]) -> None:
         self._config = uvicorn.Config(
             app,
             http=_QuietHttp,
             ws=_QuietWebSockets,
             ws_ping_interval=None,
-            ws_per_message_deflate=deflate,
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             access_log=False,

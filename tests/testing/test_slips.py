@@ -48,7 +48,6 @@ def test_planned_calls_come_in_the_form_of_the_prompt(grok, browser):
         ),
         ("many_frames", f"{BEFORE}{CALL}"),
         ("wrong_args", f"{BEFORE}{CALL}".replace('"city": "Paris"', "")),
-        ("two_calls", f"{BEFORE}{CALL}\n{CALL}"),
         ("no_mark", f"<tool>{INNER}</tool>"),
     ],
 )
@@ -72,10 +71,6 @@ def test_words_around_after_and_instead(grok, browser):
     text = browser.new(ASKED).text
     assert "cannot" in text
     assert "<" not in text
-    grok.reply(tool_calls=CALLS, slip="quoted_markup")
-    text = browser.new(ASKED).text
-    assert "<tool:" in text
-    assert MARK not in text
 
 
 def test_a_call_over_many_frames(grok, browser):
@@ -92,7 +87,6 @@ def test_a_call_over_many_frames(grok, browser):
         ("fenced", f"```json\n{ADA}\n```"),
         ("many_frames", ADA),
         ("wrong_args", '{"age": 36}'),
-        ("two_calls", f"{ADA}\n{ADA}"),
         ("no_mark", f"<json>{ADA}</json>"),
         ("xml", f'<tool_call name="json">{ADA}</tool_call>'),
     ],

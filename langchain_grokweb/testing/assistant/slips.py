@@ -15,7 +15,6 @@ Call = Mapping[str, Any]
 REFUSAL = "I am sorry, but I cannot do that from here. You would have to look it up yourself."
 _PROSE = "Of course! This is what I came up with:\n\n{}\n\nI hope this helps. Let me know if you need anything else."
 _INVENTED = "The result is here already: 22 degrees and sunny. So it is 22 degrees and sunny."
-_QUOTED = "One would write a call like this: {} on a line of its own. I did not do so."
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +125,6 @@ def _xai_call(call: Call) -> str:
     return f"<xai:function_call name={quoteattr(str(call.get('name')))}>{parameters}</xai:function_call>"
 
 
-def _quoted_markup(answer: _Answer) -> str:
-    other = (answer.mark or "c0ffee")[::-1]
-    wrong = other if other != answer.mark else "".join("1" if digit == "0" else "0" for digit in other)
-    return _QUOTED.format(spell(answer.as_calls(), wrong))
-
-
-def _two_calls(answer: _Answer) -> str:
-    if not answer.calls:
-        return f"{answer.plain()}\n{answer.plain()}"
-    return spell(answer.calls if len(answer.calls) > 1 else [*answer.calls, *answer.calls], answer.mark)
-
-
 def _no_mark(answer: _Answer) -> str:
     if not answer.calls:
         return f"<json>{answer.plain()}</json>"
@@ -162,9 +149,7 @@ _SLIPS: Mapping[str, _Slip] = {
     "openai": _Slip('{"tool_calls": [{"type": "function", ...}]}, and nothing else', _openai, is_alone=True),
     "openai_function": _Slip('{"function_call": {...}}, and nothing else', _openai_function, is_alone=True),
     "prose_around": _Slip("words before and after the call or the JSON", lambda a: _PROSE.format(a.plain())),
-    "quoted_markup": _Slip("words that quote a call with a wrong mark, and no call", _quoted_markup, is_alone=True),
     "refusal": _Slip("words instead of the call or the JSON", lambda _: REFUSAL, is_alone=True),
-    "two_calls": _Slip("the call or the JSON twice", _two_calls),
     "wrong_args": _Slip("the call or the JSON without its first member", _wrong_args),
     "wrong_name": _Slip("the call of a tool that does not exist; JSON with other keys", _wrong_name),
     "xai": _Slip("Grok's own <xai:function_call> with parameters as elements, and nothing else", _xai, is_alone=True),

@@ -1,4 +1,4 @@
-"""Content faults of the gateway: the events of an answer, with something wrong or unheard of in them."""
+"""Content faults of the gateway alone: the events of an answer, with something wrong or unheard of in them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -6,12 +6,12 @@ from typing import Any
 from uuid import uuid4
 
 from langchain_grokweb.testing.gateway.events import Numbering, beside, compact, done, enveloped, said
-from langchain_grokweb.testing.rest.frames import PROGRESS, PROGRESS_SECONDS, early_title, late_title
+from langchain_grokweb.testing.state import mischief
 from langchain_grokweb.testing.state.chunks import RESPONSE, text_chunk
 from langchain_grokweb.testing.state.faults import Fault
 from langchain_grokweb.testing.state.inflight import Frame
+from langchain_grokweb.testing.state.mischief import Oddities
 
-GARBAGE = "\x00}{ upstream connect error, not JSON at all"
 FOREIGN_TEXT = " FOREIGN"
 LATE_TEXT = " LATE"
 
@@ -20,23 +20,15 @@ _DELTA_DIALECT = frozenset({"response.output_text.delta", "response.completed"})
 _Change = Callable[[list[Frame], Mapping[str, Any], str], list[Frame]]
 
 
-def spoiled(frames: Sequence[Frame], fault: Fault, response_id: str, opened: int) -> list[Frame]:
+def spoiled(frames: list[Frame], fault: Fault, response_id: str, opened: int) -> list[Frame]:
     """The events of an answer as this fault leaves them; as they are where it is of another stage.
 
     `opened` response events come before these.
     """
     change = _CHANGES.get(fault.name)
-    options = {**fault.options, "opened": opened}
-    return list(frames) if change is None else change(list(frames), options, response_id)
-
-
-def _garbage(frames: list[Frame], options: Mapping[str, Any], _id: str) -> list[Frame]:
-    place = max(0, int(options["after"]) - options["opened"])
-    return [*frames[:place], Frame("raw", GARBAGE), *frames[place:]]
-
-
-def _unknown_frames(frames: list[Frame], _options: Mapping[str, Any], response_id: str) -> list[Frame]:
-    strangers = [
+    if change is not None:
+        return change(frames, fault.options, response_id)
+    strangers = (
         _chunk(response_id, {"some_future_payload": {"x": [1, None]}}),
         _chunk(response_id, text_chunk("not for the answer", "CHANNEL_ASSISTANT_OF_TOMORROW")),
         _chunk(response_id, {}),
@@ -44,23 +36,9 @@ def _unknown_frames(frames: list[Frame], _options: Mapping[str, Any], response_i
         said({"type": "response.grok.output", "response_id": response_id, "output": {"something_else": {}}}),
         beside({"type": "conversation.weather.updated", "weather": "fair"}),
         beside({"type": "ping"}),
-    ]
-    mixed: list[Frame] = []
-    for number, frame in enumerate(frames):
-        mixed += [replace(strangers[number % len(strangers)]), _with_member(frame)]
-    return mixed
-
-
-def _with_member(frame: Frame) -> Frame:
-    if frame.kind == "raw":
-        return frame
-    return replace(frame, body={**frame.body, "a_future_member": {"of": "tomorrow"}, "another_one": None})
-
-
-def _long_thinking(frames: list[Frame], options: Mapping[str, Any], response_id: str) -> list[Frame]:
-    report = _chunk(response_id, {"progress_report": {**PROGRESS, "state": "PENDING"}})
-    times = max(1, round(options["seconds"] / PROGRESS_SECONDS))
-    return [*(replace(report, delay=PROGRESS_SECONDS) for _ in range(times)), *frames]
+    )
+    report = _chunk(response_id, {"progress_report": {**mischief.PROGRESS, "state": "PENDING"}})
+    return mischief.spoiled(frames, fault, Oddities(strangers, mischief.GARBAGE, report, opened))
 
 
 def _duplicate_citations(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
@@ -130,11 +108,6 @@ def _chunk(response_id: str, payload: Mapping[str, Any]) -> Frame:
 
 
 _CHANGES: Mapping[str, _Change] = {
-    "garbage": _garbage,
-    "unknown_frames": _unknown_frames,
-    "late_title": late_title,
-    "long_thinking": _long_thinking,
-    "early_title": early_title,
     "duplicate_citations": _duplicate_citations,
     "late_text": _late_text,
     "no_channel": _no_channel,

@@ -7,21 +7,30 @@ mode that does not exist are reported as errors; how is a guess, except for the 
 
 import asyncio
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any
 
 from langchain_grokweb.testing.gateway.asking import Question, mapping
-from langchain_grokweb.testing.gateway.events import answering, failure, refusal
+from langchain_grokweb.testing.gateway.events import (
+    SPELLINGS,
+    Numbering,
+    answering,
+    compact,
+    enveloped,
+    failure,
+    refusal,
+)
 from langchain_grokweb.testing.gateway.writer import GatewayWriter, Manner
-from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
+from langchain_grokweb.testing.state.conversations import ASSISTANT, Conversation, Node
 from langchain_grokweb.testing.state.delivery import Delivery
 from langchain_grokweb.testing.state.faults import ERROR_REPLIES, GATEWAY_PATH, Fault, Refused
 from langchain_grokweb.testing.state.inflight import Frame
 from langchain_grokweb.testing.state.script import GatewaySession, Reply
 from langchain_grokweb.testing.state.service import Ask, Service
-from langchain_grokweb.testing.state.stored import chunks_of
+
+if TYPE_CHECKING:
+    from langchain_grokweb.testing.gateway.sockets import Socket
 
 CONVERSATION_NOT_FOUND = "conversation_not_found"
 INVALID_PARENT = "invalid_parent_response_id"
@@ -30,26 +39,53 @@ _CLOSING = frozenset({"cut", "session_ended", "close_without_done"})
 _INSTEAD = {403: "model_not_available", 429: "usage_limit"}  # by the status of the other wire
 
 
-class Line(Protocol):
-    """The socket as one session has it."""
+@dataclass(slots=True)
+class Line:
+    """A socket as one session has it: numbers its events, spells them, and puts two into a message if it shall."""
+
+    socket: "Socket"
+    session_id: str | None
+    numbering: Numbering = field(default_factory=Numbering)
+    framing: str | None = None
+    _waiting: list[str] = field(default_factory=list)
 
     def spelled(self, faults: Sequence[Fault]) -> "Line":
         """The same line with the framing that one of these faults asks for."""
+        framing = next((fault.name for fault in faults if fault.stage == "framing"), None)
+        return Line(self.socket, self.session_id, self.numbering, framing)
 
     async def say(self, body: Any) -> None:
         """Send an event, numbered and in its envelope; text is sent as it is."""
-
-    async def pong(self) -> None:
-        """Send a pong that nobody asked for."""
+        message = body if isinstance(body, str) else self._spelled(body)
+        if self.framing != "two_objects":
+            await self.socket.send(message)
+            return
+        self._waiting.append(message)
+        if len(self._waiting) > 1:
+            await self.flush()
 
     async def flush(self) -> None:
         """Send what waits for company in its message."""
+        if self._waiting:
+            message = "".join(self._waiting)
+            self._waiting.clear()
+            await self.socket.send(message)
+
+    async def pong(self) -> None:
+        """Send a pong that nobody asked for."""
+        await self.socket.beside.say({"type": "pong"})
 
     async def close(self, code: int) -> None:
         """Close the socket."""
+        await self.socket.close(code)
 
     def abort(self) -> None:
         """Reset the connection."""
+        self.socket.abort()
+
+    def _spelled(self, body: Mapping[str, Any]) -> str:
+        spell = SPELLINGS.get(self.framing or "", compact)
+        return spell(enveloped(body, self.numbering.next(), self.session_id))
 
 
 @dataclass(slots=True)
@@ -60,7 +96,6 @@ class Session:
     service: Service
     line: Line
     is_ready: bool = True
-    leaf: str | None = None
     pending: list[Mapping[str, Any]] = field(default_factory=list)
     _questions: asyncio.Queue[Question] = field(default_factory=asyncio.Queue)
 
@@ -133,8 +168,7 @@ class Session:
             await self._fail(CONVERSATION_NOT_FOUND, "Conversation not found", question)
             return None
         await self.service.wait_for_turn(conversation.conversation_id)
-        self._put_before(conversation, question)
-        parent = question.parent or self._newest(conversation)
+        parent = question.parent or conversation.newest
         if parent is not None and parent not in conversation.nodes:
             await self._fail(INVALID_PARENT, "Invalid parent_response_id", question)
             return None
@@ -181,17 +215,6 @@ class Session:
             return Reply(error=_INSTEAD.get(refused.reply.status, "internal_error"))
         return self.service.too_long(ask.prompt)
 
-    def _newest(self, conversation: Conversation) -> str | None:
-        """Where a turn goes that names no parent: the leaf that the session began with, else the newest response."""
-        leaf, self.leaf = self.leaf, None
-        return leaf if leaf in conversation.nodes else conversation.newest
-
-    def _put_before(self, conversation: Conversation, question: Question) -> None:
-        """Items that a client replays become responses of the conversation."""
-        for role, text in question.earlier:
-            sender = ASSISTANT if role == "assistant" else HUMAN
-            self.service.conversations.add(conversation, Node(str(uuid4()), sender, text, self._newest(conversation)))
-
     async def _fail(self, code: str, message: str, question: Question) -> None:
         await self.line.say(failure(code, message, question.client_event_id))
         await self.line.flush()
@@ -204,16 +227,6 @@ async def _send(line: Line, frame: Frame) -> None:
         await line.say(failure(frame.body["code"], frame.body["message"]))
     else:
         await line.say(frame.body)
-
-
-def history_events(conversation: Conversation, leaf: str | None) -> Iterator[dict[str, Any]]:
-    """The responses down to this leaf, oldest first, and the end of them (gateway.md 3.4 and 9.5)."""
-    for node in conversation.path_to(leaf):
-        is_question = node.sender == HUMAN
-        chunks = {"input_chunks" if is_question else "output_chunks": chunks_of(node)}
-        head = {"id": node.response_id, "type": "message", "role": "user" if is_question else "assistant"}
-        yield {"type": "conversation.history.item", "item": {**head, "status": "completed", "x_grok": chunks}}
-    yield {"type": "conversation.history.done"}
 
 
 def created_event(record: GatewaySession, given: Mapping[str, Any], client_event_id: str | None) -> dict[str, Any]:

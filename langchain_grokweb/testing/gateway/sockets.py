@@ -6,7 +6,7 @@ without a word, as gateway.md 3.3 reports; an event that nobody knows is an erro
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,20 +15,16 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from langchain_grokweb.testing.gateway.asking import mapping, question_of, string
 from langchain_grokweb.testing.gateway.events import (
-    SPELLINGS,
-    Numbering,
     answering,
-    compact,
-    enveloped,
     failure,
     objects_in,
 )
 from langchain_grokweb.testing.gateway.sessions import (
     CONVERSATION_NOT_FOUND,
+    Line,
     Session,
     attached_event,
     created_event,
-    history_events,
 )
 from langchain_grokweb.testing.server import reset
 from langchain_grokweb.testing.state.conversations import Conversation
@@ -56,55 +52,6 @@ async def realtime(websocket: WebSocket) -> None:
 
 
 @dataclass(slots=True)
-class SessionLine:
-    """A socket as one session has it: numbers its events, spells them, and puts two into a message if it shall."""
-
-    socket: "Socket"
-    session_id: str | None
-    numbering: Numbering = field(default_factory=Numbering)
-    framing: str | None = None
-    _waiting: list[str] = field(default_factory=list)
-
-    def spelled(self, faults: Sequence[Fault]) -> "SessionLine":
-        """The same line with the framing that one of these faults asks for."""
-        framing = next((fault.name for fault in faults if fault.stage == "framing"), None)
-        return SessionLine(self.socket, self.session_id, self.numbering, framing)
-
-    async def say(self, body: Any) -> None:
-        """Send an event, numbered and in its envelope; text is sent as it is."""
-        message = body if isinstance(body, str) else self._spelled(body)
-        if self.framing != "two_objects":
-            await self.socket.send(message)
-            return
-        self._waiting.append(message)
-        if len(self._waiting) > 1:
-            await self.flush()
-
-    async def flush(self) -> None:
-        """Send what waits for company in its message."""
-        if self._waiting:
-            message = "".join(self._waiting)
-            self._waiting.clear()
-            await self.socket.send(message)
-
-    async def pong(self) -> None:
-        """Send a pong that nobody asked for."""
-        await self.socket.beside.say({"type": "pong"})
-
-    async def close(self, code: int) -> None:
-        """Close the socket."""
-        await self.socket.close(code)
-
-    def abort(self) -> None:
-        """Reset the connection."""
-        self.socket.abort()
-
-    def _spelled(self, body: Mapping[str, Any]) -> str:
-        spell = SPELLINGS.get(self.framing or "", compact)
-        return spell(enveloped(body, self.numbering.next(), self.session_id))
-
-
-@dataclass(slots=True)
 class Socket:
     """A socket and its sessions; `beside` is for events that belong to none."""
 
@@ -112,13 +59,13 @@ class Socket:
     service: Service
     tasks: asyncio.TaskGroup
     number: int = 0
-    beside: SessionLine = field(init=False)
+    beside: Line = field(init=False)
     _sessions: dict[str, Session] = field(default_factory=dict)
     _work: list[asyncio.Task[None]] = field(default_factory=list)
     _is_closed: bool = False
 
     def __post_init__(self) -> None:
-        self.beside = SessionLine(self, None)
+        self.beside = Line(self, None)
         self.number = self.service.next_socket()
 
     # -- the wire
@@ -219,7 +166,7 @@ class Socket:
         conversation = self._conversation(wanted, temporary=options.get("is_temporary") is True)
         if conversation is None or (fault is not None and fault.name == CONVERSATION_NOT_FOUND):
             failed = failure(CONVERSATION_NOT_FOUND, "Conversation not found", event.get("event_id"))
-            await SessionLine(self, session_id).say(failed)
+            await Line(self, session_id).say(failed)
             return
         record = GatewaySession(
             session_id or conversation.conversation_id,
@@ -229,7 +176,7 @@ class Socket:
             self.number,
             resumed=wanted is not None,
         )
-        await self._begin(record, conversation, created_event(record, given, event.get("event_id")), fault)
+        await self._begin(record, created_event(record, given, event.get("event_id")), fault)
 
     def _fault(self, occasion: Occasion) -> Fault | None:
         script = self.service.script
@@ -241,41 +188,30 @@ class Socket:
         conversation = self.service.conversations.by_id.get(str(wanted))
         return None if conversation is None or conversation.deleted else conversation
 
-    async def _begin(
-        self, record: GatewaySession, conversation: Conversation, created: Mapping[str, Any], fault: Fault | None
-    ) -> None:
-        line = SessionLine(self, record.session_id)
-        session = Session(record, self.service, line, leaf=string(record.options, "initial_leaf_id"))
+    async def _begin(self, record: GatewaySession, created: Mapping[str, Any], fault: Fault | None) -> None:
+        line = Line(self, record.session_id)
+        session = Session(record, self.service, line)
         self._sessions[record.session_id] = session
         self._start(session.work())
         self.service.saw(self.service.sessions, record)
         for generation in self.service.active(record.conversation_id):
             generation.release()
+        first, second = created, attached_event(record)
         if fault is not None and fault.name == "attached_first":
-            await line.say(attached_event(record))
-            await line.say(created)
-        elif fault is not None and fault.name == "late_attach":
+            first, second = second, first
+        await line.say(first)
+        if fault is not None and fault.name == "late_attach":
             session.is_ready = False
-            await line.say(created)
-            self._start(self._attach_late(session, conversation, fault.options["seconds"]))
-            return
+            self._start(self._attach(session, second, fault.options["seconds"]))
         else:
-            await line.say(created)
-            await line.say(attached_event(record))
-        await self._loaded(session, conversation)
+            await self._attach(session, second)
 
-    async def _attach_late(self, session: Session, conversation: Conversation, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+    async def _attach(self, session: Session, attached: Mapping[str, Any], seconds: float = 0.0) -> None:
+        """The second event of a session, and the sign that it is ready, whose content is a guess."""
+        if seconds:
+            await asyncio.sleep(seconds)
         session.is_ready = True
-        await session.line.say(attached_event(session.record))
-        await self._loaded(session, conversation)
-
-    async def _loaded(self, session: Session, conversation: Conversation) -> None:
-        """The history, where it was asked for, and the sign that the session is ready. What it holds is a guess."""
-        if session.record.resumed and session.record.options.get("needs_history") is True:
-            leaf = session.leaf if session.leaf in conversation.nodes else conversation.newest
-            for event in history_events(conversation, leaf):
-                await session.line.say(event)
+        await session.line.say(attached)
         await session.line.say({"type": "conversation.commands.updated", "commands": []})
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -290,18 +226,6 @@ class Socket:
     def _ready(self, session_id: str | None) -> Session | None:
         session = self._sessions.get(session_id or "")
         return session if session is not None and session.is_ready else None
-
-    async def update(self, event: Mapping[str, Any], session_id: str | None) -> None:
-        """`session.update`: another mode, or other flags, from the next question on. Its reply's body is a guess."""
-        session = self._ready(session_id)
-        given = event.get("session")
-        if session is None or not isinstance(given, dict):
-            return
-        session.record.model = str(given.get("model") or session.record.model)
-        session.record.options = {**session.record.options, **mapping(given.get("x_grok"))}
-        echo = {"model": session.record.model, "x_grok": dict(session.record.options)}
-        updated = {"type": "session.updated", **answering(event.get("event_id")), "session": echo}
-        await session.line.say(updated)
 
     async def add_item(self, event: Mapping[str, Any], session_id: str | None) -> None:
         """`conversation.item.create`: kept until a response is asked for."""
@@ -327,7 +251,6 @@ _Handler = Callable[[Socket, Mapping[str, Any], str | None], Coroutine[Any, Any,
 _HANDLERS: Mapping[str, _Handler] = {
     "ping": Socket.pinged,
     "session.create": Socket.create,
-    "session.update": Socket.update,
     "conversation.item.create": Socket.add_item,
     "response.create": Socket.respond,
 }

@@ -31,6 +31,7 @@ from langchain_grokweb.testing.state.composition import (
 from langchain_grokweb.testing.state.conversations import Conversation, Node
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, Fault
 from langchain_grokweb.testing.state.inflight import Frame
+from langchain_grokweb.testing.state.mischief import GARBAGE, PROGRESS, Oddities, has, spoiled
 from langchain_grokweb.testing.state.script import Reply
 from langchain_grokweb.testing.state.stored import (
     IMAGE_SIDE,
@@ -50,8 +51,6 @@ from langchain_grokweb.testing.state.stored import (
     tool_card_token,
 )
 
-PROGRESS_SECONDS = 0.05
-PROGRESS = {"category": "TOOL_PROCESSING", "state": "PROGRESS_REPORT_STATUS_PENDING", "message": "", "percentage": 0}
 AGENTS = ("Grok", "Harper", "Benjamin", "Lucas")
 FOLLOW_UPS = ("Tell me more", "Give me an example")
 
@@ -141,8 +140,10 @@ class FrameWriter:
             frames.append(Frame("error", LINE_ERRORS[error].body))
         else:
             frames += self._tail(composition, title)
+        response_id = self.answer.response_id
         for fault in faults:
-            frames = spoiled(frames, fault, self.answer.response_id)
+            change = _CHANGES.get(fault.name)
+            frames = change(frames, response_id) if change else spoiled(frames, fault, _oddities(response_id))
         return frames
 
     def stopped(self, text: str) -> list[Frame]:
@@ -358,50 +359,17 @@ class FrameWriter:
 
 # -- content faults
 
-_Change = Callable[[list[Frame], Mapping[str, Any], str], list[Frame]]
+
+def _without_model_response(frames: list[Frame], _id: str) -> list[Frame]:
+    return [frame for frame in frames if not has(frame, "modelResponse") and not has(frame, "title")]
 
 
-def spoiled(frames: Sequence[Frame], fault: Fault, response_id: str) -> list[Frame]:
-    """The frames of an answer as this fault leaves them; as they are where it is of another stage."""
-    change = _CHANGES.get(fault.name)
-    return list(frames) if change is None else change(list(frames), fault.options, response_id)
-
-
-def _without_model_response(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
-    return [frame for frame in frames if not _has(frame, "modelResponse") and not _has(frame, "title")]
-
-
-def _garbage(frames: list[Frame], options: Mapping[str, Any], _id: str) -> list[Frame]:
-    """The first response frame of a stream is the question's, which is not among these."""
-    place = max(0, int(options["after"]) - 1)
-    return [*frames[:place], Frame("raw", b"\x00}{ upstream connect error, not JSON at all\n"), *frames[place:]]
-
-
-def _unknown_frames(frames: list[Frame], _options: Mapping[str, Any], response_id: str) -> list[Frame]:
-    strangers = [
-        response_frame(response_id, {"keepAlive": {}}),
-        response_frame(response_id, {"token": ""}, thinking=True, tag="heartbeat"),
-        response_frame(response_id, {"someFutureField": {"x": 1}}),
-        Frame("result", {"somethingElse": {"y": [1, None, "z"]}}),
-    ]
-    mixed: list[Frame] = []
-    for number, frame in enumerate(frames):
-        mixed += [replace(strangers[number % len(strangers)]), _with_member(frame)]
-    return mixed
-
-
-def _with_member(frame: Frame) -> Frame:
-    if frame.kind != "response":
-        return frame
-    return replace(frame, body={"aFutureMember": {"of": "tomorrow"}, **frame.body, "anotherOne": None})
-
-
-def _empty_final(frames: list[Frame], _options: Mapping[str, Any], response_id: str) -> list[Frame]:
+def _of_a_team(frames: list[Frame], response_id: str) -> list[Frame]:
     """A team of agents (rest.md 4.6): they talk to each other first, and the final message is empty."""
     layout = {"reasoningUiLayout": "UNIFIED", "willThinkLong": True, "rolloutIds": list(AGENTS)}
     team: list[Frame] = [response_frame(response_id, {"uiLayout": layout}, is_opening=True)]
     team += [_talk(response_id, agent) for agent in AGENTS[1:]]
-    rest = [_emptied(frame) for frame in frames if not _has(frame, "uiLayout")]
+    rest = [_emptied(frame) for frame in frames if not has(frame, "uiLayout")]
     return [*team, *rest]
 
 
@@ -414,37 +382,23 @@ def _talk(response_id: str, agent: str) -> Frame:
 
 
 def _emptied(frame: Frame) -> Frame:
-    if not _has(frame, "modelResponse"):
+    if not has(frame, "modelResponse"):
         return frame
     return replace(frame, body={**frame.body, "modelResponse": {**frame.body["modelResponse"], "message": ""}})
 
 
-def late_title(frames: list[Frame], options: Mapping[str, Any], _id: str) -> list[Frame]:
-    """The title `seconds` late, on either wire."""
-    return [replace(frame, delay=options["seconds"]) if _has(frame, "title") else frame for frame in frames]
-
-
-def early_title(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
-    """The title first, on either wire."""
-    return sorted(frames, key=lambda frame: not _has(frame, "title"))
-
-
-def _long_thinking(frames: list[Frame], options: Mapping[str, Any], response_id: str) -> list[Frame]:
-    report = response_frame(response_id, {"progressReport": PROGRESS})
-    times = max(1, round(options["seconds"] / PROGRESS_SECONDS))
-    return [*(replace(report, delay=PROGRESS_SECONDS) for _ in range(times)), *frames]
-
-
-def _has(frame: Frame, member: str) -> bool:
-    return isinstance(frame.body, dict) and member in frame.body
-
-
-_CHANGES: Mapping[str, _Change] = {
+_CHANGES: Mapping[str, Callable[[list[Frame], str], list[Frame]]] = {
     "no_model_response": _without_model_response,
-    "garbage": _garbage,
-    "unknown_frames": _unknown_frames,
-    "empty_final": _empty_final,
-    "late_title": late_title,
-    "long_thinking": _long_thinking,
-    "early_title": early_title,
+    "empty_final": _of_a_team,
 }
+
+
+def _oddities(response_id: str) -> Oddities:
+    strangers = (
+        response_frame(response_id, {"keepAlive": {}}),
+        response_frame(response_id, {"token": ""}, thinking=True, tag="heartbeat"),
+        response_frame(response_id, {"someFutureField": {"x": 1}}),
+        Frame("result", {"somethingElse": {"y": [1, None, "z"]}}),
+    )
+    report = response_frame(response_id, {"progressReport": PROGRESS})
+    return Oddities(strangers, f"{GARBAGE}\n".encode(), report, opened=1)  # the question's frame

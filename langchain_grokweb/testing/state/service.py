@@ -58,7 +58,6 @@ class Settings:
     assistant: Any = None
     tier: Tier = "heavy"
     reconnect: Literal["replay", "continue"] = "replay"
-    deflate: bool = False
     longest_prompt: int | None = None
     latency: float = 0.0
 
