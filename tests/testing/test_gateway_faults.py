@@ -26,17 +26,17 @@ async def refused(grok, **options):
     return caught.value.response
 
 
-async def asked(grok, flags=CHUNKS, **options):
+async def asked(grok, **options):
     """The beginning of a session and one turn in it."""
     async with Open(grok) as talk:
-        begun = await talk.create(flags)
+        begun = await talk.create(CHUNKS)
         return begun, await talk.ask(**options)
 
 
-async def broken(grok, flags=CHUNKS):
+async def broken(grok):
     """A turn up to where the socket breaks, and how it does."""
     async with Open(grok) as talk:
-        await talk.create(flags)
+        await talk.create(CHUNKS)
         await talk.say({"type": "response.create", "item": user_item("x")})
         return await talk.rest()
 
@@ -179,11 +179,11 @@ def test_faults_of_the_other_wire_are_refused_for_the_gateway(grok):
 # -- errors inside
 
 
-@pytest.mark.parametrize(("name", "flags"), [*((name, CHUNKS) for name in every_stream_error()), ("moderated", None)])
-async def test_stream_errors(grok, flags, name):
+@pytest.mark.parametrize("name", every_stream_error())
+async def test_stream_errors(grok, name):
     grok.fault(name)
     grok.reply("planned")
-    _, told = await asked(grok, flags, until="response.done")
+    _, told = await asked(grok, until="response.done")
     error = told.one("response.grok.output")["output"]["stream_error"]
     fatal = error["severity"] == "STREAM_ERROR_SEVERITY_FATAL"
     assert error["kind"] == error["kind"].lower()
@@ -257,15 +257,14 @@ async def test_a_conversation_that_cannot_be_loaded(grok, how):
 # -- contents and spelling
 
 
-@pytest.mark.parametrize("flags", [CHUNKS, None])
-async def test_unknown_events_members_and_channels(grok, flags):
+async def test_unknown_events_members_and_channels(grok):
     grok.reply(TEXT, fault="unknown_frames")
-    _, told = await asked(grok, flags)
+    _, told = await asked(grok)
     assert {"response.of_tomorrow", "conversation.weather.updated"} <= set(told.types)
     assert told.chunks("some_future_payload")
     assert told.channel("OF_TOMORROW")
     assert "aFutureMember" in told.one("response.done")
-    assert (told.text or told.deltas(thinking=False)) == TEXT
+    assert told.text == TEXT
 
 
 @pytest.mark.parametrize("after", [1, 9])
@@ -300,20 +299,18 @@ async def test_other_spellings(grok, name):
         assert (await talk.until("response.persisted")).text == TEXT
 
 
-@pytest.mark.parametrize("flags", [CHUNKS, None])
-async def test_citations_twice_in_a_row(grok, flags):
+async def test_citations_twice_in_a_row(grok):
     grok.reply(TEXT, citations=[{"url": "https://example.com", "title": "E"}], fault="duplicate_citations")
-    _, told = await asked(grok, flags)
-    found = told.chunks("render_citation") or told.of("response.grok.output")
+    _, told = await asked(grok)
+    found = told.chunks("render_citation")
     first, second = ({key: one[key] for key in one if key != "event_id"} for one in found)
     assert first == second
     assert grok.turns[0].text.count("<grok:render") == 1
 
 
-@pytest.mark.parametrize("flags", [CHUNKS, None])
-async def test_text_after_the_end(grok, flags):
+async def test_text_after_the_end(grok):
     grok.reply(TEXT, fault="late_text")
-    _, told = await asked(grok, flags)
+    _, told = await asked(grok)
     late = told.events[told.types.index("response.done") + 1 :]
     ids = [event["response_id"] for event in late if "LATE" in json.dumps(event)]
     assert ids == [told.response_id, ""]
@@ -328,10 +325,9 @@ async def test_text_without_channel(grok):
     assert "Hm." in "".join(text["text"] for text in texts if "channel" in text)
 
 
-@pytest.mark.parametrize("flags", [CHUNKS, None])
-async def test_foreign_sessions_and_responses(grok, flags):
+async def test_foreign_sessions_and_responses(grok):
     grok.reply(TEXT, fault="wrong_session")
-    _, told = await asked(grok, flags)
+    _, told = await asked(grok)
     own = told[0]["session_id"]
     foreign = [envelope["event"] for envelope in told if envelope["session_id"] != own]
     assert [event["type"] for event in foreign if event["type"] == "response.done"] == ["response.done"] * 2
@@ -369,11 +365,10 @@ async def test_titles_late_and_early(clock, grok, browser):
 # -- delivery
 
 
-@pytest.mark.parametrize("flags", [CHUNKS, None])
 @pytest.mark.parametrize("after", [0, 1, 5])
-async def test_a_cut_ends_the_socket_after_so_many_response_events(grok, flags, after):
+async def test_a_cut_ends_the_socket_after_so_many_response_events(grok, after):
     grok.reply(TEXT, fault=f"cut:{after}")
-    told, error = await broken(grok, flags)
+    told, error = await broken(grok)
     assert isinstance(error, ConnectionClosedOK)
     assert len([kind for kind in told.types if kind.startswith("response.")]) == after
     assert grok.turns[0].status == "active"

@@ -1,4 +1,4 @@
-"""The server events that both dialects share (gateway.md 4.1, 4.8 to 4.11), and their envelopes (gateway.md 2)."""
+"""The events of the server around an answer (gateway.md 4.1, 4.8 to 4.11), and their envelopes (gateway.md 2)."""
 
 import json
 import re

@@ -1,6 +1,6 @@
 """Content faults of the gateway alone: the events of an answer, with something wrong or unheard of in them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -14,8 +14,6 @@ from langchain_grokweb.testing.state.mischief import Oddities
 
 FOREIGN_TEXT = " FOREIGN"
 LATE_TEXT = " LATE"
-
-_DELTA_DIALECT = frozenset({"response.output_text.delta", "response.completed"})
 
 _Change = Callable[[list[Frame], Mapping[str, Any], str], list[Frame]]
 
@@ -46,22 +44,14 @@ def _duplicate_citations(frames: list[Frame], _options: Mapping[str, Any], _id: 
     for frame in frames:
         doubled.append(frame)
         body = {} if frame.kind == "raw" else frame.body
-        if "render_citation" in body.get("chunk", {}) or "url" in body.get("output", {}).get("card_attachment", {}):
+        if "render_citation" in body.get("chunk", {}):
             doubled.append(replace(frame, text=""))
     return doubled
 
 
 def _late_text(frames: list[Frame], _options: Mapping[str, Any], response_id: str) -> list[Frame]:
-    texts = [_answer_text(response_id, frames, LATE_TEXT), _answer_text("", frames, LATE_TEXT)]
+    texts = [_chunk(one, text_chunk(LATE_TEXT, RESPONSE)) for one in (response_id, "")]
     return [one for frame in frames for one in ([frame, *texts] if frame.completes else [frame])]
-
-
-def _answer_text(response_id: str, like: Sequence[Frame], text: str) -> Frame:
-    """A piece of an answer in the dialect of these events."""
-    if any(_type(frame) in _DELTA_DIALECT for frame in like):
-        ids = {"response_id": response_id, "item_id": response_id}
-        return said({"type": "response.output_text.delta", **ids, "delta": text})
-    return _chunk(response_id, text_chunk(text, RESPONSE))
 
 
 def _no_channel(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
@@ -83,7 +73,7 @@ def _incomplete(frames: list[Frame], options: Mapping[str, Any], response_id: st
 def _wrong_session(frames: list[Frame], _options: Mapping[str, Any], response_id: str) -> list[Frame]:
     """A foreign session speaks and ends between the events, and so does a foreign response of this session."""
     foreign, session_id, numbering = str(uuid4()), str(uuid4()), Numbering()
-    text = _answer_text(foreign, frames, FOREIGN_TEXT)
+    text = _chunk(foreign, text_chunk(FOREIGN_TEXT, RESPONSE))
     strangers = [text, *(_spelled(one, session_id, numbering) for one in (text, done(foreign)))]
     mixed = [one for frame in frames for one in (([frame, text]) if frame.text else [frame])]
     place = next((place for place, frame in enumerate(mixed) if frame.completes), len(mixed))

@@ -197,7 +197,6 @@ class Session:
         options = self.record.options
         return Manner(
             mode=ask.mode,
-            use_chunk=options.get("use_chunk") is True,
             interleaved=options.get("accept_interleaved_phases") is True,
             follow_ups=ask.follow_ups,
             client_event_id=question.client_event_id,

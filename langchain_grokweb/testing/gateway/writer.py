@@ -1,7 +1,7 @@
 """A composed answer -> the events of a turn, in the order of gateway.md 4.2.
 
 `GatewayWriter` writes one turn into the log that all wires share: the question and the response are announced,
-the dialect says the answer, the response is closed, and late events follow. It knows nothing of sessions and
+the chunks say the answer, the response is closed, and late events follow. It knows nothing of sessions and
 sockets; event ids and envelopes are given when an event is sent.
 """
 
@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from langchain_grokweb.testing.gateway.deltas import Deltas, output
 from langchain_grokweb.testing.gateway.events import (
     beside,
     created,
@@ -22,7 +21,7 @@ from langchain_grokweb.testing.gateway.events import (
 )
 from langchain_grokweb.testing.gateway.mischief import spoiled
 from langchain_grokweb.testing.state.chunks import HEADER, Chunks, text_chunk
-from langchain_grokweb.testing.state.composition import Composition, Mark, Text
+from langchain_grokweb.testing.state.composition import Composition, Text
 from langchain_grokweb.testing.state.conversations import Conversation, Node
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, STREAM_ERRORS, Fault
 from langchain_grokweb.testing.state.inflight import Frame
@@ -39,7 +38,6 @@ class Manner:
     """How a turn is to be sent: by the session's flags, and the event that asked."""
 
     mode: str
-    use_chunk: bool
     interleaved: bool
     follow_ups: bool
     client_event_id: str | None
@@ -53,12 +51,11 @@ class GatewayWriter:
     conversation: Conversation
     question: Node
     answer: Node
-    _dialect: Chunks | Deltas = field(init=False)
+    _chunks: Chunks = field(init=False)
     _opened: int = 0
 
     def __post_init__(self) -> None:
-        response_id = self.answer.response_id
-        self._dialect = Chunks(self.manner.interleaved) if self.manner.use_chunk else Deltas(response_id)
+        self._chunks = Chunks(self.manner.interleaved)
 
     @property
     def follow_ups(self) -> bool:
@@ -71,6 +68,8 @@ class GatewayWriter:
         chunks = [{"text": {"text": self.question.message}}]
         asked = item(self.question.response_id, "user", "completed", x_grok={"input_chunks": chunks})
         begun = item(response_id, "assistant", "in_progress", content=[])
+        thinks_long = self.manner.mode in _THINKING_MODES
+        has_files = "fileAttachments" in self.question.details
         frames = [
             beside({"type": "conversation.queue.updated", "queue": [{"queue_item_id": self.question.response_id}]}),
             beside({"type": "conversation.item.added", "item": asked}),
@@ -78,7 +77,7 @@ class GatewayWriter:
             created(response_id, self.manner.mode, self.manner.client_event_id),
             said({"type": "response.output_item.added", "response_id": response_id, "output_index": 0, "item": begun}),
             self._part("response.content_part.added", part={"type": "text", "text": ""}),
-            *self._head(),
+            *self._events(self._chunks.head(thinks_long=thinks_long, has_files=has_files)),
         ]
         self._opened = sum(frame.kind == "response" for frame in frames)
         return frames
@@ -86,7 +85,7 @@ class GatewayWriter:
     def answered(self, composition: Composition, title: str | None, faults: Sequence[Fault]) -> list[Frame]:
         """The answer from its first to its last event; fills in the node."""
         keep(self.answer, composition, "2026")
-        frames = [*self._body(composition), *self._ending(composition, title)]
+        frames = [*self._events(self._chunks.body(composition)), *self._ending(composition, title)]
         for fault in faults:
             frames = spoiled(frames, fault, self.answer.response_id, self._opened)
         return frames
@@ -111,18 +110,7 @@ class GatewayWriter:
         yield from self._closed(composition)
         yield from self._late(title)
 
-    def _head(self) -> Iterator[Frame]:
-        if isinstance(self._dialect, Deltas):
-            return self._dialect.head()
-        thinks_long = self.manner.mode in _THINKING_MODES
-        has_files = "fileAttachments" in self.question.details
-        return self._chunks(self._dialect.head(thinks_long=thinks_long, has_files=has_files))
-
-    def _body(self, composition: Composition) -> Iterator[Frame]:
-        frames = self._dialect.body(composition)
-        return self._chunks(frames) if isinstance(self._dialect, Chunks) else frames
-
-    def _chunks(self, frames: Iterable[Frame], response_id: str | None = None) -> Iterator[Frame]:
+    def _events(self, frames: Iterable[Frame], response_id: str | None = None) -> Iterator[Frame]:
         """Chunks as events."""
         item_id = self.answer.response_id if response_id is None else response_id
         for frame in frames:
@@ -130,37 +118,28 @@ class GatewayWriter:
             yield replace(frame, body={"type": "response.chunk", **ids, "chunk": frame.body})
 
     def _closed(self, composition: Composition) -> Iterator[Frame]:
-        """The whole text: in chunks without marks, in deltas with the tags, whose pages come after it."""
-        is_delta = isinstance(self._dialect, Deltas)
-        text = composition.message if is_delta else "".join(step.text for step in composition.of(Text))
+        """The whole text, without marks."""
+        text = "".join(step.text for step in composition.of(Text))
         response_id = self.answer.response_id
         finished = item(response_id, "assistant", "completed")
         yield self._part("response.output_text.done", text=text)
-        for mark in composition.of(Mark) if is_delta else ():
-            yield output({"card_attachment": {"id": mark.card["id"], "url": mark.card["url"]}})
         yield self._part("response.content_part.done", part={"type": "text", "text": text})
         yield said(
             {"type": "response.output_item.done", "response_id": response_id, "output_index": 0, "item": finished}
         )
-        if is_delta:
-            message = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]}
-            response = {"id": response_id, "status": "completed", "output": [message]}
-            yield said({"type": "response.completed", "response": response})
         # the page of August got an empty usage, the one of October, which accepts phases, none
         usage: dict[str, Any] = {} if self.manner.interleaved else {"usage": {}}
         yield done(response_id, **usage)
 
     def _late(self, title: str | None) -> Iterator[Frame]:
-        """What comes after the end: in chunks headers that name no response, and suggestions (both captured)."""
-        dialect = self._dialect
-        if isinstance(dialect, Chunks):
-            numbered = enumerate(LATE_HEADERS, dialect.step + 1)
-            chunks = [{"metadata": dialect.metadata(step, 1), **text_chunk(text, HEADER)} for step, text in numbered]
-            yield from self._chunks([Frame("response", chunk) for chunk in chunks], "")
+        """What comes after the end: headers that name no response, and suggestions (both captured)."""
+        numbered = enumerate(LATE_HEADERS, self._chunks.step + 1)
+        chunks = [{"metadata": self._chunks.metadata(step, 1), **text_chunk(text, HEADER)} for step, text in numbered]
+        yield from self._events([Frame("response", chunk) for chunk in chunks], "")
         yield persisted()
-        if self.follow_ups and isinstance(dialect, Chunks):
+        if self.follow_ups:
             suggestions = [_suggestion(label, kind) for label, kind in FOLLOW_UPS]
-            yield from self._chunks([Frame("response", {"follow_up_suggestions": {"suggestions": suggestions}})])
+            yield from self._events([Frame("response", {"follow_up_suggestions": {"suggestions": suggestions}})])
         if title is not None and not self.conversation.temporary:
             yield beside({"type": "conversation.title.updated", "title": title})
 

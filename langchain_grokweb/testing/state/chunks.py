@@ -1,6 +1,6 @@
 """A composed answer -> chunks, the form in which the service itself makes and keeps an answer (gateway.md 4.3 to 4.7).
 
-The gateway sends them one by one (its chunk dialect), a stored answer holds them (`useChunk=true`, history items). An
+The gateway sends them one by one, a stored answer holds them (`useChunk=true`). An
 answer begins in phase 0 with the layout and a header, thinks in phase 1, and speaks in phase 2; the phases are
 named only for clients that accept them. Searches go in rounds of two: their cards come in a row, their results the
 other way round, and each round is a step of its own.
@@ -49,7 +49,7 @@ def text_chunk(text: str, channel: str) -> dict[str, Any]:
 
 
 def image_chunk(picture: Picture, *, finished: bool) -> dict[str, Any]:
-    """The `image_chunk` of both dialects, whose members are in camel case; a moderated picture has no URL."""
+    """The `image_chunk`, whose members are in camel case; a moderated picture has no URL."""
     chunk = picture.chunk(finished=finished)
     if chunk["moderated"]:
         chunk["imageUrl"] = ""

@@ -256,9 +256,9 @@ _ON_GATEWAY: _Rows = {
     },
     "resume": {"conversation_not_found": _row("gateway: an error where a conversation was to be loaded")},
     "content": {
-        "duplicate_citations": _row("gateway: each citation (delta dialect: card) twice in a row"),
+        "duplicate_citations": _row("gateway: each citation twice in a row"),
         "late_text": _row("gateway: text after response.done, with empty ids and with the real"),
-        "no_channel": _row("gateway: the answer's text chunks name no channel (chunk dialect)"),
+        "no_channel": _row("gateway: the answer's text chunks name no channel"),
         "incomplete": _row(
             "gateway: response.done with another `status` than completed, and `reason`",
             status="incomplete",
