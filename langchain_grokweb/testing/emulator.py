@@ -208,23 +208,8 @@ class GrokEmulator:
             ValueError: An unknown error, fault or slip, a slip without calls or JSON, or a citation after words that
                 the text does not contain.
         """
-        self._service.script.plan(
-            Reply(
-                text,
-                reasoning,
-                citations,
-                images,
-                search,
-                tool_calls,
-                title,
-                error,
-                fault,
-                chunk_size,
-                slip,
-                files,
-                videos,
-            )
-        )
+        answer = (text, reasoning, citations, images, search, tool_calls, title, error, fault, chunk_size, slip)
+        self._service.script.plan(Reply(*answer, files, videos))
 
     def fault(self, name: str, times: int = 1, *, path: str | None = None, **options: Any) -> None:
         """Let a fault strike the next requests that it fits; `faults()` lists the names.

@@ -22,7 +22,7 @@ from langchain_grokweb.testing.gateway import sockets
 from langchain_grokweb.testing.gateway.door import refused_at_door
 from langchain_grokweb.testing.rest import chat, files, history, site
 from langchain_grokweb.testing.rest.replies import bad_credentials, error_reply, refusal, refused_reply
-from langchain_grokweb.testing.server import reset
+from langchain_grokweb.testing.server import gone, hung_up
 from langchain_grokweb.testing.state.faults import GATEWAY_PATH, ErrorReply, Fault, Occasion, Refused
 from langchain_grokweb.testing.state.script import Request
 from langchain_grokweb.testing.state.service import Service
@@ -31,7 +31,6 @@ _CHAT = re.compile(r"/rest/app-chat/conversations/(?:new|[^/]+/responses)")
 _UPLOAD = re.compile("/rest/app-chat/upload-file|/http/upload-file-v2/direct")
 _RECONNECT = re.compile(r"/rest/app-chat/conversations/reconnect-response-v2/[^/]+")
 _BEGINNINGS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
-_DISCONNECTS = frozenset({"http.disconnect", "websocket.disconnect"})
 _STAGES_OF_CHAT = frozenset({"content", "framing", "delivery"})
 _STAGES_OF_RECONNECT = frozenset({"framing", "delivery"})
 
@@ -76,7 +75,7 @@ class Front:
             return error_reply(ErrorReply(404, "Not Found"))
         fault = script.next_fault(path, "upgrade") or script.take_fault("upgrade")
         if fault is not None and fault.stage == "refusal":
-            return await self._refused(scope, receive, fault, nested=False)
+            return await self._struck(scope, receive, fault)
         if fault is not None:
             await asyncio.sleep(fault.options["seconds"])
         return refused_at_door(scope, self._service.account)
@@ -108,28 +107,22 @@ class Front:
         if fault is not None and fault.stage == "opening":
             if await _leaves_within(fault.options["seconds"], receive):
                 return Response()
-        elif fault is not None and fault.stage == "refusal":
-            return await self._refused(scope, receive, fault, nested=is_chat or is_reconnect)
         elif fault is not None and fault.stage not in {"upload", *stages}:
-            return await self._misplaced(scope, receive, fault)
+            return await self._struck(scope, receive, fault, nested=is_chat or is_reconnect)
         is_open = path.startswith(("/users/", files.SIGNED)) or path in site.OPEN_PATHS
         if not is_open and not self._is_signed_in(scope):
             return bad_credentials()
         return None
 
-    async def _refused(self, scope: Scope, receive: Receive, fault: Fault, *, nested: bool) -> Response:
-        if fault.name == "hang_up":
-            reset(self._service.transport_of(scope["client"]))
-            return await _gone(receive)
-        return refusal(fault, nested=nested)
-
-    async def _misplaced(self, scope: Scope, receive: Receive, fault: Fault) -> Response:
-        """A stream's fault at an endpoint without stream: reset and silence make sense, the others are a mistake."""
-        if fault.name == "reset":
-            reset(self._service.transport_of(scope["client"]))
-        elif fault.name != "silence":
-            return error_reply(ErrorReply(500, f"Emulator: {fault.name} cannot strike {scope['path']}"))
-        return await _gone(receive)
+    async def _struck(self, scope: Scope, receive: Receive, fault: Fault, *, nested: bool = False) -> Response:
+        """What a fault answers instead of the endpoint; of a stream's faults only reset and silence make sense here."""
+        if fault.name in ("hang_up", "reset"):
+            return await hung_up(self._service.transport_of(scope["client"]), receive)
+        if fault.name == "silence":
+            return await gone(receive)
+        if fault.stage == "refusal":
+            return refusal(fault, nested=nested)
+        return error_reply(ErrorReply(500, f"Emulator: {fault.name} cannot strike {scope['path']}"))
 
     def _is_signed_in(self, scope: Scope) -> bool:
         cookies = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
@@ -152,18 +145,11 @@ class Front:
         return dressed
 
 
-async def _gone(receive: Receive) -> Response:
-    """The client has gone, or goes; what is answered then reaches nobody."""
-    while (await receive())["type"] not in _DISCONNECTS:
-        pass
-    return Response()
-
-
 async def _leaves_within(seconds: float, receive: Receive) -> bool:
     """Whether the client goes away meanwhile; what it asked is not answered then, and uses up no reply."""
     try:
         async with asyncio.timeout(seconds):
-            await _gone(receive)
+            await gone(receive)
     except TimeoutError:
         return False
     return True

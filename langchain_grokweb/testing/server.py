@@ -16,13 +16,15 @@ from contextlib import suppress
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 _PATIENCE_SECONDS = 60.0
 _BACKLOG = 1024
 _ACCEPT_TICKS = 5
+_DISCONNECTS = frozenset({"http.disconnect", "websocket.disconnect"})
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _LOGGER = logging.getLogger("langchain_grokweb.testing.server")
 _LOGGER.setLevel(logging.WARNING)
@@ -35,6 +37,19 @@ def reset(transport: asyncio.Transport | None) -> None:
         own: socket.socket = transport.get_extra_info("socket")
         own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         transport.abort()
+
+
+async def gone(receive: Receive) -> Response:
+    """The client has gone, or goes; what is answered then reaches nobody."""
+    while (await receive())["type"] not in _DISCONNECTS:
+        pass
+    return Response()
+
+
+async def hung_up(transport: asyncio.Transport | None, receive: Receive) -> Response:
+    """No reply: the connection is reset."""
+    reset(transport)
+    return await gone(receive)
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -7,6 +7,8 @@ import pytest
 
 from testing.asking import CONVERSATIONS, sample
 
+ENVELOPED = "/rest/app-chat/conversations_v2"
+
 
 def ids(page):
     return [one["conversationId"] for one in page["conversations"]]
@@ -21,7 +23,6 @@ def test_the_list_is_newest_change_first_without_temporary_ones(grok, browser):
     assert ids(page) == [second.conversation_id, first.conversation_id]
     browser.http.put(f"{CONVERSATIONS}/{first.conversation_id}", json={"starred": True})
     assert ids(browser.get(CONVERSATIONS).json()) == [first.conversation_id, second.conversation_id]
-    assert ids(browser.get(CONVERSATIONS, params={"filterIsStarred": "true"}).json()) == [first.conversation_id]
     assert ids(browser.get(CONVERSATIONS, params={"searchQuery": "SECOND"}).json()) == [second.conversation_id]
 
 
@@ -45,18 +46,17 @@ def test_looking_and_renaming(browser):
     place = f"{CONVERSATIONS}/{answer.conversation_id}"
     renamed = browser.http.put(place, json={"title": "My new title"}).json()
     assert renamed["title"] == "My new title"
-    assert browser.get(place).json() == renamed
-    whole = browser.get(f"/rest/app-chat/conversations_v2/{answer.conversation_id}").json()
+    whole = browser.get(f"{ENVELOPED}/{answer.conversation_id}").json()
     assert list(whole) == list(sample("unary/conversations_v2_get.json"))
     assert whole["conversation"] == renamed
-    assert browser.get(f"{CONVERSATIONS}/nothing").json()["code"] == 5
+    assert browser.get(f"{ENVELOPED}/nothing").json()["code"] == 5
 
 
 def test_deleting_and_restoring(browser):
     answer = browser.new()
     place = f"{CONVERSATIONS}/{answer.conversation_id}"
     assert browser.http.delete(f"{CONVERSATIONS}/soft/{answer.conversation_id}").json() == {}
-    assert browser.get(place).status_code == 404
+    assert browser.get(f"{ENVELOPED}/{answer.conversation_id}").status_code == 404
     assert browser.get(CONVERSATIONS).json()["conversations"] == []
     assert ids(browser.get(f"{CONVERSATIONS}/deleted").json()) == [answer.conversation_id]
     assert browser.follow(answer).status == 404

@@ -21,8 +21,8 @@ from langchain_grokweb.testing.gateway.events import (
     failure,
     refusal,
 )
-from langchain_grokweb.testing.gateway.writer import GatewayWriter, Manner
-from langchain_grokweb.testing.state.conversations import ASSISTANT, Conversation, Node
+from langchain_grokweb.testing.gateway.writer import GatewayWriter
+from langchain_grokweb.testing.state.conversations import ASSISTANT, Conversation
 from langchain_grokweb.testing.state.delivery import Delivery
 from langchain_grokweb.testing.state.faults import ERROR_REPLIES, GATEWAY_PATH, Fault, Refused
 from langchain_grokweb.testing.state.inflight import Frame
@@ -112,8 +112,7 @@ class Session:
 
     async def _answer(self, question: Question) -> None:
         await asyncio.sleep(self.service.settings.latency)
-        script = self.service.script
-        struck = script.next_fault(GATEWAY_PATH, "question")
+        struck = self.service.script.next_fault(GATEWAY_PATH, "question")
         if struck is not None and struck.stage == "refusal":
             await self._refuse(struck, question)
             return
@@ -123,21 +122,17 @@ class Session:
         ask = await self._ask(question)
         if ask is None:
             return
-        planned = self._instead(ask, question)
-        if planned is None and not (struck is not None and struck.replaces_answer):
-            planned = script.next_reply()
-        own = planned.planned_fault if planned is not None else None
-        if planned is not None and own is not None and own.stage == "refusal" and own.strikes("question"):
-            script.put_back(planned)
-            await self._refuse(own, question)
-            return
-        await self._deliver(ask, question, planned, [one for one in (struck, own) if one and one.strikes("question")])
+        planned, faults = self.service.plan(self._instead(ask, question), struck, "question")
+        refused = next((fault for fault in faults if fault.stage == "refusal"), None)
+        if refused is not None:
+            await self._refuse(refused, question)
+        else:
+            await self._deliver(ask, question, planned, faults)
 
     async def _deliver(self, ask: Ask, question: Question, planned: Reply | None, faults: list[Fault]) -> None:
-        def make_writer(ask: Ask, conversation: Conversation, asked: Node, answer: Node) -> GatewayWriter:
-            return GatewayWriter(self._manner(ask, question), conversation, asked, answer)
-
-        generation = self.service.begin(ask, planned, faults, make_writer)
+        phases = self.record.options.get("accept_interleaved_phases") is True
+        writer = functools.partial(GatewayWriter, interleaved=phases, client_event_id=question.client_event_id)
+        generation = self.service.begin(ask, planned, faults, writer)
         fault = next((one for one in faults if one.stage == "delivery"), None)
         line = self.line.spelled(faults)
         lose = functools.partial(self.service.lose, generation.turn.response_id)
@@ -191,15 +186,6 @@ class Session:
             begins=not any(node.sender == ASSISTANT for node in conversation.nodes.values()),
             remembers=options.get("keep_context") is not False or self.record.resumed,
             wire="gateway",
-        )
-
-    def _manner(self, ask: Ask, question: Question) -> Manner:
-        options = self.record.options
-        return Manner(
-            mode=ask.mode,
-            interleaved=options.get("accept_interleaved_phases") is True,
-            follow_ups=ask.follow_ups,
-            client_event_id=question.client_event_id,
         )
 
     def _instead(self, ask: Ask, question: Question) -> Reply | None:

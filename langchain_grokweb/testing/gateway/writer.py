@@ -22,9 +22,9 @@ from langchain_grokweb.testing.gateway.events import (
 from langchain_grokweb.testing.gateway.mischief import spoiled
 from langchain_grokweb.testing.state.chunks import HEADER, Chunks, text_chunk
 from langchain_grokweb.testing.state.composition import Composition, Text
-from langchain_grokweb.testing.state.conversations import Conversation, Node
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, STREAM_ERRORS, Fault
 from langchain_grokweb.testing.state.inflight import Frame
+from langchain_grokweb.testing.state.service import Writer
 from langchain_grokweb.testing.state.stored import keep, keep_stopped
 
 LATE_HEADERS = ("Putting the answer into words", "Looking at the answer once more")
@@ -33,34 +33,17 @@ FOLLOW_UPS = (("Tell me more", "DIVE_DEEPER"), ("Give me an example", "TANGENTIA
 _THINKING_MODES = frozenset({"expert", "heavy"})
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How a turn is to be sent: by the session's flags, and the event that asked."""
-
-    mode: str
-    interleaved: bool
-    follow_ups: bool
-    client_event_id: str | None
-
-
 @dataclass(slots=True)
-class GatewayWriter:
-    """Writes the events of one turn; `answer` is filled in when the answer is composed or stopped."""
+class GatewayWriter(Writer):
+    """Writes the events of one turn, with its phases where it is `interleaved`."""
 
-    manner: Manner
-    conversation: Conversation
-    question: Node
-    answer: Node
+    interleaved: bool = False
+    client_event_id: str | None = None
     _chunks: Chunks = field(init=False)
     _opened: int = 0
 
     def __post_init__(self) -> None:
-        self._chunks = Chunks(self.manner.interleaved)
-
-    @property
-    def follow_ups(self) -> bool:
-        """Whether next questions are suggested."""
-        return self.manner.follow_ups
+        self._chunks = Chunks(self.interleaved)
 
     def opening(self) -> list[Frame]:
         """What comes at once, before there is an answer. The content of the queue is a guess."""
@@ -68,13 +51,13 @@ class GatewayWriter:
         chunks = [{"text": {"text": self.question.message}}]
         asked = item(self.question.response_id, "user", "completed", x_grok={"input_chunks": chunks})
         begun = item(response_id, "assistant", "in_progress", content=[])
-        thinks_long = self.manner.mode in _THINKING_MODES
+        thinks_long = self.ask.mode in _THINKING_MODES
         has_files = "fileAttachments" in self.question.details
         frames = [
             beside({"type": "conversation.queue.updated", "queue": [{"queue_item_id": self.question.response_id}]}),
             beside({"type": "conversation.item.added", "item": asked}),
             beside({"type": "conversation.queue.updated", "queue": []}),
-            created(response_id, self.manner.mode, self.manner.client_event_id),
+            created(response_id, self.ask.mode, self.client_event_id),
             said({"type": "response.output_item.added", "response_id": response_id, "output_index": 0, "item": begun}),
             self._part("response.content_part.added", part={"type": "text", "text": ""}),
             *self._events(self._chunks.head(thinks_long=thinks_long, has_files=has_files)),
@@ -100,7 +83,7 @@ class GatewayWriter:
         error = composition.reply.error
         response_id = self.answer.response_id
         if error is not None and error in LINE_ERRORS:
-            yield said(refusal(error, self.manner.client_event_id), completes=True)
+            yield said(refusal(error, self.client_event_id), completes=True)
             return
         if error is not None:
             yield stream_error(response_id, error)
@@ -128,7 +111,7 @@ class GatewayWriter:
             {"type": "response.output_item.done", "response_id": response_id, "output_index": 0, "item": finished}
         )
         # the page of August got an empty usage, the one of October, which accepts phases, none
-        usage: dict[str, Any] = {} if self.manner.interleaved else {"usage": {}}
+        usage: dict[str, Any] = {} if self.interleaved else {"usage": {}}
         yield done(response_id, **usage)
 
     def _late(self, title: str | None) -> Iterator[Frame]:
@@ -137,7 +120,7 @@ class GatewayWriter:
         chunks = [{"metadata": self._chunks.metadata(step, 1), **text_chunk(text, HEADER)} for step, text in numbered]
         yield from self._events([Frame("response", chunk) for chunk in chunks], "")
         yield persisted()
-        if self.follow_ups:
+        if self.ask.follow_ups:
             suggestions = [_suggestion(label, kind) for label, kind in FOLLOW_UPS]
             yield from self._events([Frame("response", {"follow_up_suggestions": {"suggestions": suggestions}})])
         if title is not None and not self.conversation.temporary:

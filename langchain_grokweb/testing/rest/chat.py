@@ -16,7 +16,7 @@ from starlette.routing import Route
 from langchain_grokweb.testing.rest.frames import FrameWriter
 from langchain_grokweb.testing.rest.replies import body_of, only_line, refusal, service_of, unary
 from langchain_grokweb.testing.rest.stream import Cutter, Stream
-from langchain_grokweb.testing.server import reset
+from langchain_grokweb.testing.server import hung_up, reset
 from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
 from langchain_grokweb.testing.state.delivery import Delivery
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, Fault, Refused
@@ -46,15 +46,14 @@ async def _ask(request: HttpRequest, conversation_id: str | None) -> Response:
     struck: Fault | None = request.scope["grok.fault"]
     if struck is not None and struck.keeps_question_out:
         return await _hung_up(request)
-    planned = service.too_long(ask.prompt)
-    if planned is None and not (struck is not None and struck.replaces_answer):
-        planned = service.script.next_reply()
-    instead = _refused(planned, service)
-    if instead is not None:
-        return instead
-    own = planned.planned_fault if planned is not None else None
-    faults = [fault for fault in (struck, own) if fault is not None and fault.strikes("chat")]
-    generation = service.begin(ask, planned, faults, _writer)
+    planned, faults = service.plan(service.too_long(ask.prompt), struck, "chat")
+    refused = next((fault for fault in faults if fault.stage == "refusal"), None)
+    if refused is not None:
+        return refusal(refused, nested=True)
+    error = None if planned is None or planned.text else planned.error
+    if error is not None and error in LINE_ERRORS:
+        return only_line(error)
+    generation = service.begin(ask, planned, faults, FrameWriter)
     if (unheard := next((fault for fault in faults if fault.name == "no_reply"), None)) is not None:
         await service.settle(generation, unheard)
         return await _hung_up(request)
@@ -64,23 +63,7 @@ async def _ask(request: HttpRequest, conversation_id: str | None) -> Response:
 
 async def _hung_up(request: HttpRequest) -> Response:
     """No reply at all: the connection is reset."""
-    reset(service_of(request).transport_of(request.scope["client"]))
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-    return Response()
-
-
-def _refused(planned: Reply | None, service: Service) -> Response | None:
-    """What a planned reply says instead of an answer; a refusal leaves the reply planned for the next try."""
-    if planned is None:
-        return None
-    fault = planned.planned_fault
-    if fault is not None and fault.stage == "refusal":
-        service.script.put_back(planned)
-        return refusal(fault, nested=True)
-    if planned.error is not None and planned.error in LINE_ERRORS and not planned.text:
-        return only_line(planned.error)
-    return None
+    return await hung_up(service_of(request).transport_of(request.scope["client"]), request.receive)
 
 
 def _parsed(body: Mapping[str, Any], conversation_id: str | None, service: Service) -> Ask:
@@ -116,18 +99,6 @@ def _mode_so_far(conversation_id: str | None, service: Service) -> str:
     conversation = service.conversations.by_id.get(conversation_id or "")
     known = {mode["id"] for mode in service.account.modes()}
     return conversation.mode if conversation is not None and conversation.mode in known else "auto"
-
-
-def _writer(ask: Ask, conversation: Conversation, question: Node, answer: Node) -> FrameWriter:
-    return FrameWriter(
-        ask.era,
-        conversation,
-        question,
-        answer,
-        is_new=ask.conversation_id is None,
-        final_metadata=ask.final_metadata,
-        follow_ups=ask.follow_ups,
-    )
 
 
 def _cutter(service: Service, planned: Reply | None) -> Cutter:
@@ -172,15 +143,8 @@ def _rest_writer(service: Service, generation: Generation) -> FrameWriter:
     writer = service.writers[generation.turn.response_id]
     if isinstance(writer, FrameWriter):
         return writer
-    return FrameWriter(
-        "2026",
-        writer.conversation,
-        writer.question,
-        writer.answer,
-        is_new=False,
-        follow_ups=writer.follow_ups,
-        steps=-1,  # the placeholder is the headline of step 0
-    )
+    # the placeholder is the headline of step 0
+    return FrameWriter(writer.ask, writer.conversation, writer.question, writer.answer, steps=-1)
 
 
 async def reconnect(request: HttpRequest) -> Response:

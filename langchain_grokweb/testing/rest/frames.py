@@ -28,16 +28,16 @@ from langchain_grokweb.testing.state.composition import (
     card_json,
     tokens_of,
 )
-from langchain_grokweb.testing.state.conversations import Conversation, Node
+from langchain_grokweb.testing.state.conversations import Node
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, Fault
 from langchain_grokweb.testing.state.inflight import Frame
 from langchain_grokweb.testing.state.mischief import GARBAGE, PROGRESS, Oddities, has, spoiled
 from langchain_grokweb.testing.state.script import Reply
+from langchain_grokweb.testing.state.service import Writer
 from langchain_grokweb.testing.state.stored import (
     IMAGE_SIDE,
     MODEL_HASH,
     STORED_LAYOUT,
-    Era,
     camel,
     conversation_object,
     keep,
@@ -94,46 +94,28 @@ def response_frame(
 
 
 @dataclass(slots=True)
-class FrameWriter:
-    """Writes the frames of one turn.
+class FrameWriter(Writer):
+    """Writes the frames of one turn; `steps` is the number of the step that is under way."""
 
-    Attributes:
-        era: The profile.
-        conversation: Where the turn belongs; its frame is written where `is_new`.
-        question: The node of the question.
-        answer: The node of the answer; filled in when the answer is composed or stopped.
-        is_new: The conversation begins with this turn.
-        final_metadata: `sendFinalMetadata` of the request.
-        follow_ups: False for `disableTextFollowUps` of the request.
-        steps: The number of the step that is under way.
-    """
-
-    era: Era
-    conversation: Conversation
-    question: Node
-    answer: Node
-    is_new: bool
-    final_metadata: bool = True
-    follow_ups: bool = True
     steps: int = 0
     _marks: int = 0
     _rollout: str | None = None
 
     def opening(self) -> list[Frame]:
         """What comes at once, before there is an answer."""
-        asked: dict[str, Any] = {"userResponse": response_object(self.question, self.era)}
+        asked: dict[str, Any] = {"userResponse": response_object(self.question, self.ask.era)}
         frames = [response_frame(self.question.response_id, asked, is_opening=True)]
-        if self.is_new:
-            begun = {"conversation": conversation_object(self.conversation, self.era)}
+        if self.ask.conversation_id is None:
+            begun = {"conversation": conversation_object(self.conversation, self.ask.era)}
             frames.insert(0, Frame("result", begun, is_opening=True))
-        if self.era == "2026" and "fileAttachments" in self.question.details:
+        if self.ask.era == "2026" and "fileAttachments" in self.question.details:
             reading = ("PROGRESS_REPORT_CATEGORY_ATTACHMENTS_PREPROCESSING", "Reading attachments")
             frames += [self._progress(*reading, percentage, is_opening=True) for percentage in (0, 100)]
         return frames
 
     def answered(self, composition: Composition, title: str | None, faults: Sequence[Fault]) -> list[Frame]:
         """The answer from the first to the last frame; fills in the node."""
-        keep(self.answer, composition, self.era)
+        keep(self.answer, composition, self.ask.era)
         frames = [*self._head(composition), *self._body(composition)]
         error = composition.reply.error
         if error is not None and error in LINE_ERRORS:
@@ -148,15 +130,15 @@ class FrameWriter:
 
     def stopped(self, text: str) -> list[Frame]:
         """How a stopped answer ends: a soft stop, and a modelResponse with the text so far. A guess."""
-        keep_stopped(self.answer, text, self.era)
+        keep_stopped(self.answer, text, self.ask.era)
         return [self.soft_stop(), self.model_response()]
 
     def stub(self) -> Frame:
         """The empty modelResponse that opens a reconnected stream (rest.md 2.2)."""
         empty = Node(self.answer.response_id, "", "", self.answer.parent_id, self.answer.create_time)
-        if self.era == "2026":
+        if self.ask.era == "2026":
             empty.details = {"metadata": metadata(), "uiLayout": self.answer.details.get("uiLayout", STORED_LAYOUT)}
-        return self._frame({"modelResponse": response_object(empty, self.era)})
+        return self._frame({"modelResponse": response_object(empty, self.ask.era)})
 
     def keep_alive(self) -> Frame:
         """A frame that says nothing."""
@@ -166,7 +148,7 @@ class FrameWriter:
         return response_frame(self.answer.response_id, body, **members)
 
     def _head(self, composition: Composition) -> Iterator[Frame]:
-        if self.era == "2025":
+        if self.ask.era == "2025":
             return
         self._rollout = "Grok" if composition.of(Search) else None
         yield self._frame({"uiLayout": dict(_LAYOUT)}, is_opening=True)
@@ -177,7 +159,7 @@ class FrameWriter:
         frames = list(self._reasoning(composition))
         for step in composition.steps:
             frames += self._step(step, composition)
-        is_drawn = self.era == "2025" and any(one.shape == "a" for one in composition.of(Picture))
+        is_drawn = self.ask.era == "2025" and any(one.shape == "a" for one in composition.of(Picture))
         if is_drawn or composition.of(Video):
             frames[-1].body["isSoftStop"] = True
         return frames
@@ -227,7 +209,7 @@ class FrameWriter:
     # -- reasoning and tools
 
     def _reasoning(self, composition: Composition) -> Iterator[Frame]:
-        if self.era == "2025":
+        if self.ask.era == "2025":
             tokens = ["", *tokens_of(composition.trace)] if composition.trace else []
             yield from (self._frame({"token": one}, thinking=True, is_token=True) for one in tokens)
             return
@@ -247,7 +229,7 @@ class FrameWriter:
         )
 
     def _search(self, search: Search) -> list[Frame]:
-        if self.era == "2025":
+        if self.ask.era == "2025":
             return [self._frame(search_results(search))]
         self.steps += 1
         card = {"token": search_token(search), "toolUsageCard": search_card(search)}
@@ -262,7 +244,7 @@ class FrameWriter:
     # -- the text and its cards
 
     def _token(self, token: str) -> Frame:
-        tag = None if self.era == "2025" else "final"
+        tag = None if self.ask.era == "2025" else "final"
         return self._frame({"token": token}, tag=tag, text=token, is_token=True)
 
     def _card(self, card: Mapping[str, Any]) -> Frame:
@@ -329,7 +311,7 @@ class FrameWriter:
     def _tail(self, composition: Composition, title: str | None) -> Iterator[Frame]:
         if composition.reply.error is not None:
             yield self._frame({"error": stream_error(composition.reply.error)})
-        if self.era == "2026" and not composition.of(Video):
+        if self.ask.era == "2026" and not composition.of(Video):
             yield self.soft_stop()
         yield from self._follow_ups()
         yield self.model_response()
@@ -338,13 +320,13 @@ class FrameWriter:
 
     def soft_stop(self) -> Frame:
         """The end of the text."""
-        tag = None if self.era == "2025" else "final"
+        tag = None if self.ask.era == "2025" else "final"
         return self._frame({"token": ""}, soft_stop=True, tag=tag)
 
     def _follow_ups(self) -> Iterator[Frame]:
-        if not self.final_metadata:
+        if not self.ask.final_metadata:
             return
-        labels = FOLLOW_UPS if self.follow_ups and self.era == "2026" else ()
+        labels = FOLLOW_UPS if self.ask.follow_ups and self.ask.era == "2026" else ()
         suggestions = [
             {"properties": {"messageType": "", "followUpType": ""}, "label": label, "toolOverrides": {}}
             for label in labels
@@ -354,7 +336,7 @@ class FrameWriter:
 
     def model_response(self) -> Frame:
         """The definitive answer."""
-        return self._frame({"modelResponse": response_object(self.answer, self.era)}, completes=True)
+        return self._frame({"modelResponse": response_object(self.answer, self.ask.era)}, completes=True)
 
 
 # -- content faults

@@ -22,8 +22,6 @@ _LARGEST_PAGE = 60
 async def listed(request: HttpRequest) -> Response:
     """A page of the account's conversations, newest change first."""
     conversations = service_of(request).conversations.listed()
-    if request.query_params.get("filterIsStarred") == "true":
-        conversations = [one for one in conversations if one.starred]
     words = request.query_params.get("searchQuery", "").casefold()
     if words:
         conversations = [one for one in conversations if _mentions(one, words)]
@@ -61,11 +59,6 @@ def _place(token: str) -> int:
 
 
 async def one(request: HttpRequest) -> Response:
-    """The older form: the bare conversation."""
-    return unary(conversation_object(_found(request)))
-
-
-async def one_v2(request: HttpRequest) -> Response:
     """The conversation in its envelope."""
     return unary({"conversation": conversation_object(_found(request)), "shareLinkPath": ""})
 
@@ -109,8 +102,7 @@ ROUTES = (
     Route(f"{_PREFIX}/deleted", listed_deleted),
     Route(f"{_PREFIX}/restore", restore, methods=["POST"]),
     Route(f"{_PREFIX}/soft/{{conversation_id}}", soft_delete, methods=["DELETE"]),
-    Route(f"{_PREFIX}/{{conversation_id}}", one),
     Route(f"{_PREFIX}/{{conversation_id}}", change, methods=["PUT"]),
     Route(f"{_PREFIX}/{{conversation_id}}", hard_delete, methods=["DELETE"]),
-    Route("/rest/app-chat/conversations_v2/{conversation_id}", one_v2),
+    Route("/rest/app-chat/conversations_v2/{conversation_id}", one),
 )

@@ -33,7 +33,6 @@ class Mode:
     title: str
     description: str
     badge: str
-    tag: str
     needs: Tier
     upgrade: str
     quotas: tuple[int, int, int]
@@ -41,11 +40,11 @@ class Mode:
 
 # The menu of 2026-08 (gateway.md 3.2). Build's quota, and that the highest tier has it, are guesses.
 MODES = (
-    Mode("auto", "Auto", "Chooses Fast or Expert", "", "TAG_PRIMARY", "basic", "", (20, 50, 150)),
-    Mode("fast", "Fast", "Quick responses", "", "TAG_PRIMARY", "basic", "", (30, 140, 400)),
-    Mode("expert", "Expert", "Thinks hard", "", "TAG_PRIMARY", "basic", "", (10, 50, 150)),
-    Mode("heavy", "Heavy", "Team of Experts", "", "TAG_PRIMARY", "heavy", "TIER_SUPERGROK_HEAVY", (0, 0, 20)),
-    Mode("build", "Build", "Build apps and sites", "Beta", "TAG_PRIMARY", "heavy", "TIER_SUPERGROK_PLUS", (0, 0, 50)),
+    Mode("auto", "Auto", "Chooses Fast or Expert", "", "basic", "", (20, 50, 150)),
+    Mode("fast", "Fast", "Quick responses", "", "basic", "", (30, 140, 400)),
+    Mode("expert", "Expert", "Thinks hard", "", "basic", "", (10, 50, 150)),
+    Mode("heavy", "Heavy", "Team of Experts", "", "heavy", "TIER_SUPERGROK_HEAVY", (0, 0, 20)),
+    Mode("build", "Build", "Build apps and sites", "Beta", "heavy", "TIER_SUPERGROK_PLUS", (0, 0, 50)),
 )
 _BY_ID = {mode.mode_id: mode for mode in MODES}
 
@@ -135,5 +134,5 @@ class Account:
             "badgeText": mode.badge,
             "availability": availability,
             "iconHint": "",
-            "tags": [mode.tag],
+            "tags": ["TAG_PRIMARY"],
         }

@@ -266,14 +266,9 @@ def web_result(source: Mapping[str, Any]) -> dict[str, Any]:
         "url": source["url"],
         "title": title,
         "preview": source.get("snippet", ""),
-        "searchEngineText": "",
-        "description": "",
-        "siteName": "",
+        **dict.fromkeys(("searchEngineText", "description", "siteName"), ""),
         "metadataTitle": title,
-        "creator": "",
-        "image": "",
-        "favicon": "",
-        "citationId": "",
+        **dict.fromkeys(("creator", "image", "favicon", "citationId"), ""),
     }
 
 
@@ -309,9 +304,7 @@ def _post(source: Mapping[str, Any]) -> dict[str, Any]:
         "createTime": "2026-04-16T14:00:00Z",
         "profileImageUrl": "",
         "postId": post_id or "1912000000000000001",
-        "citationId": "",
-        "parentPostId": "",
-        "quotePostId": "",
+        **dict.fromkeys(("citationId", "parentPostId", "quotePostId"), ""),
         "viewCount": 0,
         "communityNote": "",
         "verifiedType": "",

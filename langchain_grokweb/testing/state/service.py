@@ -7,9 +7,10 @@ from its own thread are lists that only grow, and `watch` wakes it when they did
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 from uuid import uuid4
 
 from langchain_grokweb.testing.assistant.answers import TurnContext, answer_of
@@ -28,7 +29,7 @@ from langchain_grokweb.testing.state.conversations import (
     conversation_time,
 )
 from langchain_grokweb.testing.state.delivery import settle
-from langchain_grokweb.testing.state.faults import STREAM_ERRORS, Fault, Refused
+from langchain_grokweb.testing.state.faults import STREAM_ERRORS, Fault, Occasion, Refused
 from langchain_grokweb.testing.state.inflight import Frame, Generation
 from langchain_grokweb.testing.state.script import (
     GatewayEvent,
@@ -88,31 +89,31 @@ class Ask:
     wire: str = "rest"
 
 
-class Writer(Protocol):
-    """Renders one turn on a wire; `answer` is the node that it fills in."""
+@dataclass(slots=True)
+class Writer(ABC):
+    """Renders one turn on a wire.
 
-    @property
-    def conversation(self) -> Conversation:
-        """Where the turn belongs."""
+    Attributes:
+        ask: What was asked.
+        conversation: Where the turn belongs.
+        question: The node of the question.
+        answer: The node of the answer; filled in when the answer is composed or stopped.
+    """
 
-    @property
-    def question(self) -> Node:
-        """The node of the question."""
+    ask: Ask
+    conversation: Conversation
+    question: Node
+    answer: Node
 
-    @property
-    def answer(self) -> Node:
-        """The node of the answer."""
-
-    @property
-    def follow_ups(self) -> bool:
-        """Whether next questions are suggested."""
-
+    @abstractmethod
     def opening(self) -> Sequence[Frame]:
         """What comes before there is an answer."""
 
+    @abstractmethod
     def answered(self, composition: Composition, title: str | None, faults: Sequence[Fault]) -> Sequence[Frame]:
         """The answer, with what content faults make of it."""
 
+    @abstractmethod
     def stopped(self, text: str) -> Sequence[Frame]:
         """The end of an answer that was stopped."""
 
@@ -194,6 +195,21 @@ class Service:
         """The error that a stream reports instead of an answer, where the question is too long (rest.md 5)."""
         longest = self.settings.longest_prompt
         return Reply(error="prompt_too_long") if longest is not None and len(prompt) > longest else None
+
+    def plan(self, instead: Reply | None, struck: Fault | None, occasion: Occasion) -> tuple[Reply | None, list[Fault]]:
+        """What is to be answered, None for what the assistant says, and the faults that strike it.
+
+        A planned refusal comes alone, and leaves its reply planned for the next try. `instead` is what the service says
+        to a question that it does not take on.
+        """
+        reply = instead
+        if reply is None and not (struck is not None and struck.replaces_answer):
+            reply = self.script.next_reply()
+        own = reply.planned_fault if reply is not None else None
+        if reply is not None and own is not None and own.stage == "refusal" and own.strikes(occasion):
+            self.script.put_back(reply)
+            return None, [own]
+        return reply, [fault for fault in (struck, own) if fault is not None and fault.strikes(occasion)]
 
     def begin(self, ask: Ask, planned: Reply | None, faults: Sequence[Fault], make_writer: MakeWriter) -> Generation:
         """Take a question on: into the tree with it, and an answer under way."""
