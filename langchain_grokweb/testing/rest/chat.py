@@ -29,36 +29,27 @@ _PREFIX = "/rest/app-chat/conversations"
 _SEARCH_TOOLS = ("webSearch", "xSearch")
 
 
-async def new(request: HttpRequest) -> Response:
-    """#1: a question that begins a conversation."""
-    return await _ask(request, None)
-
-
-async def responses(request: HttpRequest) -> Response:
-    """#2: a question in a conversation."""
-    return await _ask(request, request.path_params["conversation_id"])
-
-
-async def _ask(request: HttpRequest, conversation_id: str | None) -> Response:
-    service = service_of(request)
-    ask = _parsed(body_of(request), conversation_id, service)
-    service.check(ask)
+async def ask(request: HttpRequest) -> Response:
+    """#1 and #2: a question that begins a conversation, or one in a conversation."""
+    service, conversation_id = service_of(request), request.path_params.get("conversation_id")
+    asked = _parsed(body_of(request), conversation_id, service)
+    service.check(asked)
     struck: Fault | None = request.scope["grok.fault"]
     if struck is not None and struck.keeps_question_out:
         return await _hung_up(request)
-    planned, faults = service.plan(service.too_long(ask.prompt), struck, "chat")
+    planned, faults = service.plan(service.too_long(asked.prompt), struck, "chat")
     refused = next((fault for fault in faults if fault.stage == "refusal"), None)
     if refused is not None:
         return refusal(refused, nested=True)
     error = None if planned is None or planned.text else planned.error
     if error is not None and error in LINE_ERRORS:
         return only_line(error)
-    generation = service.begin(ask, planned, faults, FrameWriter)
+    generation = service.begin(asked, planned, faults, FrameWriter)
     if (unheard := next((fault for fault in faults if fault.name == "no_reply"), None)) is not None:
         await service.settle(generation, unheard)
         return await _hung_up(request)
-    flat = conversation_id is not None
-    return _stream(request, generation, _cutter(service, planned), faults, flat=flat)
+    cutter = _cutter(service, planned)
+    return _stream(request, generation, cutter, faults, flat=conversation_id is not None)
 
 
 async def _hung_up(request: HttpRequest) -> Response:
@@ -242,11 +233,11 @@ async def add(request: HttpRequest) -> Response:
 
 
 ROUTES = (
-    Route(f"{_PREFIX}/new", new, methods=["POST"]),
+    Route(f"{_PREFIX}/new", ask, methods=["POST"]),
     Route(_PREFIX, create, methods=["POST"]),
     Route(f"{_PREFIX}/reconnect-response-v2/{{response_id}}", reconnect),
     Route(f"{_PREFIX}/inflight-response/{{response_id}}", stop_response, methods=["DELETE"]),
-    Route(f"{_PREFIX}/{{conversation_id}}/responses", responses, methods=["POST"]),
+    Route(f"{_PREFIX}/{{conversation_id}}/responses", ask, methods=["POST"]),
     Route(f"{_PREFIX}/{{conversation_id}}/responses", all_responses),
     Route(f"{_PREFIX}/{{conversation_id}}/user-responses", add, methods=["POST"]),
     Route(f"{_PREFIX}/{{conversation_id}}/model-responses", add, methods=["POST"]),

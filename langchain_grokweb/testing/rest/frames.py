@@ -55,6 +55,7 @@ AGENTS = ("Grok", "Harper", "Benjamin", "Lucas")
 FOLLOW_UPS = ("Tell me more", "Give me an example")
 
 _CARD = "tool_usage_card"
+_MEMBERS_OF_2026 = frozenset({"messageTag", "messageStepId", "toolUsageCardId", "rolloutId"})
 _LAYOUT: Mapping[str, Any] = {
     "reasoningUiLayout": "UNIFIED",
     "willThinkLong": False,
@@ -80,16 +81,10 @@ def response_frame(
 
     `options` are those of `Frame`.
     """
-    members = dict(body) | {"isThinking": thinking, "isSoftStop": soft_stop}
-    if tag is not None:
-        members["messageTag"] = tag
-    if step is not None:
-        members["messageStepId"] = step
-    members["responseId"] = response_id
-    if card_id is not None:
-        members["toolUsageCardId"] = card_id
-    if rollout is not None:
-        members["rolloutId"] = rollout
+    optional = {"messageTag": tag, "messageStepId": step, "responseId": response_id}
+    optional |= {"toolUsageCardId": card_id, "rolloutId": rollout}
+    members = {**body, "isThinking": thinking, "isSoftStop": soft_stop}
+    members |= {name: value for name, value in optional.items() if value is not None}
     return Frame("response", members, **options)
 
 
@@ -145,7 +140,10 @@ class FrameWriter(Writer):
         return self._frame({"keepAlive": {}})
 
     def _frame(self, body: Mapping[str, Any], **members: Any) -> Frame:
-        return response_frame(self.answer.response_id, body, **members)
+        frame = response_frame(self.answer.response_id, body, **members)
+        if self.ask.era == "2025":
+            frame.body = {name: value for name, value in frame.body.items() if name not in _MEMBERS_OF_2026}
+        return frame
 
     def _head(self, composition: Composition) -> Iterator[Frame]:
         if self.ask.era == "2025":
@@ -230,7 +228,7 @@ class FrameWriter(Writer):
 
     def _search(self, search: Search) -> list[Frame]:
         if self.ask.era == "2025":
-            return [self._frame(search_results(search))]
+            return [self._results(search)]
         self.steps += 1
         card = {"token": search_token(search), "toolUsageCard": search_card(search)}
         return [self._tool_frame(card, _CARD, search.card_id), self._results(search)]
@@ -244,8 +242,7 @@ class FrameWriter(Writer):
     # -- the text and its cards
 
     def _token(self, token: str) -> Frame:
-        tag = None if self.ask.era == "2025" else "final"
-        return self._frame({"token": token}, tag=tag, text=token, is_token=True)
+        return self._frame({"token": token}, tag="final", text=token, is_token=True)
 
     def _card(self, card: Mapping[str, Any]) -> Frame:
         return self._frame({"cardAttachment": {"jsonData": card_json(card)}}, tag="final")
@@ -284,15 +281,8 @@ class FrameWriter(Writer):
         yield self._progress("TOOL_PROCESSING", "", 100)
 
     def _picture_frame(self, picture: Picture, *, finished: bool) -> Frame:
-        body: dict[str, Any] = {
-            "imageUrl": picture.key if finished else picture.preview_key,
-            "seq": int(finished),
-            "progress": 100 if finished else 50,
-            "moderated": picture.moderated and finished,
-            "imageId": picture.image_id,
-            "imageIndex": picture.index,
-            "imageModel": "imagine_x_1",
-        }
+        state = picture.state(finished=finished)
+        body = {**state, "imageId": picture.image_id, "imageIndex": picture.index, "imageModel": "imagine_x_1"}
         if finished:
             body["assetId"] = picture.image_id
         return self._frame({"streamingImageGenerationResponse": body})
@@ -320,8 +310,7 @@ class FrameWriter(Writer):
 
     def soft_stop(self) -> Frame:
         """The end of the text."""
-        tag = None if self.ask.era == "2025" else "final"
-        return self._frame({"token": ""}, soft_stop=True, tag=tag)
+        return self._frame({"token": ""}, soft_stop=True, tag="final")
 
     def _follow_ups(self) -> Iterator[Frame]:
         if not self.ask.final_metadata:

@@ -6,7 +6,7 @@ named only for clients that accept them. Searches go in rounds of two: their car
 other way round, and each round is a step of its own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import uuid4
@@ -198,13 +198,10 @@ def _file(file: MadeFile) -> dict[str, Any]:
 def _results(search: Search) -> dict[str, Any]:
     """What a search gave; nothing is an empty object."""
     if search.kind == "x":
-        return {"x_post": _listed("posts", [_post(post) for post in search.results])}
+        posts = [_post(post) for post in search.results]
+        return {"x_post": {"posts": posts} if posts else {}}
     pages = [{"url": one["url"], "title": one["title"], "snippet": one["preview"]} for one in search.results]
-    return {"web_search": _listed("webpages", pages)}
-
-
-def _listed(name: str, results: Sequence[Any]) -> dict[str, Any]:
-    return {name: list(results)} if results else {}
+    return {"web_search": {"webpages": pages} if pages else {}}
 
 
 def _post(post: Mapping[str, Any]) -> dict[str, Any]:

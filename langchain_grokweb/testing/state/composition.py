@@ -95,17 +95,18 @@ class Picture:
             "image_chunk": chunk,
         }
 
-    def chunk(self, *, finished: bool) -> dict[str, Any]:
-        """The image chunk of the preview or of the finished picture."""
-        key = self.key if finished else self.preview_key
-        progress = 100 if finished else 50
+    def state(self, *, finished: bool) -> dict[str, Any]:
+        """The preview or the finished picture, in the members that all its forms share."""
         return {
-            "imageUuid": self.image_id,
-            "imageUrl": key,
+            "imageUrl": self.key if finished else self.preview_key,
             "seq": int(finished),
-            "progress": progress,
+            "progress": 100 if finished else 50,
             "moderated": self.moderated and finished,
         }
+
+    def chunk(self, *, finished: bool) -> dict[str, Any]:
+        """The image chunk of the preview or of the finished picture."""
+        return {"imageUuid": self.image_id, **self.state(finished=finished)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ was asked for.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
@@ -26,18 +26,21 @@ _TOOL_NAMES = {"web": "web_search", "x": "x_keyword_search"}
 _CARD_MEMBERS = {"web": "webSearch", "x": "xSearch"}
 _RESULT_MEMBERS = {"web": "webSearchResults", "x": "xSearchResults"}
 
-# -- response objects: all members of an era in wire order
+# -- response objects: all members in wire order
 
-_SHARED = """manual partial shared query queryType webSearchResults xpostIds xposts generatedImageUrls imageAttachments
-    fileAttachments cardAttachmentsJson fileUris fileAttachmentsMetadata isControl thinkingTrace steps"""
-_SIZES = "generatedImageHeight generatedImageWidth"
-_MEMBERS: Mapping[Era, Sequence[str]] = {
-    "2025": f"{_SHARED} mediaTypes webpageUrls streamErrors {_SIZES}".split(),
-    "2026": f"""{_SHARED} imageEditUris mediaTypes webpageUrls metadata uiLayout citedWebSearchResults toolResponses
-        model ragResults citedRagResults searchProductResults connectorSearchResults collectionSearchResults
-        highlightsStories streamErrors {_SIZES} fileAttachmentAssetMetadata""".split(),
-}
-_ONLY_IF_SET = frozenset({"thinkingTrace", "uiLayout", "fileAttachmentAssetMetadata", *_SIZES.split()})
+_MEMBERS = """manual partial shared query queryType webSearchResults xpostIds xposts generatedImageUrls imageAttachments
+    fileAttachments cardAttachmentsJson fileUris fileAttachmentsMetadata isControl thinkingTrace steps imageEditUris
+    mediaTypes webpageUrls metadata uiLayout citedWebSearchResults toolResponses model ragResults citedRagResults
+    searchProductResults connectorSearchResults collectionSearchResults highlightsStories streamErrors
+    generatedImageHeight generatedImageWidth fileAttachmentAssetMetadata""".split()
+_NOT_IN_2025 = frozenset(
+    """imageEditUris metadata uiLayout citedWebSearchResults toolResponses model ragResults citedRagResults
+    searchProductResults connectorSearchResults collectionSearchResults highlightsStories
+    fileAttachmentAssetMetadata""".split()
+)
+_ONLY_IF_SET = frozenset(
+    "thinkingTrace uiLayout fileAttachmentAssetMetadata generatedImageHeight generatedImageWidth".split()
+)
 _NOT_LISTS: Mapping[str, Any] = {
     **dict.fromkeys(("manual", "partial", "shared", "isControl"), False),
     **dict.fromkeys(("query", "queryType", "model"), ""),
@@ -49,7 +52,7 @@ def response_object(node: Node, era: Era, *, loaded: bool = False) -> dict[str, 
     """The Response of a node in the words of this era; one that is `loaded` has empty chunk lists beside its text."""
     members = _head(node) | {"message": node.message}
     members = {name: members[name] for name in ("responseId", "message", "sender", "createTime")} | members
-    for name in _MEMBERS[era]:
+    for name in _MEMBERS:
         if _is_present(name, node, era):
             members[name] = node.details.get(name, _NOT_LISTS.get(name, []))
     return members | ({"inputChunks": [], "outputChunks": []} if loaded else {})
@@ -61,6 +64,8 @@ def _head(node: Node) -> dict[str, Any]:
 
 
 def _is_present(name: str, node: Node, era: Era) -> bool:
+    if era == "2025" and name in _NOT_IN_2025:
+        return False
     if name in _ONLY_IF_SET:
         return name in node.details
     if name == "streamErrors":
