@@ -9,9 +9,8 @@ It is written from what is known of the protocol and shares no code with the cli
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from types import FrameType, TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import anyio.to_thread
 
@@ -33,6 +32,8 @@ from langchain_grokweb.testing.state.script import (
 )
 from langchain_grokweb.testing.state.service import Service, Settings
 from langchain_grokweb.testing.state.stored import Era
+
+_T = TypeVar("_T")
 
 
 class GrokEmulator:
@@ -318,8 +319,7 @@ class GrokEmulator:
         Raises:
             TimeoutError: none was, within so many seconds.
         """
-        self._wait(lambda: bool(self._service.stops), timeout, "no response was stopped")
-        return self._service.stops[-1]
+        return self._wait_for(1, self._service.stops, timeout, "no response was stopped")[-1]
 
     async def await_stop(self, timeout: float = 60) -> str:  # noqa: ASYNC109 - the same signature as its blocking twin
         """`wait_for_stop`, from an event loop."""
@@ -331,9 +331,8 @@ class GrokEmulator:
         Raises:
             TimeoutError: fewer came, within so many seconds.
         """
-        matching = partial(_matching, self._service.requests, lambda one: one.path.startswith(path))
-        self._wait(lambda: len(matching()) >= count, timeout, f"fewer than {count} requests came")
-        return matching()
+        otherwise = f"fewer than {count} requests came"
+        return self._wait_for(count, self._service.requests, timeout, otherwise, lambda one: one.path.startswith(path))
 
     def wait_for_events(self, count: int = 1, timeout: float = 60, *, kind: str = "") -> list[GatewayEvent]:
         """Wait until clients have sent so many gateway events, or so many of one type; all of those.
@@ -341,9 +340,8 @@ class GrokEmulator:
         Raises:
             TimeoutError: fewer came, within so many seconds.
         """
-        matching = partial(_matching, self._service.events, lambda one: kind in ("", one.type))
-        self._wait(lambda: len(matching()) >= count, timeout, f"fewer than {count} events came")
-        return matching()
+        otherwise = f"fewer than {count} events came"
+        return self._wait_for(count, self._service.events, timeout, otherwise, lambda one: kind in ("", one.type))
 
     def wait_for_turns(self, count: int = 1, timeout: float = 60, *, status: TurnStatus | None = None) -> list[Turn]:
         """Wait until so many turns have been taken on, or have reached a status; all of those.
@@ -351,18 +349,19 @@ class GrokEmulator:
         Raises:
             TimeoutError: fewer did, within so many seconds.
         """
-        matching = partial(_matching, self._service.turns, lambda one: status in (None, one.status))
-        self._wait(lambda: len(matching()) >= count, timeout, f"fewer than {count} turns were {status or 'begun'}")
-        return matching()
+        otherwise = f"fewer than {count} turns were {status or 'begun'}"
+        return self._wait_for(count, self._service.turns, timeout, otherwise, lambda one: status in (None, one.status))
 
-    def _wait(self, is_so: Callable[[], bool], timeout: float, otherwise: str) -> None:
+    def _wait_for(
+        self, count: int, records: list[_T], timeout: float, otherwise: str, fits: Callable[[_T], bool] = lambda _: True
+    ) -> list[_T]:
+        def matching() -> list[_T]:
+            return [record for record in records if fits(record)]
+
         with self._service.watch:
-            if not self._service.watch.wait_for(is_so, timeout):
+            if not self._service.watch.wait_for(lambda: len(matching()) >= count, timeout):
                 raise TimeoutError(f"Within {timeout} s {otherwise}; {len(self._service.requests)} requests came")
-
-
-def _matching(records: list[Any], matches: Callable[[Any], bool]) -> list[Any]:
-    return [record for record in records if matches(record)]
+            return matching()
 
 
 def _described(description: str, options: Mapping[str, Any]) -> str:

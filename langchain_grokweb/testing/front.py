@@ -21,9 +21,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from langchain_grokweb.testing.gateway import sockets
 from langchain_grokweb.testing.gateway.door import refused_at_door
 from langchain_grokweb.testing.rest import chat, files, history, site
-from langchain_grokweb.testing.rest.replies import bad_credentials, error_reply, refusal, refused_reply
+from langchain_grokweb.testing.rest.replies import error_reply, refusal, refused_reply
 from langchain_grokweb.testing.server import gone, hung_up
-from langchain_grokweb.testing.state.faults import GATEWAY_PATH, ErrorReply, Fault, Occasion, Refused
+from langchain_grokweb.testing.state.faults import ERROR_REPLIES, GATEWAY_PATH, ErrorReply, Fault, Occasion, Refused
 from langchain_grokweb.testing.state.script import Request
 from langchain_grokweb.testing.state.service import Service
 
@@ -111,7 +111,7 @@ class Front:
             return await self._struck(scope, receive, fault, nested=is_chat or is_reconnect)
         is_open = path.startswith(("/users/", files.SIGNED)) or path in site.OPEN_PATHS
         if not is_open and not self._is_signed_in(scope):
-            return bad_credentials()
+            return error_reply(ERROR_REPLIES["expired"])
         return None
 
     async def _struck(self, scope: Scope, receive: Receive, fault: Fault, *, nested: bool = False) -> Response:

@@ -10,7 +10,7 @@ the prompt asks for, and answers a few questions. In its place stands, if one li
 import inspect
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -110,38 +110,32 @@ def _ask_model(model: Any, context: TurnContext) -> str:
 def built_in(context: TurnContext) -> Reply:
     """The built-in assistant's answer: a call or JSON where the prompt asks for it, else words."""
     brief = read(context.prompt, context.history)
-    act = decide(brief)
     ending = f"{SIGNATURE} This is turn {context.turn_number} of our conversation."
+    reply = decide(brief, ending) or _in_words(context, brief.question, ending)
     thought = f"Someone wrote {len(context.prompt)} characters. I look for words that I know."
-    reasoning = thought if context.thinking else None
-    if act.calls or act.value is not None:
-        return Reply(act.value or act.before, reasoning=reasoning, tool_calls=act.calls)
-    if act.words is not None:
-        return Reply(f"{act.words} {ending}", reasoning=reasoning)
-    words = _name(context, brief.question) or _capital(brief.question)
-    quote = _quote(brief.question)
-    if words is None and context.images and _PICTURE.search(brief.question):
-        return Reply(f"Here is a picture. {ending}", reasoning=reasoning, images=[quote])
-    if words is None and context.search and _SEARCH.search(brief.question):
-        return _searched(quote, ending, reasoning)
+    return replace(reply, reasoning=thought) if context.thinking else reply
+
+
+def _in_words(context: TurnContext, question: str, ending: str) -> Reply:
+    words, quote = _name(context, question) or _capital(question), _quote(question)
+    if words is None and context.images and _PICTURE.search(question):
+        return Reply(f"Here is a picture. {ending}", images=[quote])
+    if words is None and context.search and _SEARCH.search(question):
+        return _searched(quote, ending)
     names = ", ".join(file.name for file in context.files)
     attached = f" You attached {names}." if names else ""
-    return Reply(f"{words or f'You wrote: “{quote}”'}{attached} {ending}", reasoning=reasoning)
+    return Reply(f"{words or f'You wrote: “{quote}”'}{attached} {ending}")
 
 
-def _searched(query: str, ending: str, reasoning: str | None) -> Reply:
+def _searched(query: str, ending: str) -> Reply:
     page = {
         "url": "https://example.com/emulator/result",
         "title": "A page that the emulator made up",
         "snippet": f"About: {query}",
     }
     words = "I searched, and found one made-up page."
-    return Reply(
-        f"{words} {ending}",
-        reasoning=reasoning,
-        search=[{"query": query, "results": [page]}],
-        citations=[page | {"after": words}],
-    )
+    search = [{"query": query, "results": [page]}]
+    return Reply(f"{words} {ending}", search=search, citations=[page | {"after": words}])
 
 
 def _name(context: TurnContext, question: str) -> str | None:

@@ -45,17 +45,6 @@ def slipped(kind: str, calls: Sequence[Call], value: Any, mark: str) -> tuple[st
     return slip.write(_Answer(calls, value, mark)), slip.is_alone
 
 
-def known_slip(kind: str) -> str:
-    """The kind itself.
-
-    Raises:
-        ValueError: There is none of this name.
-    """
-    if kind not in _SLIPS:
-        raise ValueError(f"No slip is called {kind!r}; there are: {', '.join(sorted(_SLIPS))}")
-    return kind
-
-
 def descriptions() -> dict[str, str]:
     """All slips, each with what it does."""
     return {name: slip.description for name, slip in sorted(_SLIPS.items())}

@@ -7,11 +7,11 @@ given its result is not called again.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from langchain_grokweb.testing.assistant.instructions import Brief, Message, Tool
 from langchain_grokweb.testing.assistant.schema import fill, quoted
+from langchain_grokweb.testing.state.script import Reply
 
 BEFORE = "Let me look."
 
@@ -19,24 +19,14 @@ _DULL = frozenset("a and by current do fetch find for from get in lookup my of r
 _LONG = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """What to answer: calls with words before them, a JSON value, or words; empty where the question needs no tool."""
-
-    calls: tuple[Mapping[str, Any], ...] = ()
-    before: str = ""
-    value: str | None = None
-    words: str | None = None
-
-
-def decide(brief: Brief) -> Act:
-    """What to do now."""
+def decide(brief: Brief, ending: str) -> Reply | None:
+    """Calls, the JSON that is due, or results in words with this ending; None where the question needs no tool."""
     calls = _calls(brief)
     if calls:
-        return Act(calls, "" if brief.repair or brief.is_json else BEFORE)
+        return Reply("" if brief.repair or brief.is_json else BEFORE, tool_calls=calls)
     if brief.is_json and brief.repair != "words":
-        return Act(value=json.dumps(_json(brief), ensure_ascii=False))
-    return Act(words=" ".join(map(_in_words, brief.results))) if brief.has_results else Act()
+        return Reply(json.dumps(_json(brief), ensure_ascii=False))
+    return Reply(f"{' '.join(map(_in_words, brief.results))} {ending}") if brief.has_results else None
 
 
 def _in_words(result: Message) -> str:

@@ -1,6 +1,6 @@
 """A client's events -> a question (gateway.md 3.3 and 3.5): all spellings that are known to work."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,14 +42,16 @@ def question_of(created: Sequence[Mapping[str, Any]], event: Mapping[str, Any]) 
 
 def _text(item: Mapping[str, Any]) -> str:
     """All text of an item, in input chunks or in Realtime-style content."""
-    texts = [mapping(chunk.get("text")).get("text") for chunk in _chunks(item)]
+    texts = [
+        mapping(chunk.get("text")).get("text") for chunk in _mappings(mapping(item.get("x_grok")).get("input_chunks"))
+    ]
     texts += [part.get("text") for part in _mappings(item.get("content")) if part.get("type") in _TEXT_PARTS]
     return "".join(text for text in texts if isinstance(text, str))
 
 
 def _files(event: Mapping[str, Any]) -> Iterator[str]:
     item = _item(event)
-    for chunk in _chunks(item):
+    for chunk in _mappings(mapping(item.get("x_grok")).get("input_chunks")):
         mention = mapping(chunk.get("mention"))
         file_id = string(mapping((mapping(mention.get("target")) or mention).get("file_mention")), "file_id")
         if file_id:
@@ -61,10 +63,6 @@ def _files(event: Mapping[str, Any]) -> Iterator[str]:
 
 def _item(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return mapping(event.get("item"))
-
-
-def _chunks(item: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    return _mappings(mapping(item.get("x_grok")).get("input_chunks"))
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

@@ -6,9 +6,9 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 from starlette.types import Scope
 
-from langchain_grokweb.testing.rest.replies import bad_credentials, error_reply
+from langchain_grokweb.testing.rest.replies import error_reply
 from langchain_grokweb.testing.state.account import Account
-from langchain_grokweb.testing.state.faults import ErrorReply
+from langchain_grokweb.testing.state.faults import ERROR_REPLIES, ErrorReply
 
 OAUTH = "Action cannot be performed by OAuth2 token users [WKE=unauthorized:oauth2-auth-forbidden]"
 ORIGIN = "https://grok.com"
@@ -23,22 +23,15 @@ def refused_at_door(scope: Scope, account: Account) -> Response | None:
     if "authorization" in headers:
         return _forbidden(OAUTH)
     if not account.knows("; ".join(headers.getlist("cookie"))):
-        return bad_credentials()
+        return error_reply(ERROR_REPLIES["expired"])
     if headers.get("origin") not in (ORIGIN, f"http://{headers.get('host')}"):
         return _forbidden("Origin is not allowed")
-    uid = QueryParams(scope["query_string"]).get("uid", "")
-    if not _is_uuid(uid):
+    try:
+        is_own = UUID(QueryParams(scope["query_string"]).get("uid", "")) == UUID(account.user_id)
+    except ValueError:
         return _forbidden("Invalid uid")
-    return None if UUID(uid) == UUID(account.user_id) else _forbidden("uid does not match the session")
+    return None if is_own else _forbidden("uid does not match the session")
 
 
 def _forbidden(message: str) -> Response:
     return error_reply(ErrorReply(403, message))
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True

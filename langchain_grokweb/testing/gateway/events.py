@@ -1,10 +1,10 @@
 """The events of the server around an answer (gateway.md 4.1, 4.8 to 4.11), and their envelopes (gateway.md 2)."""
 
+import itertools
 import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -87,17 +87,10 @@ def refusal(name: str, client_event_id: str | None = None) -> dict[str, Any]:
 # -- envelopes
 
 
-@dataclass(slots=True)
-class Numbering:
-    """Gives out the event ids of one session: `evt_<32 hex>_<n>`, n from 1."""
-
-    _prefix: str = field(default_factory=lambda: f"evt_{uuid4().hex}_")
-    _last: int = 0
-
-    def next(self) -> str:
-        """The next id."""
-        self._last += 1
-        return f"{self._prefix}{self._last}"
+def event_ids() -> Iterator[str]:
+    """The event ids of one session: `evt_<32 hex>_<n>`, n from 1."""
+    prefix = f"evt_{uuid4().hex}_"
+    return (f"{prefix}{number}" for number in itertools.count(1))
 
 
 def enveloped(event: Mapping[str, Any], event_id: str, session_id: str | None) -> dict[str, Any]:

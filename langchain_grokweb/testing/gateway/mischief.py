@@ -1,11 +1,11 @@
 """Content faults of the gateway alone: the events of an answer, with something wrong or unheard of in them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from langchain_grokweb.testing.gateway.events import Numbering, beside, compact, done, enveloped, said
+from langchain_grokweb.testing.gateway.events import beside, compact, done, enveloped, event_ids, said
 from langchain_grokweb.testing.state import mischief
 from langchain_grokweb.testing.state.chunks import RESPONSE, text_chunk
 from langchain_grokweb.testing.state.faults import Fault
@@ -35,7 +35,10 @@ def spoiled(frames: list[Frame], fault: Fault, response_id: str, opened: int) ->
         beside({"type": "conversation.weather.updated", "weather": "fair"}),
         beside({"type": "ping"}),
     )
-    report = _chunk(response_id, {"progress_report": {**mischief.PROGRESS, "state": "PENDING"}})
+    report = _chunk(
+        response_id,
+        {"progress_report": {"category": "TOOL_PROCESSING", "state": "PENDING", "message": "", "percentage": 0}},
+    )
     return mischief.spoiled(frames, fault, Oddities(strangers, mischief.GARBAGE, report, opened))
 
 
@@ -72,7 +75,7 @@ def _incomplete(frames: list[Frame], options: Mapping[str, Any], response_id: st
 
 def _wrong_session(frames: list[Frame], _options: Mapping[str, Any], response_id: str) -> list[Frame]:
     """A foreign session speaks and ends between the events, and so does a foreign response of this session."""
-    foreign, session_id, numbering = str(uuid4()), str(uuid4()), Numbering()
+    foreign, session_id, numbering = str(uuid4()), str(uuid4()), event_ids()
     text = _chunk(foreign, text_chunk(FOREIGN_TEXT, RESPONSE))
     strangers = [text, *(_spelled(one, session_id, numbering) for one in (text, done(foreign)))]
     mixed = [one for frame in frames for one in (([frame, text]) if frame.text else [frame])]
@@ -80,8 +83,8 @@ def _wrong_session(frames: list[Frame], _options: Mapping[str, Any], response_id
     return [*strangers, *mixed[:place], *strangers, *mixed[place:]]
 
 
-def _spelled(frame: Frame, session_id: str, numbering: Numbering) -> Frame:
-    return Frame("raw", compact(enveloped(frame.body, numbering.next(), session_id)))
+def _spelled(frame: Frame, session_id: str, numbering: Iterator[str]) -> Frame:
+    return Frame("raw", compact(enveloped(frame.body, next(numbering), session_id)))
 
 
 def _no_persisted(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:

@@ -7,17 +7,17 @@ mode that does not exist are reported as errors; how is a guess, except for the 
 
 import asyncio
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from langchain_grokweb.testing.gateway.asking import Question, mapping
 from langchain_grokweb.testing.gateway.events import (
     SPELLINGS,
-    Numbering,
     answering,
     compact,
     enveloped,
+    event_ids,
     failure,
     refusal,
 )
@@ -45,7 +45,7 @@ class Line:
 
     socket: "Socket"
     session_id: str | None
-    numbering: Numbering = field(default_factory=Numbering)
+    numbering: Iterator[str] = field(default_factory=event_ids)
     framing: str | None = None
     _waiting: list[str] = field(default_factory=list)
 
@@ -71,21 +71,9 @@ class Line:
             self._waiting.clear()
             await self.socket.send(message)
 
-    async def pong(self) -> None:
-        """Send a pong that nobody asked for."""
-        await self.socket.beside.say({"type": "pong"})
-
-    async def close(self, code: int) -> None:
-        """Close the socket."""
-        await self.socket.close(code)
-
-    def abort(self) -> None:
-        """Reset the connection."""
-        self.socket.abort()
-
     def _spelled(self, body: Mapping[str, Any]) -> str:
         spell = SPELLINGS.get(self.framing or "", compact)
-        return spell(enveloped(body, self.numbering.next(), self.session_id))
+        return spell(enveloped(body, next(self.numbering), self.session_id))
 
 
 @dataclass(slots=True)
@@ -117,7 +105,7 @@ class Session:
             await self._refuse(struck, question)
             return
         if struck is not None and struck.keeps_question_out:
-            self.line.abort()
+            self.line.socket.abort()
             return
         ask = await self._ask(question)
         if ask is None:
@@ -136,7 +124,7 @@ class Session:
         fault = next((one for one in faults if one.stage == "delivery"), None)
         line = self.line.spelled(faults)
         lose = functools.partial(self.service.lose, generation.turn.response_id)
-        delivery = Delivery(generation, fault, self.line.abort, lose, latency=self.service.settings.latency)
+        delivery = Delivery(generation, fault, self.line.socket.abort, lose, latency=self.service.settings.latency)
         async for frames in delivery.frames():
             for frame in frames:
                 await _send(line, frame)
@@ -145,12 +133,12 @@ class Session:
             if fault.name == "session_ended":
                 await line.say({"type": "session.ended"})
                 await line.flush()
-            await line.close(fault.options.get("code", 1000))
+            await line.socket.close(fault.options.get("code", 1000))
 
     async def _refuse(self, fault: Fault, question: Question) -> None:
         """An HTTP refusal on a socket that is open already; where it has no words here, the socket is closed."""
         if fault.name not in ERROR_REPLIES:
-            await self.line.close(1011)
+            await self.line.socket.close(1011)
             return
         await self.line.say(refusal(fault.name, question.client_event_id))
         await self.line.flush()
@@ -207,7 +195,7 @@ class Session:
 
 async def _send(line: Line, frame: Frame) -> None:
     if frame.kind == "keep_alive":
-        await line.pong()
+        await line.socket.beside.say({"type": "pong"})
     elif frame.kind == "error":  # the log's own word for a bug of the emulator
         await line.say(failure(frame.body["code"], frame.body["message"]))
     else:

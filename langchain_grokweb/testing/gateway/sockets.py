@@ -66,7 +66,7 @@ class Socket:
 
     def __post_init__(self) -> None:
         self.beside = Line(self, None)
-        self.number = self.service.next_socket()
+        self.number = next(self.service.sockets)
 
     # -- the wire
 

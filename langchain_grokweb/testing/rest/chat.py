@@ -105,7 +105,7 @@ def _stream(
     faults: Sequence[Fault],
     *,
     flat: bool,
-    again: bool = False,
+    start: int | None = None,
 ) -> Response:
     service = service_of(request)
     writer = _rest_writer(service, generation)
@@ -120,13 +120,8 @@ def _stream(
         latency=service.settings.latency,
     )
     stream = Stream(delivery, cutter, framing, flat, writer.keep_alive())
-    body = stream.body(writer.stub(), _start(service, generation)) if again else stream.body()
+    body = stream.body() if start is None else stream.body(writer.stub(), start)
     return StreamingResponse(body, media_type="text/event-stream" if framing == "sse" else "application/json")
-
-
-def _start(service: Service, generation: Generation) -> int:
-    """From which frame on an answer is sent to somebody who reconnects."""
-    return generation.delivered if service.settings.reconnect == "continue" else 0
 
 
 def _rest_writer(service: Service, generation: Generation) -> FrameWriter:
@@ -146,8 +141,10 @@ async def reconnect(request: HttpRequest) -> Response:
     service = service_of(request)
     generation = service.running(request.path_params["response_id"])
     fault: Fault | None = request.scope["grok.fault"]
-    response = _stream(request, generation, _cutter(service, None), [fault] if fault else [], flat=False, again=True)
-    generation.release(held_again(fault, _start(service, generation)))
+    start = generation.delivered if service.settings.reconnect == "continue" else 0
+    faults = [fault] if fault else []
+    response = _stream(request, generation, _cutter(service, None), faults, flat=False, start=start)
+    generation.release(held_again(fault, start))
     return response
 
 

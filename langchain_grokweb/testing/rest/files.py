@@ -7,7 +7,6 @@ back as they were. A signed address takes no cookies: it is its own proof.
 import base64
 import binascii
 import secrets
-from email.message import Message
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
@@ -42,7 +41,8 @@ async def upload_direct(request: HttpRequest) -> Response:
     """The newest upload: a part `file` of a multipart form."""
     head = b"content-type: " + request.headers.get("content-type", "").encode() + b"\r\n\r\n"
     form = BytesParser(policy=HTTP).parsebytes(head + await request.body())
-    part = next((one for one in form.iter_parts() if _field(one) == "file"), None) if form.is_multipart() else None
+    parts = {one.get_param("name", header="content-disposition"): one for one in form.iter_parts()}
+    part = parts.get("file")
     if part is None:
         raise Refused(400, "Invalid file")
     reply: dict[str, Any] = {"uploadId": str(uuid4())}
@@ -59,10 +59,6 @@ def _refused(request: HttpRequest) -> dict[str, Any] | None:
     """Why this upload is not kept; None where it is."""
     fault: Fault | None = request.scope["grok.fault"]
     return stream_error(fault.options["kind"]) if fault is not None and fault.stage == "upload" else None
-
-
-def _field(part: Message) -> object:
-    return part.get_param("name", header="content-disposition")
 
 
 async def asset(request: HttpRequest) -> Response:

@@ -31,7 +31,7 @@ from langchain_grokweb.testing.state.composition import (
 from langchain_grokweb.testing.state.conversations import Node
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, Fault
 from langchain_grokweb.testing.state.inflight import Frame
-from langchain_grokweb.testing.state.mischief import GARBAGE, PROGRESS, Oddities, has, spoiled
+from langchain_grokweb.testing.state.mischief import GARBAGE, Oddities, has, spoiled
 from langchain_grokweb.testing.state.script import Reply
 from langchain_grokweb.testing.state.service import Writer
 from langchain_grokweb.testing.state.stored import (
@@ -120,7 +120,7 @@ class FrameWriter(Writer):
         response_id = self.answer.response_id
         for fault in faults:
             change = _CHANGES.get(fault.name)
-            frames = change(frames, response_id) if change else spoiled(frames, fault, _oddities(response_id))
+            frames = change(frames, response_id) if change else spoiled(frames, fault, self._oddities())
         return frames
 
     def stopped(self, text: str) -> list[Frame]:
@@ -296,6 +296,16 @@ class FrameWriter(Writer):
         body = {"category": category, "state": state, "message": message, "percentage": percentage}
         return self._frame({"progressReport": body}, **options)
 
+    def _oddities(self) -> Oddities:
+        strangers = (
+            self._frame({"keepAlive": {}}),
+            self._frame({"token": ""}, thinking=True, tag="heartbeat"),
+            self._frame({"someFutureField": {"x": 1}}),
+            Frame("result", {"somethingElse": {"y": [1, None, "z"]}}),
+        )
+        report = self._progress("TOOL_PROCESSING", "", 0)
+        return Oddities(strangers, f"{GARBAGE}\n".encode(), report, opened=1)  # the question's frame
+
     # -- the end
 
     def _tail(self, composition: Composition, title: str | None) -> Iterator[Frame]:
@@ -362,14 +372,3 @@ _CHANGES: Mapping[str, Callable[[list[Frame], str], list[Frame]]] = {
     "no_model_response": _without_model_response,
     "empty_final": _of_a_team,
 }
-
-
-def _oddities(response_id: str) -> Oddities:
-    strangers = (
-        response_frame(response_id, {"keepAlive": {}}),
-        response_frame(response_id, {"token": ""}, thinking=True, tag="heartbeat"),
-        response_frame(response_id, {"someFutureField": {"x": 1}}),
-        Frame("result", {"somethingElse": {"y": [1, None, "z"]}}),
-    )
-    report = response_frame(response_id, {"progressReport": PROGRESS})
-    return Oddities(strangers, f"{GARBAGE}\n".encode(), report, opened=1)  # the question's frame

@@ -78,11 +78,6 @@ def only_line(name: str) -> Response:
     return Response(line({"error": LINE_ERRORS[name].body}), media_type="application/json")
 
 
-def bad_credentials() -> Response:
-    """The cookie is not accepted."""
-    return error_reply(ERROR_REPLIES["expired"])
-
-
 def _server_error(options: Mapping[str, Any]) -> Response:
     page = "" if options["empty"] else _ERROR_PAGE.format(f"{options['status']} Error")
     return Response(page, options["status"], media_type="text/html")

@@ -5,7 +5,8 @@ matter. A delivery fault strikes after a number of response frames of this very 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from langchain_grokweb.testing.state.faults import Fault
@@ -94,7 +95,8 @@ class Delivery:
             while not self.generation.ended.is_set():
                 if seconds is not None:
                     yield [KEEP_ALIVE]
-                await _within(seconds, self.generation.ended.wait())
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.generation.ended.wait(), seconds)
             return
         await settle(self.generation, fault, self.lose)
         if fault.name in ("reset", "no_reply"):
@@ -109,10 +111,3 @@ async def settle(generation: Generation, fault: Fault, lose: Callable[[], None])
         await generation.ended.wait()
     elif then == "lost":
         lose()
-
-
-async def _within(seconds: float | None, event: Awaitable[object]) -> None:
-    try:
-        await asyncio.wait_for(event, seconds)
-    except TimeoutError:
-        return

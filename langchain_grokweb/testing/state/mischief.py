@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from langchain_grokweb.testing.state.faults import Fault
 from langchain_grokweb.testing.state.inflight import Frame
 
-PROGRESS = {"category": "TOOL_PROCESSING", "state": "PROGRESS_REPORT_STATUS_PENDING", "message": "", "percentage": 0}
 GARBAGE = "\x00}{ upstream connect error, not JSON at all"
 
 _PROGRESS_SECONDS = 0.05

@@ -6,9 +6,10 @@ from its own thread are lists that only grow, and `watch` wakes it when they did
 """
 
 import asyncio
+import itertools
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import uuid4
@@ -141,17 +142,12 @@ class Service:
     events: list[GatewayEvent] = field(default_factory=list)
     watch: threading.Condition = field(default_factory=threading.Condition)
     transport_of: Callable[[Any], asyncio.Transport | None] = lambda _client: None
-    _sockets: int = 0
+    sockets: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def note(self) -> None:
         """Notify whoever waits that something has changed."""
         with self.watch:
             self.watch.notify_all()
-
-    def next_socket(self) -> int:
-        """The number of a socket that was accepted, from 1."""
-        self._sockets += 1
-        return self._sockets
 
     def saw(self, memory: list[Any], one: Any) -> None:
         """Put one thing into one of the lists that a test looks at."""
@@ -319,8 +315,12 @@ class Service:
         for frame in writer.opening():
             yield frame
         context = self._context(ask, turn)
-        reply = planned or _error_alone(faults) or await answer_of(self.settings.assistant, context)
-        composition = self._composed(ask, context, _with_error(reply, faults))
+        error = next((fault for fault in faults if fault.name in STREAM_ERRORS), None)
+        alone = Reply(error=error.name) if error is not None and error.replaces_answer else None
+        reply = planned or alone or await answer_of(self.settings.assistant, context)
+        if error is not None and reply.error is None:
+            reply = replace(reply, error=error.name)
+        composition = self._composed(ask, context, reply)
         for frame in writer.answered(composition, self._title(ask, turn, reply), faults):
             yield frame
 
@@ -405,14 +405,3 @@ def held_again(fault: Fault | None, start: int) -> int | None:
     """The same for an answer that somebody reconnects to, from there on; not all of its frames are sent again."""
     held = None if fault is None else _hold([fault])
     return None if held is None else start + held + _NOT_SENT_AGAIN
-
-
-def _error_alone(faults: Sequence[Fault]) -> Reply | None:
-    """An error that ends a turn leaves no answer beside it."""
-    named = [fault.name for fault in faults if fault.replaces_answer]
-    return Reply(error=named[0]) if named else None
-
-
-def _with_error(reply: Reply, faults: Sequence[Fault]) -> Reply:
-    named = [fault.name for fault in faults if fault.name in STREAM_ERRORS]
-    return replace(reply, error=named[0]) if named and reply.error is None else reply
