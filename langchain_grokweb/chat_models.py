@@ -138,6 +138,10 @@ class ChatGrokWeb(BaseChatModel):
     custom_instructions: str | None = None
     """Sent in the site's own field for instructions."""
 
+    follow_ups: bool = False
+    """Ask for suggested next questions: `response_metadata["grokweb"]["follow_ups"]`. The gateway sends them after the
+    answer, so this costs a short wait."""
+
     timeout: float = Field(default=30, gt=0)
     """Seconds to open a turn."""
 

@@ -51,6 +51,7 @@ class CallSettings(Protocol):
     image_markdown: bool
     deep_search: DeepSearch | None
     custom_instructions: str | None
+    follow_ups: bool
     stop: list[str] | None
     tool_repair_attempts: int
 
@@ -254,6 +255,7 @@ def _turn(settings: CallSettings, plan: Plan, spec: OutputSpec) -> Turn:
         image_count=settings.image_count,
         deep_search=settings.deep_search,
         custom_instructions=settings.custom_instructions,
+        follow_ups=settings.follow_ups,
     )
 
 

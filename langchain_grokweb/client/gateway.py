@@ -73,7 +73,6 @@ TRANSITIONS: Mapping[tuple[State, Step], State] = {
 
 HEARTBEAT_SECONDS = 20.0
 MENU_SECONDS = 5.0  # how long to wait for the list of modes, which only makes a reason surer
-COMMANDS_SECONDS = 0.2  # how long to wait for `conversation.commands.updated`, which not every server sends
 
 # The library would log the handshake's headers, cookies among them. This logger is in no hierarchy, so that no
 # configuration of logging reaches it.
@@ -143,8 +142,6 @@ class GatewayTurn:
         self._tasks = [asyncio.create_task(self._listen(self._socket)), asyncio.create_task(self._watch(self._socket))]
         await self._send()
         await self._until(lambda: self._session.is_ready)
-        with anyio.move_on_after(COMMANDS_SECONDS):
-            await self._until(lambda: self._session.commands_known)
         self._session.send_prompt()
         self.answer.note_sent()
         await self._send()

@@ -10,7 +10,14 @@ import anyio
 import httpx
 
 from langchain_grokweb.client.http import Http, Reply
-from langchain_grokweb.client.stopping import LATE_SECONDS, BrokenOff, RunningAnswer, silence, split_failure
+from langchain_grokweb.client.stopping import (
+    END_SECONDS,
+    LATE_SECONDS,
+    BrokenOff,
+    RunningAnswer,
+    silence,
+    split_failure,
+)
 from langchain_grokweb.errors import GrokWebError
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.rest import RestDecoder
@@ -83,14 +90,16 @@ class EventStream:
     async def _read_on(self) -> list[ev.Event]:
         """The events of the next read that brings any; time runs on over reads that bring no word of the answer."""
         limit, heard = self._http.service.stream_event_timeout, self.decoder.heard
+        heard_at = anyio.current_time()
         try:
             batch = await self._read()
             if not batch and not self.ended:  # half a line, a keep-alive, or a frame that adds nothing to the answer
                 with anyio.fail_after(limit) as scope:
                     while not batch and not self.ended:
-                        batch = await self._read()
                         if self.decoder.heard != heard:
-                            heard, scope.deadline = self.decoder.heard, anyio.current_time() + limit
+                            heard, heard_at = self.decoder.heard, anyio.current_time()
+                        scope.deadline = heard_at + limit
+                        batch = await self._read()
         except (TimeoutError, httpx.ReadTimeout):
             self._is_silent = True
         if self._is_silent:
@@ -99,8 +108,11 @@ class EventStream:
 
     async def _read_late(self) -> list[ev.Event]:
         """What comes after the whole answer, a title perhaps; it is not waited for long, and may fail."""
+        now = anyio.current_time()
         if self._late_until is None:
-            self._late_until = anyio.current_time() + LATE_SECONDS
+            self._late_until = now + LATE_SECONDS
+        if not self._answer.late:
+            self._late_until = min(self._late_until, now + END_SECONDS)
         batch: list[ev.Event] = []
         with anyio.move_on_after(self._late_until - anyio.current_time()):
             while not batch and not self.ended:

@@ -39,7 +39,8 @@ STOP_SECONDS = 2.0  # how long whoever leaves a turn waits until it is stopped
 GIVE_UP_SECONDS = 10.0  # how long the stop itself may take: it continues after that wait, at the end of a process too
 LEARN_SECONDS = 6.0  # of them, how long to wait for the answer's id
 LOOKS = 4  # for an answer whose id did not come: it may not be listed at once
-LATE_SECONDS = 0.5  # how long to wait for what comes after a whole answer
+LATE_SECONDS = 0.5  # how long to wait for what may come after a whole answer, where something may
+END_SECONDS = 0.05  # for the end of a body whose answer is whole, so that its connection can be used again
 
 
 class BrokenOff(Exception):  # noqa: N818 - not for users: the answer is resumed, or becomes an error of ours
@@ -72,6 +73,7 @@ class RunningAnswer:
 
     Attributes:
         may_run: Whether the service may be making the answer.
+        late: What may still come once the answer is whole.
         is_new: Whether the conversation began with this turn.
         conversation_id, prompt_id, answer_id: Where it stands, as far as the service has said.
         reported: The first error that the service reported and that did not end the answer.
@@ -79,6 +81,7 @@ class RunningAnswer:
 
     def __init__(self, http: Http, turn: Turn) -> None:
         self.may_run = False
+        self.late = set(turn.late)
         self._left = False
         self._http = http
         self._turn = turn
@@ -94,7 +97,7 @@ class RunningAnswer:
         if self._sent_at is None:
             self._sent_at, self.may_run = now(), True
 
-    def note(self, batch: list[ev.Event]) -> None:
+    def note(self, batch: list[ev.Event]) -> None:  # noqa: C901 - a case for each kind of event
         """Remember what is needed to stop the turn."""
         for event in batch:
             match event:
@@ -122,11 +125,13 @@ class RunningAnswer:
                     | ev.ImageWithheld()
                     | ev.FileMade()
                     | ev.VideoMade()
-                    | ev.FollowUpsSuggested()
-                    | ev.TitleGiven()
                     | ev.AnswerReplaced()
                 ):
                     pass
+                case ev.FollowUpsSuggested():
+                    self.late.discard("suggestions")
+                case ev.TitleGiven():
+                    self.late.discard("title")
                 case _:
                     assert_never(event)
 

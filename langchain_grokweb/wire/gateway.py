@@ -69,6 +69,7 @@ _PLAIN_MEMBERS = 5  # of an event that brings a piece of text: its type, three i
 _SILENT_EVENTS = frozenset(
     """
     session.updated conversation.history.item conversation.history.done conversation.queue.updated
+    conversation.commands.updated response.persisted
     response.output_item.added response.content_part.added response.content_part.done response.output_item.done
     ping pong
     """.split()
@@ -85,7 +86,6 @@ class GatewaySession:
         self.state = State.OPENING
         self.unknown = Unknown()
         self.heard = 0  # events of our answer; heartbeats are none
-        self.commands_known = False  # the service has named the conversation's commands
         self.ended = False  # the service has ended the session; what it has sent before may still come
         self._turn = turn
         self._reader = AnswerReader(assets_url)
@@ -99,9 +99,7 @@ class GatewaySession:
         self._final_text = ""
         # The mode, where the answer ended without a reason: the account may not have it (gateway.md 9.1).
         self.unexplained_mode: str | None = None
-        # What may still come after a whole answer; only a new conversation that is listed gets a title.
-        is_titled = turn.conversation is None and not turn.temporary
-        self._pending = {"persisted", "suggestions", *(["title"] if is_titled else [])}
+        self._pending: set[str] = set(turn.late)  # what may still come after a whole answer
 
     # --- the face
 
@@ -274,9 +272,6 @@ class GatewaySession:
         self._advance("conversation attached")
         self._reader.add(ev.ConversationOpened(conversation_id))
 
-    def _commands_updated(self, _: Any, __: Fields) -> None:
-        self.commands_known = True
-
     def _item_added(self, _: Any, event: Fields) -> None:
         item = get_dict(event, "item")
         if item.get("role") == "user" and isinstance(item.get("id"), str):
@@ -380,9 +375,6 @@ class GatewaySession:
             is_open = self.unexplained_mode in {None, *_OPEN_TO_ALL} or self._reader.has_text
             self._fail(error_mapping.from_status(status, details, reported, is_open=is_open))
 
-    def _response_persisted(self, _: Any, __: Fields) -> None:
-        self._pending.discard("persisted")
-
     def _title(self, _: Any, event: Fields) -> None:
         if self._reader.title(event.get("title") or get_dict(event, "conversation").get("title")):
             self._pending.discard("title")
@@ -467,7 +459,6 @@ class GatewaySession:
     _EVENTS: ClassVar[_Readers] = {
         "session.created": _session_created,
         "conversation.attached": _conversation_attached,
-        "conversation.commands.updated": _commands_updated,
         "conversation.item.added": _item_added,
         "conversation.title.updated": _title,
         "response.created": _response_created,
@@ -479,7 +470,6 @@ class GatewaySession:
         "response.output_text.done": _text_done,
         "response.completed": _response_completed,
         "response.done": _response_done,
-        "response.persisted": _response_persisted,
         "response.error": _error,
         "error": _error,
         "session.ended": _session_ended,

@@ -36,7 +36,7 @@ def session_frame(turn: Turn) -> str:
         "force_side_by_side": False,
         "enable_image_generation": turn.image_generation,
         "image_generation_count": turn.image_count,
-        "disable_text_follow_ups": False,
+        "disable_text_follow_ups": not turn.follow_ups,
         "disable_artifact": True,
         "force_concise": False,
     }

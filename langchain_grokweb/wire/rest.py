@@ -80,7 +80,7 @@ def _seed_payload(turn: Turn, mode: modes.Mode) -> dict[str, Any]:
 
 def _mode_payload(turn: Turn, mode: modes.Mode) -> dict[str, Any]:
     body = _common_payload(turn) | {
-        "disableTextFollowUps": False,
+        "disableTextFollowUps": not turn.follow_ups,
         "isAsyncChat": False,
         "disableSelfHarmShortCircuit": False,
         "modeId": mode.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+Late = Literal["title", "suggestions"]
 DeepSearch = Literal["default", "deeper"]
 
 # The service documents no limits. These are what clients keep to: eight files and 64 MiB a message (gateway.md 3.5; one
@@ -51,6 +52,7 @@ class Turn:
         image_count: How many pictures a request makes.
         deep_search: The site's research presets.
         custom_instructions: Sent in the wire's own field.
+        follow_ups: Ask for suggested next questions.
         attachments: Files that belong to the prompt.
         file_ids: The ids that the service gave to the attachments, once they are uploaded.
     """
@@ -64,5 +66,13 @@ class Turn:
     image_count: int = 2
     deep_search: DeepSearch | None = None
     custom_instructions: str | None = None
+    follow_ups: bool = False
     attachments: tuple[Attachment, ...] = ()
     file_ids: tuple[str, ...] = ()
+
+    @property
+    def late(self) -> frozenset[Late]:
+        """What the service may send after the whole answer: a title only in the first turn of a kept conversation."""
+        is_titled = self.conversation is None and not self.temporary
+        late: dict[Late, bool] = {"title": is_titled, "suggestions": self.follow_ups}
+        return frozenset(name for name, may_come in late.items() if may_come)

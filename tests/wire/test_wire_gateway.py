@@ -111,7 +111,7 @@ def test_a_new_conversation():
             "force_side_by_side": False,
             "enable_image_generation": True,
             "image_generation_count": 1,
-            "disable_text_follow_ups": False,
+            "disable_text_follow_ups": True,
             "disable_artifact": True,
             "force_concise": False,
         },
