@@ -17,6 +17,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.cookies import CookieError, SimpleCookie
+from itertools import takewhile
 from typing import Any, TypeVar
 
 import anyio
@@ -39,6 +40,7 @@ from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire.turn import Attachment
 
 T = TypeVar("T")
+_MAX_QUOTED_OF_A_SECRET = 8  # characters of its beginning: whatever more is quoted is taken out
 _MAX_REFUSAL_BYTES = 64 * 1024
 _MAX_REPLY_BYTES = 64 * 1024 * 1024
 # Ids that came from elsewhere stand in paths: no other host, no way up, no further query may hide in them.
@@ -267,10 +269,20 @@ class Http:
         """The error, freed of cookies that the service sent back."""
         values = [pair.partition("=")[2] for pair in self._cookies().split("; ")]
         for value in sorted(filter(None, values), key=len, reverse=True):
-            error.args = tuple(arg.replace(value, "[cookie]") if isinstance(arg, str) else arg for arg in error.args)
+            error.args = tuple(_without(arg, value) if isinstance(arg, str) else arg for arg in error.args)
             if error.error_code:
-                error.error_code = error.error_code.replace(value, "[cookie]")
+                error.error_code = _without(error.error_code, value)
         return error
+
+
+def _without(text: str, secret: str) -> str:
+    """The text without a secret, also where only its beginning is quoted: the service may have cut it short."""
+    first, *parts = text.split(secret[:_MAX_QUOTED_OF_A_SECRET])
+    more = secret[_MAX_QUOTED_OF_A_SECRET:]
+    for part in parts:
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(part, more, strict=False)))
+        first += f"[cookie]{part[same:]}"
+    return first
 
 
 def _sending(on_sent: Callable[[], None]) -> Callable[[str, Any], Awaitable[None]]:
