@@ -11,9 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from langchain_grokweb.cli import main
+from langchain_grokweb.cli.app import app
 from tests.clock import HANG_SECONDS
 
+Run = subprocess.CompletedProcess[str]
 COMMAND = [sys.executable, "-W", "error", "-c", "from langchain_grokweb.cli import main; main()"]
 
 
@@ -24,16 +28,23 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def grokweb(state: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    def run(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, *words],
-            capture_output=True,
-            text=True,
-            timeout=HANG_SECONDS,
-            check=False,
-            **{"input": "", **options},
-        )
+def process(state: Path) -> Callable[..., Run]:
+    """The command in a process of its own, which takes seconds to begin."""
+
+    def run(*words: str) -> Run:
+        command = [*COMMAND, *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False, input="")
+
+    return run
+
+
+@pytest.fixture
+def grokweb(state: Path) -> Callable[..., Run]:
+    """The command in this process."""
+
+    def run(*words: str, piped: str = "") -> Run:
+        result = CliRunner().invoke(app, words, input=piped, catch_exceptions=False)
+        return subprocess.CompletedProcess(words, result.exit_code, result.stdout, result.stderr)
 
     return run
 
@@ -42,8 +53,8 @@ def field(output: str, name: str) -> str:
     return next(line.split(maxsplit=1)[1] for line in output.splitlines() if line.startswith(name))
 
 
-def test_a_chat_with_the_emulator_and_its_continuation(grokweb, state):
-    first = grokweb("chat", "--emulator", "Draw a red fox in the snow")
+def test_a_chat_with_the_emulator_and_its_continuation(process, grokweb):
+    first = process("chat", "--emulator", "Draw a red fox in the snow")
     assert first.returncode == 0, first.stderr
     assert "Here is a picture." in first.stdout
     assert field(first.stdout, "picture").startswith("http://127.0.0.1:")
@@ -67,7 +78,7 @@ def test_reasoning_comes_before_the_answer(grokweb):
 
 
 def test_the_prompt_may_come_from_standard_input(grokweb):
-    assert "Paris" in grokweb("chat", "--emulator", input="What is the capital of France?").stdout
+    assert "Paris" in grokweb("chat", "--emulator", piped="What is the capital of France?").stdout
 
 
 def test_what_is_kept_is_for_the_user_alone_and_holds_no_cookie(grokweb, state):
@@ -80,8 +91,8 @@ def test_what_is_kept_is_for_the_user_alone_and_holds_no_cookie(grokweb, state):
         json.loads(path.read_text())
 
 
-def test_without_an_account_it_says_what_to_do(grokweb):
-    found = grokweb("chat", "Hi")
+def test_without_an_account_it_says_what_to_do(process):
+    found = process("chat", "Hi")
     assert found.returncode == 1
     assert "GROKWEB_COOKIES" in found.stderr
     assert "https://grok.com/" in found.stderr
@@ -110,13 +121,11 @@ def test_the_emulator_alone(state, unused_tcp_port, monkeypatch):
         assert running.stderr.read() == ""
 
 
-def test_a_missing_extra_is_named(grokweb):
-    code = "import sys; sys.modules['typer'] = None; from langchain_grokweb.cli import main; main()"
-    found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=HANG_SECONDS, check=False
-    )
-    assert found.returncode == 1
-    assert "langchain-grokweb[cli]" in found.stderr
+def test_a_missing_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "typer", None)
+    monkeypatch.delitem(sys.modules, "langchain_grokweb.cli.app")
+    with pytest.raises(SystemExit, match=r"langchain-grokweb\[cli\]"):
+        main()
 
 
 def test_the_version(grokweb):
