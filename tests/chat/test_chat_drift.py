@@ -16,7 +16,7 @@ UNKNOWN = {
         "event response.of_tomorrow",
         "event conversation.weather.updated",
         "output.something_else:dict",
-        "event response.chunk.a_future_member:dict",
+        "event response.chunk.aFutureMember:dict",
     },
 }
 
