@@ -175,6 +175,10 @@ class ChatGrokWeb(BaseChatModel):
     tool_repair_attempts: int = Field(default=1, ge=0)
     """Further turns to repair a malformed tool call or structured reply."""
 
+    on_replaced: Literal["raise", "accept"] = "raise"
+    """What a stream does where the site's final text is another than what was streamed: `raise`
+    `GrokWebAnswerReplacedError`, or `accept` it, marked in the metadata (`replaced`). A whole answer is the site's."""
+
     image_markdown: bool = False
     """Append `![...](url)` to the text, for front ends that know only markdown."""
 

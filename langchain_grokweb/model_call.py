@@ -21,11 +21,10 @@ from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import (
     GrokWebConversationNotFoundError,
     GrokWebError,
-    GrokWebInterruptedError,
     GrokWebInvalidRequestError,
 )
 from langchain_grokweb.messages import json_schema, prompt
-from langchain_grokweb.messages.accumulator import Answer, Delta, RequestInfo
+from langchain_grokweb.messages.accumulator import Answer, Delta, OnReplaced, RequestInfo
 from langchain_grokweb.messages.output_spec import OutputSpec
 from langchain_grokweb.messages.planner import OnTruncated, Plan, Start, fresh
 from langchain_grokweb.messages.planner import plan as plan_turn
@@ -42,6 +41,7 @@ class CallSettings(Protocol):
     model: str
     conversation: Literal["auto", "stateless", "strict"]
     on_truncated: OnTruncated
+    on_replaced: OnReplaced
     conversation_id: str | None
     parent_response_id: str | None
     temporary: bool
@@ -126,7 +126,13 @@ class ModelCall:
             transport=stream.transport,
             temporary=turn.temporary,
         )
-        answer = Answer(request, wanted=spec, stop=sequences, image_markdown=settings.image_markdown)
+        answer = Answer(
+            request,
+            wanted=spec,
+            stop=sequences,
+            image_markdown=settings.image_markdown,
+            on_replaced=settings.on_replaced,
+        )
         return cls(opener, turn, stream, answer, settings.tool_repair_attempts)
 
     async def __aenter__(self) -> Self:
@@ -139,14 +145,18 @@ class ModelCall:
         """The chunks of what arrived together; after the one that closes the stream, `None`.
 
         Raises:
-            GrokWebError: The answer failed, broke off, fell silent, or lacks what was demanded of it.
+            GrokWebAnswerReplacedError: Other words are out than the site keeps.
+            GrokWebError: The answer failed, broke off, fell silent, or lacks what was demanded of it. If it had begun,
+                the error's `partial` is the message so far.
         """
         if self._closed:
             return None
         deltas = await self._next_deltas()
         if deltas is not None:
-            return [self._answer.chunk(delta) for delta in deltas]
+            return self._answer.chunks(deltas)
         self._closed = True
+        if (contradiction := self._answer.contradiction()) is not None:
+            raise contradiction
         return [self._answer.last_chunk()]
 
     async def whole_message(self) -> AIMessage:
@@ -157,6 +167,14 @@ class ModelCall:
 
     async def _next_deltas(self) -> list[Delta] | None:
         """What the next read adds to the answer; `None` when it is finished."""
+        try:
+            return await self._read_on()
+        except GrokWebError as error:
+            if self._answer.has_begun:
+                error.partial = self._answer.partial()
+            raise
+
+    async def _read_on(self) -> list[Delta] | None:
         if not self._turn_ended:
             batch = None if self._answer.stopped else await self._next_batch()
             if batch is not None:
@@ -173,12 +191,10 @@ class ModelCall:
         """The turn's next events; `None` at its end, or where a repair failed and the answer can be used as it is."""
         try:
             return await self._stream.next_batch()
-        except GrokWebError as error:
+        except GrokWebError:
             if self._answer.abandon_repair():
                 self._repair_attempts = 0
                 return None
-            if isinstance(error, GrokWebInterruptedError):
-                error.partial = self._answer.partial()
             raise
 
     async def _repair(self) -> bool:

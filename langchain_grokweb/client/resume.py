@@ -271,6 +271,9 @@ class ResumableStream:
         failure = split_failure(inflight.read_definitive(stored, assets_url=self._http.service.assets_url))[1]
         if failure is not None:
             return self._fail(failure)
+        if stored.get("partial") is True:
+            self._finding = "grok.com has only a part of its text"
+            return []
         replay = ReplayFilter(self._delivered)
         if not (stored.get("message") or replay.is_complete):
             self._finding = "grok.com has it without its text"

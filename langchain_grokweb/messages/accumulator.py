@@ -11,18 +11,17 @@ repaired by further turns, and then finished, or it broke off.
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, assert_never
+from typing import Any, Literal, TypeAlias, assert_never
 
-from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCallChunk
-from langchain_core.messages import ToolCall as LangChainToolCall
-from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
+from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
+from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_grokweb.errors import GrokWebError, GrokWebServerError
+from langchain_grokweb.errors import GrokWebAnswerReplacedError, GrokWebServerError
+from langchain_grokweb.messages.answer_content import AnswerContent, citation, invalid, named, picture
 from langchain_grokweb.messages.output_spec import UNFIT_KEY, JsonAnswer, OutputSpec, unfit
 from langchain_grokweb.messages.planner import LINK_KEY, LINK_VERSION, Plan, hash_answer
 from langchain_grokweb.messages.stop import StopCut
@@ -47,6 +46,7 @@ class Signal(Enum):
     """What moves an answer from one state to another."""
 
     STOP = "a stop sequence is found"
+    REPLACE = "the site's final text is another than what was read"
     REPAIR = "a further turn begins"
     REPAIR_FAILED = "the further turn failed"
     FINISH = "no more events come"
@@ -55,26 +55,30 @@ class Signal(Enum):
 
 TRANSITIONS: dict[tuple[State, Signal], State] = {
     (State.READING, Signal.STOP): State.STOPPED,
+    (State.READING, Signal.REPLACE): State.READING,
     (State.READING, Signal.REPAIR): State.REPAIRING,
     (State.READING, Signal.FINISH): State.FINISHED,
     (State.READING, Signal.INTERRUPT): State.INTERRUPTED,
     (State.REPAIRING, Signal.STOP): State.STOPPED,
+    (State.REPAIRING, Signal.REPLACE): State.REPAIRING,
     (State.REPAIRING, Signal.REPAIR): State.REPAIRING,
     (State.REPAIRING, Signal.REPAIR_FAILED): State.UNREPAIRED,
     (State.REPAIRING, Signal.FINISH): State.FINISHED,
     (State.REPAIRING, Signal.INTERRUPT): State.INTERRUPTED,
     (State.UNREPAIRED, Signal.FINISH): State.FINISHED,
     (State.UNREPAIRED, Signal.INTERRUPT): State.INTERRUPTED,
+    (State.STOPPED, Signal.REPLACE): State.READING,
     (State.STOPPED, Signal.FINISH): State.FINISHED,
     (State.STOPPED, Signal.INTERRUPT): State.INTERRUPTED,
 }
+
+OnReplaced: TypeAlias = Literal["raise", "accept"]
 
 PROVIDER = "grokweb"
 
 # LangChain copies what it gets, so one of each serves all chunks.
 _NOTHING: dict[str, Any] = {}
 _PROVIDED = {"model_provider": PROVIDER}
-_IMAGE_TYPES = {"png": "image/png", "webp": "image/webp", "gif": "image/gif"}
 
 
 @dataclass(slots=True)
@@ -107,70 +111,21 @@ class RequestInfo:
     temporary: bool = False
 
 
-@dataclass(slots=True)
-class _Content:
-    """What an answer holds so far.
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """How much of an answer there was at some time: pieces of text, calls and sources."""
 
-    Attributes:
-        texts: The text, in pieces.
-        reasoning: The thoughts, in pieces.
-        calls: The calls that fit.
-        invalid_calls: Those that did not, when the answer is finished.
-        citations: The sources.
-        images: The finished pictures.
-        files: The files that Grok made.
-        videos: The finished videos.
-        withheld: For each picture that will not come, why.
-        server_tools: What the service's own tools did.
-        running_tools: Those of them that have given no result yet, by id.
-        link: What the events say of the place of the answer.
-        reported: The first error that the service reported and that did not end the answer.
-    """
-
-    texts: list[str] = field(default_factory=list)
-    reasoning: list[str] = field(default_factory=list)
-    calls: list[ToolCall] = field(default_factory=list)
-    invalid_calls: list[InvalidToolCall] = field(default_factory=list)
-    citations: list[dict[str, Any]] = field(default_factory=list)
-    images: list[dict[str, Any]] = field(default_factory=list)
-    files: list[dict[str, Any]] = field(default_factory=list)
-    videos: list[dict[str, Any]] = field(default_factory=list)
-    withheld: list[str] = field(default_factory=list)
-    server_tools: list[dict[str, Any]] = field(default_factory=list)
-    running_tools: dict[str, dict[str, Any]] = field(default_factory=dict)
-    link: dict[str, Any] = field(default_factory=dict)
-    reported: GrokWebError | None = None
-
-    def __bool__(self) -> bool:
-        made = self.images or self.files or self.videos or self.withheld
-        return bool(self.texts or self.calls or self.invalid_calls or made)
-
-    @property
-    def tool_calls(self) -> list[LangChainToolCall]:
-        """The calls that fit, as LangChain has them."""
-        return [tool_call(name=call.name, args=call.args, id=call.id) for call in self.calls]
-
-    def message(self, metadata: dict[str, Any]) -> AIMessage:
-        """All of it as one message."""
-        extra = {
-            "reasoning_content": "".join(self.reasoning),
-            "citations": self.citations,
-            "images": self.images,
-            "files": self.files,
-            "videos": self.videos,
-            "server_tools": self.server_tools,
-        }
-        return AIMessage(
-            content="".join(self.texts),
-            additional_kwargs={key: value for key, value in extra.items() if value},
-            tool_calls=self.tool_calls,
-            invalid_tool_calls=self.invalid_calls,
-            response_metadata=metadata,
-        )
+    texts: int = 0
+    calls: int = 0
+    citations: int = 0
 
 
 class Answer:
-    """One answer, as its events come in."""
+    """One answer, as its events come in.
+
+    What `chunks` has made of it is out, and cannot be taken back: where the site's final text is another, that is an
+    error, or, with `on_replaced="accept"`, remembered in the link.
+    """
 
     def __init__(
         self,
@@ -179,6 +134,7 @@ class Answer:
         wanted: OutputSpec | None = None,
         stop: Sequence[str] = (),
         image_markdown: bool = False,
+        on_replaced: OnReplaced = "raise",
     ) -> None:
         self._state = State.READING
         self._request = asked
@@ -186,8 +142,15 @@ class Answer:
         self._emitted = EmittedObject()
         self._reader = self._spec.reader(self._emitted)
         self._stop = StopCut(stop)
+        self._stop_sequences = stop
+        self._on_replaced = on_replaced
+        self._turn_start = _Extent()
+        self._turn_emitted = EmittedObject()  # before the turn
+        self._out = _Extent()
+        self._withdrawn: AIMessage | None = None  # what is out, and is not what the site keeps
+        self._is_accepted = False  # although it is not what the site keeps
         self._image_markdown = image_markdown
-        self._content = _Content()
+        self._content = AnswerContent()
         self._faults: list[ToolFault] = []
         self._faults_before_repair: list[ToolFault] = []
         self._repair_texts: list[str] = []  # words of a turn that was to repair a call
@@ -203,9 +166,13 @@ class Answer:
 
     def feed(self, batch: Iterable[ev.Event]) -> list[Delta]:
         """What these events add, in their order; what comes after a stop sequence adds nothing."""
-        return [
-            delta for event in batch if self._state is not State.STOPPED and (delta := self._delta(event)) is not None
-        ]
+        deltas: list[Delta] = []
+        for event in batch:
+            if isinstance(event, ev.AnswerReplaced):
+                deltas = self._replace(event.text, deltas)
+            elif self._state is not State.STOPPED and (delta := self._delta(event)) is not None:
+                deltas.append(delta)
+        return deltas
 
     def end_turn(self) -> Delta | None:
         """The turn is over: settle what was held back."""
@@ -219,7 +186,7 @@ class Answer:
         After `start_repair` the answer continues with the events of the further turn.
         """
         reasons = self._reasons()
-        if not reasons or self.stopped:
+        if not reasons or self.stopped or self._withdrawn is not None:
             return None
         return self._spec.repair_prompt(reasons, of_json=self._lacks_json)
 
@@ -227,6 +194,7 @@ class Answer:
         """A further turn begins, which is to repair the answer."""
         self._move(Signal.REPAIR)
         self._faults_before_repair, self._faults = self._faults, []
+        self._turn_start, self._turn_emitted = self._extent(), self._emitted.copy()
         self._reader = self._spec.reader(self._emitted)
 
     def abandon_repair(self) -> bool:
@@ -266,12 +234,12 @@ class Answer:
         content = self._content
         if not self._is_usable:
             reasons = "; ".join(self._reasons())
-            if not self._spec.keeps_unfit:
+            if not self._spec.keeps_unfit and self._withdrawn is None:
                 raise unfit(reasons)
             content.link[UNFIT_KEY] = reasons
             if not self._emitted:
                 self._repair_texts += [fault.raw for fault in self._faults if isinstance(fault, JsonFault)]
-        content.invalid_calls = [_invalid(fault) for fault in self._faults if not isinstance(fault, JsonFault)]
+        content.invalid_calls = [invalid(fault) for fault in self._faults if not isinstance(fault, JsonFault)]
         # What was held back, the words of a turn that was to repair a call and brought none, and pictures' addresses.
         late_text = "" if content.calls else "".join(self._repair_texts)
         if late_text and (content.texts or self._stop.held):
@@ -308,16 +276,20 @@ class Answer:
 
     # --- the two faces
 
-    def chunk(self, delta: Delta) -> ChatGenerationChunk:
-        """A delta as a chunk."""
-        return ChatGenerationChunk(
-            message=AIMessageChunk(
-                content=delta.content,
-                additional_kwargs=delta.additional_kwargs or _NOTHING,
-                response_metadata=_PROVIDED,
-                **({"tool_call_chunks": delta.tool_call_chunks} if delta.tool_call_chunks else _NOTHING),
+    def chunks(self, deltas: Iterable[Delta]) -> list[ChatGenerationChunk]:
+        """All that was added since the last call, as chunks; with them it is out."""
+        self._out = self._extent()
+        return [
+            ChatGenerationChunk(
+                message=AIMessageChunk(
+                    content=delta.content,
+                    additional_kwargs=delta.additional_kwargs or _NOTHING,
+                    response_metadata=_PROVIDED,
+                    **({"tool_call_chunks": delta.tool_call_chunks} if delta.tool_call_chunks else _NOTHING),
+                )
             )
-        )
+            for delta in deltas
+        ]
 
     def last_chunk(self) -> ChatGenerationChunk:
         """What `finish` settled, as the chunk that closes the stream."""
@@ -335,15 +307,33 @@ class Answer:
         """The finished answer as one message."""
         return self._content.message(self._metadata())
 
+    def contradiction(self) -> GrokWebAnswerReplacedError | None:
+        """The error for a finished answer of which other words are out than the site keeps, if they are."""
+        if self._withdrawn is None:
+            return None
+        return GrokWebAnswerReplacedError(
+            "grok.com has another text for this answer than the one that it streamed.",
+            next_step="Take the error's `.answer` in place of what was streamed, or set `on_replaced='accept'`.",
+            answer=self.message(),
+            partial=self._withdrawn,
+        )
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything of the answer has come, if only its id."""
+        return bool(self._content or self._content.reasoning or "response_id" in self._content.link)
+
     def partial(self) -> AIMessage:
         """What there is of an answer that broke off; it cannot be continued."""
         self._move(Signal.INTERRUPT)
         held_json = self._reader.held if isinstance(self._reader, JsonAnswer) else ""
         if text := self._stop.close() + held_json:
             self._content.texts.append(text)
+        return self._content.message(self._interrupted_metadata())
+
+    def _interrupted_metadata(self) -> dict[str, Any]:
         link = {**self._known_link(), "interrupted": True}
-        metadata = {"model_provider": PROVIDER, "model_name": self._request.model, LINK_KEY: link}
-        return self._content.message(metadata)
+        return {"model_provider": PROVIDER, "model_name": self._request.model, LINK_KEY: link}
 
     def _metadata(self) -> dict[str, Any]:
         content, plan, spec = self._content, self._request.plan, self._spec
@@ -405,19 +395,21 @@ class Answer:
                 return Delta(additional_kwargs={"server_tools": [entry]})
             case ev.CitationFound():
                 # Places are known in an answer of one turn that is words.
-                placed = self._state is State.READING and self._spec.format is None
-                content.citations.append(_citation(event, placed=placed))
+                placed = self._state is State.READING and self._spec.format is None and not self._is_accepted
+                if self._is_accepted and any(source["url"] == event.url for source in content.citations):
+                    return None
+                content.citations.append(citation(event, placed=placed))
             case ev.ImagePreview(image_id, url, progress):
                 preview = {"id": image_id, "url": url, "progress": progress}
                 return Delta(additional_kwargs={"image_previews": [preview]})
             case ev.ImageFinished():
-                content.images.append(image := _picture(event))
+                content.images.append(image := picture(event))
                 return Delta(additional_kwargs={"images": [image]})
             case ev.FileMade():
-                content.files.append(file := _named(event, "id", "name", "mime_type", "size", "url", "path"))
+                content.files.append(file := named(event, "id", "name", "mime_type", "size", "url", "path"))
                 return Delta(additional_kwargs={"files": [file]})
             case ev.VideoMade():
-                content.videos.append(video := _named(event, "id", "url", "mime_type", "prompt"))
+                content.videos.append(video := named(event, "id", "url", "mime_type", "prompt"))
                 return Delta(additional_kwargs={"videos": [video]})
             case ev.ImageWithheld(reason=reason):
                 content.withheld.append(reason)
@@ -431,11 +423,59 @@ class Answer:
                 content.link["follow_ups"] = labels
             case ev.ErrorReported(error):
                 content.reported = content.reported or error
-            case ev.PromptStored() | ev.AnswerReplaced() | ev.TurnFailed():
-                pass  # the one is of no use here, the other is raised by what delivers the events
+            case ev.AnswerReplaced() | ev.PromptStored() | ev.TurnFailed():
+                pass  # read by `feed`; of no use here; raised by what delivers the events
             case _:
                 assert_never(event)
         return None
+
+    def _extent(self) -> _Extent:
+        content = self._content
+        return _Extent(len(content.texts), len(content.calls), len(content.citations))
+
+    def _replace(self, text: str, deltas: list[Delta]) -> list[Delta]:
+        """The site's final text takes the place of this turn's; what comes of that in place of deltas not yet out.
+
+        The text is read as if it had come in the place of the other one, so no call is made twice, and none is left
+        that was withdrawn. What is out may be its beginning all the same: then its rest is added.
+        """
+        content, start, out = self._content, self._turn_start, self._out
+        content.link["replaced"] = True
+        texts, calls = content.texts[start.texts : out.texts], content.calls[start.calls : out.calls]
+        if (texts or calls) and self._on_replaced == "accept":
+            self._is_accepted = True
+            return deltas
+        streamed = replace(content, texts=content.texts[: out.texts], calls=content.calls[: out.calls])
+        content.texts, content.calls = content.texts[: start.texts], content.calls[: start.calls]
+        content.citations = content.citations[: start.citations]
+        self._read_again(text)
+        others = [Delta(additional_kwargs=delta.additional_kwargs) for delta in deltas if delta.additional_kwargs]
+        if self._withdrawn is not None:
+            return others
+        out_text, new_text = "".join(texts), "".join(content.texts[start.texts :])
+        new_calls = content.calls[start.calls :]
+        if not (new_text.startswith(out_text) and _same_calls(calls, new_calls[: len(calls)])):
+            self._withdrawn = streamed.message(self._interrupted_metadata())
+            return others
+        content.texts[start.texts :] = [out_text, new_text[len(out_text) :]]
+        content.calls[start.calls : start.calls + len(calls)] = calls  # with the ids that are out
+        self._out = _Extent(start.texts + 1, start.calls + len(calls))
+        chunks = [_call_chunk(call, index) for index, call in enumerate(content.calls)][start.calls + len(calls) :]
+        rest = Delta(new_text[len(out_text) :], None, chunks)
+        return [*others, rest] if rest.content or chunks else others
+
+    def _read_again(self, text: str) -> None:
+        """Read the text of this turn from its beginning to its end."""
+        if self._state is not State.REPAIRING:
+            self._stop = StopCut(self._stop_sequences)
+        self._move(Signal.REPLACE)
+        self._faults, self._repair_texts = [], []
+        self._emitted = self._turn_emitted.copy()
+        self._reader = self._spec.reader(self._emitted)
+        self._delta(ev.TextDelta(text))
+        if self._reader is not None:
+            self._read(self._reader.flush())
+            self._reader = None
 
     def _cut(self, text: str) -> str:
         """The text before a stop sequence, as far as it is settled."""
@@ -475,8 +515,7 @@ class Answer:
         if self.stopped or repeats or (calls and not box.parallel):
             return []
         calls.append(call)
-        args = json.dumps(call.args, ensure_ascii=False)
-        return [tool_call_chunk(name=call.name, args=args, id=call.id, index=len(calls) - 1)]
+        return [_call_chunk(call, len(calls) - 1)]
 
     def _further_result(self, tool_id: str) -> dict[str, Any]:
         """One more result of a tool that has given one: an entry of its own, since LangChain adds up equal ids."""
@@ -487,34 +526,13 @@ class Answer:
         return {"id": f"{tool_id}#{len(results) + 1}", "name": name, "args": args}
 
 
-def _invalid(fault: ToolFault) -> InvalidToolCall:
-    """A call that could not be repaired; the fault stands before what came, so that no reader takes it for JSON."""
-    args = f"{fault.reason}: {fault.raw}"
-    return invalid_tool_call(name=fault.name or "unknown", args=args, id=f"call_{uuid.uuid4().hex[:24]}", error=None)
+def _call_chunk(call: ToolCall, index: int) -> ToolCallChunk:
+    args = json.dumps(call.args, ensure_ascii=False)
+    return tool_call_chunk(name=call.name, args=args, id=call.id, index=index)
 
 
-def _citation(event: ev.CitationFound, *, placed: bool) -> dict[str, Any]:
-    source = {"url": event.url, "title": event.title, "kind": event.kind}
-    if event.position is None or not placed:
-        return source
-    return {**source, "start_index": event.position, "end_index": event.position}
-
-
-def _picture(event: ev.ImageFinished) -> dict[str, Any]:
-    picture = {
-        "id": event.id,
-        "url": event.url,
-        "mime_type": _IMAGE_TYPES.get(event.url.split("?")[0].rsplit(".", 1)[-1].lower(), "image/jpeg"),
-        "prompt": event.prompt,
-        "width": event.width,
-        "height": event.height,
-    }
-    return {key: value for key, value in picture.items() if value}
-
-
-def _named(event: ev.FileMade | ev.VideoMade, *names: str) -> dict[str, Any]:
-    """These members of an event, without those that the service left out."""
-    return {name: value for name in names if (value := getattr(event, name))}
+def _same_calls(some: Sequence[ToolCall], others: Sequence[ToolCall]) -> bool:
+    return [(call.name, call.args) for call in some] == [(call.name, call.args) for call in others]
 
 
 def _alt(prompt: str) -> str:

@@ -17,6 +17,7 @@ import orjson
 from langchain_grokweb.errors import GrokWebError
 from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire import events as ev
+from langchain_grokweb.wire.final_text import Halves, letters, missing_tail, place_after, whole_characters
 from langchain_grokweb.wire.json_fields import Fields, get_objects, get_str
 from langchain_grokweb.wire.made_things import MadeThings
 from langchain_grokweb.wire.markup import MarkupRemover, RenderTag, ToolCard
@@ -33,6 +34,7 @@ class AnswerReader:
         self._words: list[str] = []  # of the answer, that will be one delta
         self._thoughts: list[str] = []
         self._markup = MarkupRemover()
+        self._half_words, self._half_thoughts = Halves(), Halves()
         self._delivered: list[str] = []
         self._position = 0
         self._reasoning = _Reasoning()
@@ -43,7 +45,10 @@ class AnswerReader:
         self._file_tags: dict[str, str] = {}  # paths of files, by card id
         self._waiting: list[tuple[str, int]] = []  # tags whose card has not come: card id, position
         self._cited: set[tuple[str, int | None]] = set()
+        self._citations: list[ev.CitationFound] = []
         self.finished = False  # with the definitive answer
+        self._is_closed = False  # to more text
+        self._is_replaced = False  # by a final text that is another
         self.failed = False
         self.reported: GrokWebError | None = None  # the first error that did not end the answer
 
@@ -87,7 +92,11 @@ class AnswerReader:
     def text(self, piece: str) -> None:
         """A piece of the answer, as it came, tags and all."""
         if self.finished:
-            return
+            if self._is_closed:
+                return
+            self.finished = False  # the final text was empty, which decides nothing
+        if not piece.isascii() or self._half_words.pending:
+            piece = self._half_words.feed(piece)
         self._show(self._markup.feed(piece))
 
     def _show(self, parts: Iterable[str | RenderTag]) -> None:
@@ -99,6 +108,8 @@ class AnswerReader:
 
     def reasoning(self, piece: str, *, tag: str | None = None, section: object = None) -> None:
         """A piece of the channel that is not the answer; `tag` is `header`, `summary` or none."""
+        if not piece.isascii() or self._half_thoughts.pending:
+            piece = self._half_thoughts.feed(piece)
         self._think(self._reasoning.feed(piece, tag, section))
 
     def untagged_reasoning(self, piece: str) -> None:
@@ -196,7 +207,9 @@ class AnswerReader:
             if (url, position) in self._cited:
                 return  # the same source under another id
             self._cited.add((url, position))
-            self.add(ev.CitationFound(url, title or self._titles.get(url, ""), kind, position))
+            citation = ev.CitationFound(url, title or self._titles.get(url, ""), kind, position)
+            self._citations.append(citation)
+            self.add(citation)
 
     def cite_here(self, card: Fields, kind: str) -> None:
         """A source whose mark stands at the end of the text so far."""
@@ -210,13 +223,26 @@ class AnswerReader:
 
     # --- the end
 
-    def finish(self, response_id: str, text: str, *, model: str = "", thoughts: str = "") -> None:
-        """The definitive answer: deliver what the stream left out of it, settle what is open."""
+    def finish(
+        self, response_id: str, text: str, *, model: str = "", thoughts: str = "", may_continue: bool = False
+    ) -> None:
+        """The definitive answer: deliver what the stream left out of it, or what replaces it, settle what is open.
+
+        Of several the first with a text counts, until a longer one continues it. `may_continue` where one without a
+        text need not be the end.
+        """
+        if self.finished and self._is_closed:
+            self._extend(text)
+            return
         if thoughts and not self._reasoning.has_begun:
             self._think(thoughts)
-        rest = self._markup.close()
-        if not self._deliver_tail(text):
-            self._show(rest)
+        held = [*self._markup.close(), self._half_words.close()]
+        final = _FinalText(text)
+        if final.text.strip():
+            self._settle(final)
+        else:  # it decides nothing
+            self._show(held)
+            self._is_closed = not may_continue
         self.flush()
         for card_id, card in self._cards.items():
             if (card_id, None) not in self._cited:
@@ -261,24 +287,69 @@ class AnswerReader:
 
     def flush(self) -> None:
         """Deliver what was held back and turned out to be text."""
-        self._show(self._markup.close())
-        self._think(self._reasoning.close())
+        self._show([*self._markup.close(), self._half_words.close()])
+        self._think(self._reasoning.close() + self._half_thoughts.close())
 
-    def _deliver_tail(self, text: str) -> bool:
-        """Deliver what the definitive text has after the text so far; whether it begins with that at all."""
+    def _settle(self, final: _FinalText) -> None:
+        """Compare the final text with what was streamed; it is the truth."""
+        self._is_closed = True
         delivered = "".join(self._delivered)
-        markup, position = MarkupRemover(), 0
-        parts = [*markup.feed(text), *markup.close()]
-        if not "".join(part for part in parts if isinstance(part, str)).startswith(delivered):
-            return False
-        for part in parts:
+        tail = missing_tail(delivered, final.text)
+        if tail is None:
+            self._replace(final)
+            return
+        self._deliver(tail)
+        is_same = len(delivered) + len(tail) == len(final.text)
+        for tag, position in final.marks:
+            if is_same:
+                if (tag.card_id, position) not in [*self._cited, *self._waiting]:
+                    self._mark(tag, position)
+            elif (tag.card_id, None) not in self._cited:  # its place is another one in the text that was streamed
+                self._mark(tag, place_after("".join(self._delivered), letters(final.text[:position])))
+
+    def _replace(self, final: _FinalText) -> None:
+        """The final text takes the place of what was streamed, with the sources at their places in it."""
+        self._is_replaced = True
+        self.add(ev.AnswerReplaced(final.text))
+        self._delivered, self._position = [final.text], len(final.text)
+        before, self._citations = self._citations, []
+        self._cited.clear()
+        self._waiting.clear()
+        for tag, position in final.marks:
+            self._mark(tag, position)
+        placed = {citation.url for citation in self._citations}
+        for citation in before:
+            if citation.url not in placed:
+                self._cite({"id": citation.url, **_card_of(citation)}, None)
+
+    def _extend(self, text: str) -> None:
+        """One more final text counts where it continues the one before."""
+        final = _FinalText(text)
+        tail = missing_tail("".join(self._delivered), final.text)
+        if tail and self._is_replaced:
+            self._replace(final)
+        elif tail:
+            self._settle(final)
+
+
+class _FinalText:
+    """A final text without its markup.
+
+    Attributes:
+        text: The text.
+        marks: The tags, with their places in it.
+    """
+
+    def __init__(self, raw: str) -> None:
+        markup, texts, position = MarkupRemover(), [], 0
+        self.marks: list[tuple[RenderTag, int]] = []
+        for part in [*markup.feed(whole_characters(raw)), *markup.close()]:
             if isinstance(part, str):
-                if tail := part[max(0, len(delivered) - position) :]:
-                    self._deliver(tail)
+                texts.append(part)
                 position += len(part)
-            elif (part.card_id, position) not in [*self._cited, *self._waiting]:
-                self._mark(part, position)
-        return True
+            else:
+                self.marks.append((part, position))
+        self.text = "".join(texts)
 
 
 class ToolResults:
@@ -349,6 +420,10 @@ class _Reasoning:
         text = (self._separator if self.has_begun else "") + text
         self._separator, self.has_begun = "", True
         return text
+
+
+def _card_of(citation: ev.CitationFound) -> Fields:
+    return {"url": citation.url, "title": citation.title, "kind": citation.kind}
 
 
 def _source(card: Fields) -> tuple[str, str, str] | None:

@@ -25,6 +25,7 @@ _OUTSIDE_STRING = re.compile(rb'["{}]')
 _INSIDE_STRING = re.compile(rb'["\\]')
 _NO_OBJECT = re.compile(rb"\s*(?:data:\s*)?(?:\[DONE\]\s*)?|\s*(?::|event:|id:|retry:).*", re.DOTALL)
 _ONLY_DICTS = {dict}
+_STREAMED = {"token", "text", "delta"}  # rest.md 4.5, gateway.md 4.1 and 4.3
 _QUOTE, _OPEN, _BACKSLASH = b'"{\\'
 
 
@@ -159,9 +160,24 @@ def _read_object(raw: bytes) -> dict[str, Any] | None:
 
 
 def _read_repaired(raw: bytes) -> dict[str, Any] | None:
-    """Broken UTF-8, and halves of characters in escapes, become U+FFFD: they shall not cost the whole answer."""
+    """Broken UTF-8, and halves of characters in escapes, become U+FFFD: they shall not cost the whole answer.
+
+    In a text that streams a half stays, since its other half may come with the next object.
+    """
     try:
-        text = json.dumps(json.loads(raw.decode("utf-8", "replace")), ensure_ascii=False)
+        loaded = json.loads(raw.decode("utf-8", "replace"))
+        text = json.dumps(loaded, ensure_ascii=False)
     except (ValueError, RecursionError):
         return None
-    return _read_object(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode())
+    fields = _read_object(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode())
+    if fields is not None:
+        _keep_halves(loaded, fields)
+    return fields
+
+
+def _keep_halves(loaded: Any, fields: Any) -> None:
+    for name, value in loaded.items():
+        if isinstance(value, dict) and isinstance(fields.get(name), dict):
+            _keep_halves(value, fields[name])
+        elif isinstance(value, str) and name in _STREAMED:
+            fields[name] = value

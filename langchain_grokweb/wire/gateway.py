@@ -63,6 +63,7 @@ TRANSITIONS: Mapping[tuple[State, Step], State] = {
 _Readers = Mapping[str, Callable[["GatewaySession", Any, Fields], None]]
 
 _ANSWER_CHANNELS = {"CHANNEL_ASSISTANT_RESPONSE", "CHANNEL_UNSPECIFIED"}
+_TEXT_PARTS = {"output_text", "text"}
 _PLAIN_MEMBERS = 5  # of an event that brings a piece of text: its type, three ids and the chunk
 
 # Known, and of no use here.
@@ -96,7 +97,7 @@ class GatewaySession:
         self._session_id: str | None = None
         self._request_id = ""
         self._answer_id: str | None = None
-        self._final_text = ""
+        self._final_texts: dict[tuple[Any, Any], str] = {}  # by output and part
         # The mode, where the answer ended without a reason: the account may not have it (gateway.md 9.1).
         self.unexplained_mode: str | None = None
         self._pending: set[str] = set(turn.late)  # what may still come after a whole answer
@@ -178,7 +179,7 @@ class GatewaySession:
 
     def _report(self, found: error_mapping.AnswerError | None) -> None:
         """An error that ends the answer, or not."""
-        self._reader.report(found, whole=bool(self._final_text))
+        self._reader.report(found, whole=bool(self._final_texts))
         if self._reader.failed:
             self._advance("error")
 
@@ -346,16 +347,17 @@ class GatewaySession:
             self._report(error_mapping.from_stream_error(report))
 
     def _text_done(self, _: Any, event: Fields) -> None:
-        if isinstance(text := event.get("text"), str) and self._is_ours(event):
-            self._final_text = text
+        if (text := get_str(event, "text")).strip() and self._is_ours(event):  # the first counts
+            self._final_texts.setdefault((event.get("output_index"), event.get("content_index")), text)
 
     def _response_completed(self, _: Any, event: Fields) -> None:
         """The delta dialect brings the whole answer once more."""
         response = get_dict(event, "response")
         if self._is_ours({"response_id": response.get("id", self._answer_id)}):
             parts = [part for item in get_objects(response, "output") for part in get_objects(item, "content")]
-            for part in parts:
-                self._final_text = self._final_text or get_str(part, "text")
+            text = "".join(get_str(part, "text") for part in parts if part.get("type", "text") in _TEXT_PARTS)
+            if text and not self._final_texts:
+                self._final_texts[None, None] = text
 
     def _response_done(self, _: Any, event: Fields) -> None:
         response = get_dict(event, "response")
@@ -366,7 +368,7 @@ class GatewaySession:
         if not self._is_ours({"response_id": response_id}) or not isinstance(response_id, str):
             return
         if status == "completed":
-            self._reader.finish(response_id, self._final_text)
+            self._reader.finish(response_id, "".join(self._final_texts.values()))
             self._advance("answer done")
         else:
             details, reported = get_dict(response, "status_details"), self._reader.reported

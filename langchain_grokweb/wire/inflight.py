@@ -130,8 +130,8 @@ def frames(response: Fields, where: str) -> Iterator[dict[str, Any]]:
     yield {"imageDimensions": {"width": width, "height": height}}
     for name in ("cardAttachmentsJson", "generatedImageUrls", "streamErrors"):
         get_list(response, name, where=where)  # the decoder would pass over one of another type
-    if stream_errors(response):
-        yield {"token": message}  # nothing of the definitive text is read after an error
+    if stream_errors(response) or response.get("partial") is True:
+        yield {"token": message}  # the definitive text is not read after an error, nor where it is only a part
     yield {"modelResponse": response}
 
 

@@ -18,6 +18,7 @@ from langchain_grokweb.errors import GrokWebProtocolError
 from langchain_grokweb.wire import error_mapping, modes
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.event_builder import AnswerReader, as_sent, has_failed, web_results, x_results
+from langchain_grokweb.wire.final_text import whole_characters
 from langchain_grokweb.wire.framing import JsonObjects
 from langchain_grokweb.wire.json_fields import Fields, get_dict, get_list, get_str, wrong_type
 from langchain_grokweb.wire.markup import ToolCard, ToolCards
@@ -299,7 +300,7 @@ class RestDecoder:
             self._reader.text(value)
 
     def _tool_cards(self, token: str, card_id: str, twin: Any) -> None:
-        for card in self._cards.feed(token, card_id):
+        for card in self._cards.feed(whole_characters(token), card_id):
             self._reader.tool_started(card)
         if isinstance(twin, dict):
             self._tool_card(twin)
@@ -372,7 +373,10 @@ class RestDecoder:
             self._reader.report(error_mapping.from_stream_error(value))
 
     def _model_response(self, value: Any, frame: Fields) -> None:
-        """The definitive answer; with neither text nor sender it is only the stub at the beginning (rest.md 4.9)."""
+        """The definitive answer; with neither text nor sender it is only the stub at the beginning (rest.md 4.9).
+
+        One that says `partial` is not definitive. That others say it is not means nothing.
+        """
         if not isinstance(value, dict):
             return
         response_id = value.get("responseId") or frame.get("responseId")
@@ -382,11 +386,13 @@ class RestDecoder:
         is_whole = bool(value.get("message")) and not value.get("partial")
         for found in map(error_mapping.from_stream_error, stream_errors(value)):
             self._reader.report(found, whole=is_whole and found.is_mild)
-        if not self.finished and not self._reader.failed and (value.get("message") or value.get("sender")):
+        is_stub = not (value.get("message") or value.get("sender"))
+        if not (is_stub or value.get("partial") is True or self._reader.failed):
             self._definitive(response_id, value)
 
     def _definitive(self, response_id: str, value: Fields) -> None:
-        self.definitive = value
+        if self.definitive is None or len(get_str(value, "message")) > len(get_str(self.definitive, "message")):
+            self.definitive = value
         self._reader.know_titles(web_results(value.get("webSearchResults")))
         for card in get_list(value, "cardAttachmentsJson"):
             self._reader.card_json(card)
@@ -396,6 +402,7 @@ class RestDecoder:
             get_str(value, "message"),
             model=get_str(value, "model"),
             thoughts=get_str(value, "thinkingTrace"),
+            may_continue=True,
         )
 
     # Inside the class, so that the methods are named as plain functions.

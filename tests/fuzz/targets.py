@@ -167,8 +167,8 @@ def _check_message(events: list[ev.Event]) -> str:
     chunks: Any = None
     told, streamed = _answer(), _answer()
     for event in events:
-        for delta in streamed.feed([event]):
-            chunk = streamed.chunk(delta).message
+        for generation in streamed.chunks(streamed.feed([event])):
+            chunk = generation.message
             chunks = chunk if chunks is None else chunks + chunk
         told.feed([event])
     try:

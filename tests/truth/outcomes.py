@@ -41,8 +41,10 @@ class Caller:
     def close(self) -> None:
         self._runner.close()
 
-    def ask(self, model: ChatGrokWeb, way: str, messages: Any = "Hi") -> Outcome:
+    def ask(self, model: ChatGrokWeb, way: str, messages: Any = "Hi", *, until: str = "") -> Outcome:
+        """Ask, and let the server continue after a `Seen` when a stream has shown so much text."""
         outcome = Outcome()
+        self._until = until
         try:
             getattr(self, f"_{way}")(model, messages, outcome)
         except GrokWebError as error:
@@ -58,14 +60,14 @@ class Caller:
         outcome.message = self._runner.run(model.ainvoke(messages))
 
     def _stream(self, model: ChatGrokWeb, messages: Any, outcome: Outcome) -> None:
-        chunks = _Chunks(self._server, outcome)
+        chunks = _Chunks(self._server, outcome, self._until)
         for chunk in model.stream(messages):
             chunks.add(chunk)
         chunks.end()
 
     def _astream(self, model: ChatGrokWeb, messages: Any, outcome: Outcome) -> None:
         async def read() -> None:
-            chunks = _Chunks(self._server, outcome)
+            chunks = _Chunks(self._server, outcome, self._until)
             async for chunk in model.astream(messages):
                 chunks.add(chunk)
             chunks.end()
@@ -74,15 +76,15 @@ class Caller:
 
 
 class _Chunks:
-    def __init__(self, server: ScriptedServer, outcome: Outcome) -> None:
-        self._server, self._outcome = server, outcome
+    def __init__(self, server: ScriptedServer, outcome: Outcome, until: str) -> None:
+        self._server, self._outcome, self._until = server, outcome, until
         self._sum: BaseMessageChunk | None = None
         outcome.streamed = ""
 
     def add(self, chunk: Any) -> None:
-        if chunk.text:
-            self._server.speak()  # the server may go on: what it said was seen
         self._outcome.streamed += chunk.text
+        if chunk.text and self._outcome.streamed.startswith(self._until):
+            self._server.speak()  # the server may continue: what it said was seen
         self._sum = chunk if self._sum is None else self._sum + chunk
 
     def end(self) -> None:

@@ -80,7 +80,7 @@ def rows() -> Iterator[object]:
 @pytest.mark.parametrize(("case", "on", "way"), list(rows()))
 def test_the_site_has_the_last_word(server, caller, request, case, on, way):
     server.play(script_of(case, on))
-    outcome = caller.ask(model_of(case, on, server), way)
+    outcome = caller.ask(model_of(case, on, server), way, until=getattr(case.expect, "streamed", ""))
     try:
         case.expect.check(outcome)
     except AssertionError as problem:
@@ -106,7 +106,7 @@ def test_a_caller_may_accept_what_was_streamed(server, caller, on, way):
     assert "on_replaced" in ChatGrokWeb.model_fields
     server.play(played([s.Text("Take "), s.Text("this."), s.Seen(), s.Final("Do not take this.")], on))
     model = model_of(Case("accept", [], Says(""), settings={"on_replaced": "accept"}), on, server)
-    outcome = caller.ask(model, way)
+    outcome = caller.ask(model, way, until="Take this.")
     assert outcome.error is None
     assert outcome.streamed == outcome.message.text == "Take this."
     assert outcome.message.response_metadata["grokweb"]["replaced"]

@@ -204,8 +204,14 @@ def test_a_stub_at_the_beginning_does_not_finish():
 
 
 def test_nothing_after_the_definitive_answer_changes_its_text():
-    found = events(token("A"), definitive("A"), token("late"), thought("late"), definitive("A late"))
+    found = events(token("A"), definitive("A"), token("late"), thought("late"), definitive("B late"), definitive("A"))
     assert (text(found), reasoning(found)) == ("A", "")
+
+
+def test_a_second_definitive_answer_that_continues_the_first_counts():
+    found = events(token("A"), definitive("A"), token(" late"), definitive("A late"), definitive("A"))
+    assert text(found) == "A late"
+    assert not of(ev.AnswerReplaced, found)
     assert len(of(ev.AnswerFinished, found)) == 1
 
 

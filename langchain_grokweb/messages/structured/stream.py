@@ -50,6 +50,10 @@ class EmittedObject:
     def __bool__(self) -> bool:
         return bool(self.members) or self.begun is not None
 
+    def copy(self) -> EmittedObject:
+        """The same, so far."""
+        return EmittedObject(dict(self.members), self.begun, list(self.parts))
+
     def settle(self, name: str, value: Any) -> None:
         """A member is whole."""
         self.members[name] = value
