@@ -31,14 +31,14 @@ def to_messages(
 
     Args:
         conversation_id: Where they stand.
-        path: From the root down; where it begins with a response that follows another, the head of it is missing.
+        path: From the root down; what the first one follows is no response of the conversation (rest.md 8.4).
         account: Whose conversation it is (`GrokCredentials.account`).
         temporary: Whether it is a private chat.
         image_markdown: Append pictures' addresses to the texts.
     """
     messages: list[BaseMessage] = []
     turn: list[BaseMessage] = []  # since the last answer that can be continued
-    place = path[0].parent_id if path else None
+    place: str | None = None
     for response in path:
         if response.sender == "human":
             turn.append(HumanMessage(response.text))

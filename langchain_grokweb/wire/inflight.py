@@ -154,6 +154,8 @@ def prompts_in(
 ) -> list[str]:
     """From a reply of `responses`: the ids of prompts that may be one which was sent since then.
 
+    A parent that is no response of the conversation is none (rest.md 8.4).
+
     Args:
         responses: The reply.
         prompt: Its text; `None` where any will do.
@@ -161,13 +163,20 @@ def prompts_in(
         since: The earliest time that it can have arrived.
         known: Ids of prompts that are known to be others.
     """
+    entries = get_objects(responses, "responses")
+    ids = [entry.get("responseId") for entry in entries]
+
+    def follows(entry: Fields) -> bool:
+        before = entry.get("parentResponseId")
+        return before == parent if parent else not before or before not in ids
+
     return [
         response_id
-        for entry in get_objects(responses, "responses")
+        for entry in entries
         if _sender(entry) == _HUMAN
         and isinstance(response_id := entry.get("responseId"), str)
         and response_id not in known
-        and (entry.get("parentResponseId") or None) == parent
+        and follows(entry)
         and (prompt is None or str(entry.get("message")).strip() == prompt.strip())
         and not _is_older(entry, since)
     ]

@@ -175,3 +175,20 @@ async def test_what_may_not_be_ours_is_not_stopped(clock, server, replies):
     await left_and_lost(server, replies)
     await asyncio.to_thread(server.wait_until, lambda: len(server.asked("responses")) >= 4)
     assert server.asked("stop") == []
+
+
+async def test_a_first_prompt_whose_parent_is_no_response_is_found_and_not_sent_twice(clock, server):
+    """So the first questions of October 2026 are stored (rest.md 8.4)."""
+    asked = {"responseId": "q", "sender": "human", "message": "Hi", "parentResponseId": "5d1f0e6c", "createTime": LATER}
+    said = {"responseId": "a", "sender": "ASSISTANT", "message": "Hello.", "parentResponseId": "q"}
+    replies = {
+        "turn": [Reply([HANG_UP]), Reply(rest.body([s.Text("Again."), s.Final("Again.")]))],
+        "conversations": Reply.of({"conversations": [{"conversationId": "c", "createTime": LATER}]}),
+        "responses": Reply.of({"responses": [asked, said], "inflightResponses": []}),
+        "response-node": Reply.of({"responseNodes": [asked, said], "inflightResponses": []}),
+        "load-responses": Reply.of({"responses": [said]}),
+    }
+    server.play(Script(replies))
+    answer = await model_on(server, "rest").ainvoke("Hi")
+    assert answer.text == "Hello."
+    assert len(server.asked("turn")) == 1

@@ -84,10 +84,11 @@ def test_a_message_has_what_is_known_and_no_key_for_what_is_not():
     assert (first.id, first.usage_metadata, first.additional_kwargs) == (None, None, {})
 
 
-def test_a_head_that_is_missing_is_told_from_a_beginning():
-    messages = [*load("q two", "a 2", head="elsewhere"), NEW]
-    assert plan(messages, ME).reason == "truncated"
-    assert plan(messages, ME, on_truncated="replay").reason == "replayed"
+def test_a_parent_that_is_no_response_is_the_root():
+    """So shares and conversations of October 2026 begin (rest.md 8.4)."""
+    messages = [*load("q one", "a 1", head="5d1f0e6c-0000-5000-8000-000000000000"), NEW]
+    assert plan(messages, ME, on_truncated="replay").reason == "continued"
+    assert "parent_response_id" not in messages[1].response_metadata["grokweb"]
 
 
 def test_a_private_chat_is_gone_on_from_in_private():

@@ -112,8 +112,11 @@ def test_which_prompts_may_be_one_that_was_sent():
         "createTime": "2026-04-20T09:15:02.155903118Z",
     }
 
+    before = {"responseId": "p", "sender": "ASSISTANT"}
+
     def prompts(since=now, known=(), parent="p", prompt_text="Hi", **changed):
-        return prompts_in({"responses": [{**prompt, **changed}]}, prompt_text, parent=parent, since=since, known=known)
+        reply = {"responses": [before, {**prompt, **changed}]}
+        return prompts_in(reply, prompt_text, parent=parent, since=since, known=known)
 
     assert prompts() == [PROMPT]
     assert prompts(prompt_text=None) == [PROMPT]
@@ -121,5 +124,8 @@ def test_which_prompts_may_be_one_that_was_sent():
     assert prompts(since=now + timedelta(minutes=1)) == []
     assert prompts(known=[PROMPT]) == []
     assert prompts(parent=None) == []
+    assert prompts(parent=None, parentResponseId="no-response") == [PROMPT]
+    assert prompts(parent=None, parentResponseId=None) == [PROMPT]
+    assert prompts(parentResponseId="no-response") == []
     assert prompts(sender="ASSISTANT") == []
     assert prompts(message="Ho") == []
