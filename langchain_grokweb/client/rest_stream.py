@@ -29,7 +29,11 @@ class EventStream:
     """One streamed reply; `open` it, take batches, and close it however it ends."""
 
     def __init__(self, http: Http, answer: RunningAnswer) -> None:
-        self.decoder = RestDecoder(assets_url=http.service.assets_url)
+        self.decoder = RestDecoder(
+            assets_url=http.service.assets_url,
+            conversation_id=answer.conversation_id,
+            answer_id=answer.answer_id,
+        )
         self.ended = False
         self._is_silent = False  # the answer was awaited for too long
         self._http = http

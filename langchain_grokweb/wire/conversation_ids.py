@@ -6,9 +6,10 @@ An id becomes part of a path, so nothing but the characters of ids is let throug
 from __future__ import annotations
 
 import re
+from typing import TypeGuard
 from urllib.parse import parse_qs, urlsplit
 
-from langchain_grokweb.errors import GrokWebInvalidRequestError
+from langchain_grokweb.errors import GrokWebInvalidRequestError, GrokWebProtocolError
 
 _HOST = "grok.com"
 _PATH = re.compile(r"/(?:c|chat)/([^/]+)/?")  # `/chat/` in 2025, `/c/` since (rest.md 1.2)
@@ -43,13 +44,31 @@ def parse_conversation(text: str) -> tuple[str, str | None]:
     return check_id(match[1]), check_id(named[0]) if named else None
 
 
+def is_id(value: object) -> TypeGuard[str]:
+    """Whether this may be an id, which could stand in a path."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def require_id(value: object, where: str) -> str:
+    """An id that the service names, as it is.
+
+    Raises:
+        GrokWebProtocolError: It is none; it is not shown.
+    """
+    if not is_id(value):
+        raise GrokWebProtocolError(
+            where=where, expected="an id", got="other text" if isinstance(value, str) else type(value).__name__
+        )
+    return value
+
+
 def check_id(text: str) -> str:
     """The id of a conversation or a response, as it is.
 
     Raises:
         GrokWebInvalidRequestError: It holds what no id holds.
     """
-    if not isinstance(text, str) or not _ID.fullmatch(text):
+    if not is_id(text):
         raise _refused("This is not an id of grok.com: those are letters, digits and hyphens.")
     return text
 

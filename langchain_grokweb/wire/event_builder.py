@@ -37,6 +37,7 @@ class AnswerReader:
         self._half_words, self._half_thoughts = Halves(), Halves()
         self._delivered: list[str] = []
         self._position = 0
+        self._questions: list[str] = []
         self._reasoning = _Reasoning()
         self._tools: set[str] = set()
         self._titles: dict[str, str] = {}  # of pages that a search brought, by address
@@ -132,6 +133,18 @@ class AnswerReader:
         if self._words:
             self._join()
         self._thoughts.append(text)
+
+    def ask(self, question: str) -> None:
+        """What Grok asks back: it ends the text, and the service's own final text does not have it."""
+        if question and question not in self._questions:
+            self._questions.append(question)
+
+    def _deliver_questions(self) -> None:
+        text = "".join(self._delivered)
+        for question in self._questions:
+            if question not in text:
+                self._deliver(f"\n\n{question}" if self._delivered else question)
+        self._questions.clear()
 
     # --- beside the answer
 
@@ -250,6 +263,7 @@ class AnswerReader:
         for card_id, file_path in self._file_tags.items():
             self.made.file({"id": card_id, "file_path": file_path})
         self.made.close()
+        self._deliver_questions()
         self.add(ev.AnswerFinished(response_id, model))
         self.finished = True
 
@@ -284,6 +298,7 @@ class AnswerReader:
         """No more comes: of an answer that is not over, deliver what was held back."""
         if not self.finished and not self.failed:
             self.flush()
+            self._deliver_questions()
 
     def flush(self) -> None:
         """Deliver what was held back and turned out to be text."""

@@ -10,6 +10,7 @@ suggestions, and nothing else. Nothing here raises: what cannot be read becomes 
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
@@ -20,10 +21,12 @@ import orjson
 from langchain_grokweb.errors import GrokWebError, GrokWebProtocolError
 from langchain_grokweb.wire import error_mapping, modes
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire.event_builder import AnswerReader, ToolResults, as_sent, has_failed, web_results, x_results
+from langchain_grokweb.wire.conversation_ids import is_id, require_id
+from langchain_grokweb.wire.event_builder import AnswerReader, web_results
 from langchain_grokweb.wire.framing import JsonObjects
+from langchain_grokweb.wire.gateway_chunks import ChunkReader, Dialects
 from langchain_grokweb.wire.gateway_frames import prompt_frames, session_frame
-from langchain_grokweb.wire.json_fields import Fields, get_dict, get_list, get_objects, get_str, wrong_type
+from langchain_grokweb.wire.json_fields import Fields, get_dict, get_objects, get_str, wrong_type
 from langchain_grokweb.wire.turn import Turn
 from langchain_grokweb.wire.unknown_fields import Unknown
 
@@ -62,7 +65,6 @@ TRANSITIONS: Mapping[tuple[State, Step], State] = {
 
 _Readers = Mapping[str, Callable[["GatewaySession", Any, Fields], None]]
 
-_ANSWER_CHANNELS = {"CHANNEL_ASSISTANT_RESPONSE", "CHANNEL_UNSPECIFIED"}
 _TEXT_PARTS = {"output_text", "text"}
 _PLAIN_MEMBERS = 5  # of an event that brings a piece of text: its type, three ids and the chunk
 
@@ -75,9 +77,10 @@ _SILENT_EVENTS = frozenset(
     ping pong
     """.split()
 )
-_SILENT_MEMBERS = frozenset(["metadata", "phase_marker", "ui_layout", "progress_report", "tool_partial_result"])
+_SILENT_MEMBERS = frozenset(["metadata", "phase_marker", "progress_report", "tool_partial_result"])
+# The headline of the thoughts, where it comes as a piece of the text (gateway.md 9.3).
+_HEADLINE = re.compile(r"\s*Thinking about your request[ .…]*(?:\n\s*|\Z)")
 _OPEN_TO_ALL = {"auto", "fast"}  # modes that every account has (gateway.md 3.2)
-_ABOUT_A_CARD = {"tool_usage_card_id", "intent"}
 
 
 class GatewaySession:
@@ -90,7 +93,9 @@ class GatewaySession:
         self.ended = False  # the service has ended the session; what it has sent before may still come
         self._turn = turn
         self._reader = AnswerReader(assets_url)
-        self._tools = ToolResults(self._reader)
+        self._dialects = Dialects()
+        self._chunks = ChunkReader(self._reader, self._dialects)
+        self._event_ids: set[str] = set()  # of all that came
         self._outgoing: list[str] = []
         self._sent: set[str] = set()  # the ids of what was sent for this turn
         self._send([session_frame(turn)])
@@ -206,11 +211,16 @@ class GatewaySession:
         session_id = envelope.get("session_id")
         if self._session_id is not None and session_id not in (None, self._session_id):
             return  # another session's
+        event_id = event.get("event_id")
+        if event_id.__class__ is str:
+            if event_id in self._event_ids:
+                return  # it came before
+            self._event_ids.add(event_id)
         kind = event.get("type")
         if kind == "response.chunk" and self._plain_text(event):
             self.heard += 1
             return
-        if str(kind).startswith(("response.", "session.", "conversation.")):
+        if self._is_heard(str(kind), event):
             self.heard += 1
         reader = self._EVENTS.get(kind) if isinstance(kind, str) else None
         if reader is None:
@@ -237,8 +247,16 @@ class GatewaySession:
             return False
         if piece.__class__ is not str or self._answer_id is None:
             return False
-        self._reader.text(piece)
+        if self._chunks.is_leader(chunk.get("metadata")) and self._dialects.counts("chunk", piece):
+            self._reader.text(piece)
         return True
+
+    def _is_heard(self, kind: str, event: Fields) -> bool:
+        """Whether an event is of our answer, or of its opening: another's, and what keeps alive, are silence."""
+        if self.state is not State.ANSWERING:
+            return kind.startswith(("response.", "session.", "conversation."))
+        about = event.get("response_id", get_dict(event, "response").get("id", self._answer_id))
+        return kind.startswith("response.") and about == self._answer_id
 
     def _is_ours(self, event: Fields) -> bool:
         """Whether something is of this answer, while it is being made: what has no id is, what has another is not."""
@@ -247,6 +265,7 @@ class GatewaySession:
     def _start(self, response_id: Any) -> None:
         """The answer has an id. One that fails at once was never created: its id comes with the failure."""
         if self.state is State.PROMPTED and isinstance(response_id, str) and response_id:
+            require_id(response_id, "response.created: response.id")
             self._advance("answer started")
             self._answer_id = response_id
             self._reader.add(ev.AnswerStarted(response_id))
@@ -265,17 +284,20 @@ class GatewaySession:
         conversation_id = conversation.get("id") if isinstance(conversation, dict) else session_id
         if not isinstance(conversation_id, str):
             raise wrong_type("conversation.attached: conversation.id", "str", conversation_id)
+        if self.state not in {State.OPENING, State.CREATED}:
+            return  # the conversation of a turn does not change
         place = self._turn.conversation
         if place is not None and conversation_id != place.conversation_id:
             self._fail(error_mapping.from_error({"code": "conversation_not_found", "message": "Another was attached."}))
             return
+        require_id(conversation_id, "conversation.attached: conversation.id")
         self._session_id = self._session_id or (session_id if isinstance(session_id, str) else None)
         self._advance("conversation attached")
         self._reader.add(ev.ConversationOpened(conversation_id))
 
     def _item_added(self, _: Any, event: Fields) -> None:
         item = get_dict(event, "item")
-        if item.get("role") == "user" and isinstance(item.get("id"), str):
+        if item.get("role") == "user" and is_id(item.get("id")):
             self._reader.add(ev.PromptStored(item["id"]))
 
     def _response_created(self, _: Any, event: Fields) -> None:
@@ -296,9 +318,9 @@ class GatewaySession:
             if name == "follow_up_suggestions":
                 self._pending.discard("suggestions")
                 self._reader.follow_ups(value)
-            elif name in self._CHUNKS and value is not None:
+            elif name in ChunkReader.MEMBERS:
                 if is_ours:
-                    self._CHUNKS[name](self, value, chunk)
+                    self._chunks.read(name, value, chunk)
             elif name not in _SILENT_MEMBERS:
                 self.unknown.add("chunk.", name, value)
 
@@ -306,21 +328,26 @@ class GatewaySession:
         delta = event.get("delta")
         if delta is None or not self._is_ours(event):
             return
-        is_thought = get_dict(event, "x_grok").get("is_thinking")
-        if isinstance(delta, str):
-            (self._reader.untagged_reasoning if is_thought else self._reader.text)(delta)
-        elif not is_thought:
+        if get_dict(event, "x_grok").get("is_thinking"):
+            self._reasoning_delta(None, event)
+        elif not isinstance(delta, str):
             raise wrong_type("response.output_text.delta: delta", "str", delta)
+        else:
+            if not self._reader.has_text:
+                delta = _HEADLINE.sub("", delta, count=1) if _HEADLINE.match(delta) else delta
+            if self._dialects.counts("delta", delta):
+                self._reader.text(delta)
 
     def _reasoning_delta(self, _: Any, event: Fields) -> None:
-        if isinstance(delta := event.get("delta"), str) and self._is_ours(event):
+        delta = event.get("delta")
+        if isinstance(delta, str) and self._is_ours(event) and self._dialects.counts("delta", delta, is_thought=True):
             self._reader.untagged_reasoning(delta)
 
     def _search_result(self, _: Any, event: Fields) -> None:
         search = get_dict(event, "result") or get_dict(event, "search_result")
         if search and self._is_ours(event):
             results = search.get("web_results") or ([search] if search.get("url") else [])
-            self._tools.finish("", str(search.get("search_type") or "web_search"), web_results(results))
+            self._chunks.tools.finish("", str(search.get("search_type") or "web_search"), web_results(results))
 
     def _grok_output(self, _: Any, event: Fields) -> None:
         output = get_dict(event, "output")
@@ -333,10 +360,8 @@ class GatewaySession:
             if name == "card_attachment":
                 self._reader.card_json(value.get("jsonData", value) if isinstance(value, dict) else value)
             elif name == "tool_result" and isinstance(value, dict) and "web_search_results" in value:
-                self._tools.finish("", "web_search", web_results(value["web_search_results"]))
-            elif name in self._CHUNKS:
-                self._CHUNKS[name](self, value, output)
-            elif name not in _SILENT_MEMBERS:
+                self._chunks.tools.finish("", "web_search", web_results(value["web_search_results"]))
+            elif not self._chunks.read(name, value, output) and name not in _SILENT_MEMBERS:
                 self.unknown.add("output.", name, value)
 
     def _stream_error(self, report: Any, response_id: Any) -> None:
@@ -392,71 +417,6 @@ class GatewaySession:
         """No more comes. That is no failure: an answer that has begun may become whole all the same."""
         self.ended = True
 
-    # --- one method a member of a chunk
-
-    def _text(self, value: Any, chunk: Fields) -> None:
-        channel = value.get("channel") if isinstance(value, dict) else None
-        is_answer = not channel or str(channel) in _ANSWER_CHANNELS
-        text = value.get("text", "") if isinstance(value, dict) else value
-        if not isinstance(text, str):
-            if is_answer:
-                raise wrong_type("response.chunk: chunk.text.text", "str", text)
-            return
-        if is_answer:
-            self._reader.text(text)
-            return
-        metadata = get_dict(chunk, "metadata")
-        is_headline = str(channel).endswith("HEADER")
-        # A headline comes whole, so that two of them in one step are two.
-        section = object() if is_headline else (metadata.get("step_id"), metadata.get("rollout_id"))
-        self._reader.reasoning(text, tag="header" if is_headline else str(channel), section=section)
-
-    def _tool_card(self, value: Any, _: Fields) -> None:
-        for name, card in value.items() if isinstance(value, dict) else ():
-            if name not in _ABOUT_A_CARD and isinstance(card, dict):
-                args = card.get("args", card)
-                tool_id = get_str(value, "tool_usage_card_id")
-                self._tools.start(tool_id, name, args if isinstance(args, dict) else {})
-
-    def _tool_result(self, value: Any, _: Fields) -> None:
-        for kind, result in value.items() if isinstance(value, dict) else ():
-            if kind != "tool_call_id":
-                output = _RESULTS.get(kind, as_sent)(result)
-                self._tools.finish(get_str(value, "tool_call_id"), kind, output, failed=has_failed(result))
-
-    def _citation(self, value: Any, _: Fields) -> None:
-        if isinstance(value, dict):
-            self._reader.cite_here(value, _citation_kind(str(value.get("kind") or "")))
-
-    def _render_start(self, value: Any, _: Fields) -> None:
-        announced = get_dict(value, "generated_image") or get_dict(value, "edited_image")
-        if announced and isinstance(value.get("id"), str):
-            self._reader.made.image_card(value["id"], {}, str(announced.get("prompt") or ""))
-
-    def _picture(self, value: Any, _: Fields) -> None:
-        if not isinstance(value, dict):
-            return
-        card_id = value.get("id") or value.get("tool_call_id") or ""
-        picture = get_dict(value, "image_chunk")
-        prompt = value.get("query") or get_dict(picture, "imagePrompt").get("prompt")
-        self._reader.made.image_card(str(card_id), picture, str(prompt or ""))
-        tool_id = value.get("tool_call_id")
-        if isinstance(tool_id, str) and picture.get("progress") == 100:  # noqa: PLR2004 - percent
-            self._tools.finish(tool_id, "generate_image", [{"image_id": picture.get("imageUuid")}])
-
-    def _made_video(self, value: Any, _: Fields) -> None:
-        if isinstance(value, dict):
-            chunk = get_dict(value, "video_chunk") or get_dict(value, "videoChunk")
-            self._reader.made.video({**value, **chunk}, get_str(value, "id"))
-
-    def _made_file(self, value: Any, _: Fields) -> None:
-        if isinstance(value, dict):
-            self._reader.made.file(value)
-
-    def _searched_picture(self, value: Any, _: Fields) -> None:
-        if isinstance(value, dict):
-            self._reader.cite_here(value, "image")
-
     # Inside the class, so that the methods are named as plain functions.
     _EVENTS: ClassVar[_Readers] = {
         "session.created": _session_created,
@@ -476,28 +436,3 @@ class GatewaySession:
         "error": _error,
         "session.ended": _session_ended,
     }
-    _CHUNKS: ClassVar[_Readers] = {
-        "text": _text,
-        "tool_usage_card": _tool_card,
-        "tool_result": _tool_result,
-        "render_citation": _citation,
-        "render_start": _render_start,
-        "render_generated_image": _picture,
-        "render_edited_image": _picture,
-        "render_searched_image": _searched_picture,
-        "render_generated_video": _made_video,
-        "render_file_preview": _made_file,
-    }
-
-
-_RESULTS: dict[str, Callable[[Any], Any]] = {
-    "web_search": lambda result: web_results(get_list(result, "webpages")),
-    "x_post": lambda result: x_results(get_list(result, "posts")),
-    "x_thread": lambda result: x_results(get_list(result, "posts")),
-}
-
-
-def _citation_kind(kind: str) -> str:
-    if kind.startswith("CITATION_KIND_X_"):
-        return "x"
-    return "file" if kind.endswith("_DOCUMENT") else "web"

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from langchain_grokweb.errors import GrokWebProtocolError
 from langchain_grokweb.wire import error_mapping, modes
 from langchain_grokweb.wire import events as ev
+from langchain_grokweb.wire.conversation_ids import is_id, require_id
 from langchain_grokweb.wire.event_builder import AnswerReader, as_sent, has_failed, web_results, x_results
 from langchain_grokweb.wire.final_text import whole_characters
 from langchain_grokweb.wire.framing import JsonObjects
@@ -119,10 +120,13 @@ _Readers = Mapping[str, Callable[["RestDecoder", Any, Fields], None]]
 _SILENT = frozenset(
     """
     isThinking isSoftStop responseId messageTag messageStepId rolloutId toolUsageCardId sideBySideIndex response
-    streamingMetadata uiLayout llmInfo effortDecision imageAttachmentInfo progressReport bannerMessage disclaimer
+    streamingMetadata llmInfo effortDecision imageAttachmentInfo progressReport bannerMessage disclaimer
     memoryReferences followUpSuggestedMode sideBySideConfig authNotification survey throttle keepAlive toolRequest
     fastToolResponse memoryV2UpdateResult
     """.split()
+)
+_ABOUT_NO_ANSWER = frozenset(
+    ["keepAlive", "conversation", "title", "generatedTitle", "responseId", "isThinking", "isSoftStop", "messageTag"]
 )
 _PICTURE_TOOLS = {"generateImage", "editImage"}
 _RESULTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
@@ -139,7 +143,13 @@ _RESULTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 class RestDecoder:
     """Feed it the body of a reply as it arrives, get events."""
 
-    def __init__(self, *, assets_url: str = "https://assets.grok.com") -> None:
+    def __init__(
+        self,
+        *,
+        assets_url: str = "https://assets.grok.com",
+        conversation_id: str | None = None,
+        answer_id: str | None = None,
+    ) -> None:
         self.unknown = Unknown()
         self.heard = 0  # frames of our answer that are more than a sign of life
         self.definitive: Fields | None = None  # the service's own whole answer, as it came
@@ -148,8 +158,11 @@ class RestDecoder:
         self._reader = AnswerReader(assets_url)
         self._cards = ToolCards()
         self._run: list[str] = []  # tokens of answer text that follow each other
+        self._conversation_id = conversation_id
         self._prompt_id: str | None = None
-        self._answer_id: str | None = None
+        self._answer_id = answer_id
+        self._has_started = False
+        self._leader: str | None = None  # whose text is the answer, where several agents work at it
         self._query = ""
         self._drawing: list[str] = []  # tools that are making pictures
 
@@ -175,7 +188,8 @@ class RestDecoder:
             failure = error
         run = self._run
         for fields in objects:
-            if (token := _plain_token(fields, self._answer_id)) is not None:
+            if (token := _plain_token(fields, self._answer_id)) is not None and self._has_started:
+                self.heard += 1
                 run.append(token)
                 continue
             self._join_run()
@@ -228,14 +242,20 @@ class RestDecoder:
             self._frame(result)
 
     def _frame(self, frame: Fields) -> None:
-        if frame.get("sideBySideIndex"):
-            return  # the other of two answers (rest.md 4.12)
-        if "keepAlive" not in frame and frame.get("messageTag") != "heartbeat":
+        if frame.get("sideBySideIndex") or not self._is_ours(frame):
+            return  # the other of two answers (rest.md 4.12), or another answer's
+        if not frame.keys() <= _ABOUT_NO_ANSWER and frame.get("messageTag") != "heartbeat":
             self.heard += 1
-        response_id = frame.get("responseId")
-        if isinstance(response_id, str) and "userResponse" not in frame and response_id != self._prompt_id:
-            self._start(response_id)
         self._members(frame, self._MEMBERS)
+
+    def _is_ours(self, frame: Fields) -> bool:
+        """Whether a frame is of our turn: one that names no response, or our prompt, or the first answer named."""
+        response_id = frame.get("responseId") or get_str(frame.get("modelResponse"), "responseId")
+        if not isinstance(response_id, str) or not response_id:
+            return True
+        if "userResponse" in frame or response_id == self._prompt_id:
+            return self._prompt_id in {None, response_id}
+        return self._start(response_id)
 
     def _members(self, frame: Fields, readers: _Readers) -> None:
         answer = self._reader
@@ -257,22 +277,29 @@ class RestDecoder:
         for name, value in members.items():
             self.unknown.add(where, name, value)
 
-    def _start(self, response_id: str) -> None:
-        if self._answer_id is None:
-            self._answer_id = response_id
+    def _start(self, response_id: str) -> bool:
+        """The answer has an id; whether it is this one."""
+        if self._answer_id not in {None, response_id}:
+            return False
+        if not self._has_started:
+            self._has_started = True
+            self._answer_id = require_id(response_id, "result.response.responseId")
             self._reader.add(ev.AnswerStarted(response_id))
+        return True
 
     # --- one method a member
 
     def _conversation(self, value: Any, _: Fields) -> None:
         conversation_id = value.get("conversationId") if isinstance(value, dict) else None
-        if not isinstance(conversation_id, str) or not conversation_id:
-            raise wrong_type("result.conversation.conversationId", "str", conversation_id)
+        conversation_id = require_id(conversation_id, "result.conversation.conversationId")
+        if self._conversation_id not in {None, conversation_id}:
+            return  # the conversation of a turn does not change
+        self._conversation_id = conversation_id
         self._reader.add(ev.ConversationOpened(conversation_id))
 
     def _user_response(self, value: Any, _: Fields) -> None:
         response_id = value.get("responseId") if isinstance(value, dict) else None
-        if isinstance(response_id, str) and self._prompt_id is None:
+        if is_id(response_id) and self._prompt_id is None:
             self._prompt_id = response_id
             self._reader.add(ev.PromptStored(response_id))
 
@@ -296,8 +323,14 @@ class RestDecoder:
             if value and not self.finished:
                 section = (frame.get("messageStepId"), frame.get("rolloutId"))
                 self._reader.reasoning(value, tag=tag or None, section=section)
-        else:
+        elif self._leader is None or get_str(frame, "rolloutId") in {"", self._leader}:
             self._reader.text(value)
+
+    def _layout(self, value: Any, _: Fields) -> None:
+        """The agents, the leader first (rest.md 8.7); where there is one alone, none is named."""
+        agents = get_list(value, "rolloutIds")
+        if self._leader is None and agents and isinstance(agents[0], str):
+            self._leader = agents[0]
 
     def _tool_cards(self, token: str, card_id: str, twin: Any) -> None:
         for card in self._cards.feed(whole_characters(token), card_id):
@@ -382,7 +415,8 @@ class RestDecoder:
         response_id = value.get("responseId") or frame.get("responseId")
         if not isinstance(response_id, str):
             raise wrong_type("result.modelResponse.responseId", "str", response_id)
-        self._start(response_id)
+        if not self._start(response_id):
+            return
         is_whole = bool(value.get("message")) and not value.get("partial")
         for found in map(error_mapping.from_stream_error, stream_errors(value)):
             self._reader.report(found, whole=is_whole and found.is_mild)
@@ -412,6 +446,7 @@ class RestDecoder:
         "userResponse": _user_response,
         "generatedTitle": _title,
         "token": _token,
+        "uiLayout": _layout,
         "toolUsageCard": _lone_tool_card,
         "queryAction": _query_action,
         "cardAttachment": _card_attachment,

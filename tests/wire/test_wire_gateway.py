@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from langchain_grokweb import errors
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.gateway import TRANSITIONS, GatewaySession, State
+from langchain_grokweb.wire.gateway_chunks import ChunkReader
 from langchain_grokweb.wire.gateway_frames import heartbeat
 from langchain_grokweb.wire.turn import ConversationRef, Turn
 
@@ -23,9 +25,12 @@ def sent(frames: list[str]) -> list[dict[str, Any]]:
     return [json.loads(frame) for frame in frames]
 
 
+_NUMBERS = itertools.count(1)
+
+
 def server(kind: str, session_id: str | None = CONV, **members: Any) -> bytes:
     envelope = {} if session_id is None else {"session_id": session_id}
-    return json.dumps({**envelope, "event": {"type": kind, "event_id": "evt_x_1", **members}}).encode()
+    return json.dumps({**envelope, "event": {"type": kind, "event_id": f"evt_x_{next(_NUMBERS)}", **members}}).encode()
 
 
 CREATED = server("session.created", session={"id": CONV, "model": "auto"})
@@ -566,7 +571,7 @@ JSON = st.recursive(
 )
 EVENTS = st.sampled_from(sorted(GatewaySession._EVENTS))
 NAMES = st.sampled_from(
-    [*sorted(GatewaySession._CHUNKS), "follow_up_suggestions", "metadata", "stream_error", "card_attachment"]
+    [*sorted(ChunkReader.MEMBERS), "follow_up_suggestions", "metadata", "stream_error", "card_attachment"]
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -100,8 +101,12 @@ def test_the_arguments_of_a_card_may_hold_its_own_markup():
 # --- the gateway
 
 
+_NUMBERS = itertools.count(1)
+
+
 def message(kind: str, session_id: Any = CONV, **members: Any) -> bytes:
-    return json.dumps({"session_id": session_id, "event": {"type": kind, "event_id": "e", **members}}).encode()
+    event = {"type": kind, "event_id": f"e{next(_NUMBERS)}", **members}
+    return json.dumps({"session_id": session_id, "event": event}).encode()
 
 
 def begun() -> GatewaySession:
