@@ -441,10 +441,20 @@ def _card_of(citation: ev.CitationFound) -> Fields:
     return {"url": citation.url, "title": citation.title, "kind": citation.kind}
 
 
-def _source(card: Fields) -> tuple[str, str, str] | None:
+def _citation_kind(name: str) -> ev.CitationKind:
+    """What a source is, by our word or the site's (gateway.md 4.6); what nobody knows is a page."""
+    if name == "image":
+        return "image"
+    if name == "x" or name.startswith("CITATION_KIND_X_"):
+        return "x"
+    return "file" if name == "file" or name.endswith("_DOCUMENT") else "web"
+
+
+def _source(card: Fields) -> tuple[str, str, ev.CitationKind] | None:
     """Address, title and kind of what a card points to."""
     url, title = get_str(card, "url"), get_str(card, "title")
-    kind = "x" if re.match(r"https?://(?:www\.)?(?:x|twitter)\.com/", url) else get_str(card, "kind") or "web"
+    is_post = re.match(r"https?://(?:www\.)?(?:x|twitter)\.com/", url)
+    kind: ev.CitationKind = "x" if is_post else _citation_kind(get_str(card, "kind"))
     image = card.get("image")
     if isinstance(image, dict):
         url, title, kind = get_str(image, "link", "original", "thumbnail"), get_str(image, "title"), "image"

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from langchain_grokweb.errors import GrokWebError
 
 Key: TypeAlias = tuple[Hashable, ...]
+CitationKind: TypeAlias = Literal["web", "x", "image", "file"]
 
 
 @dataclass(slots=True)
@@ -111,13 +112,13 @@ class ToolFinished:
 class CitationFound:
     """A source of the answer.
 
-    `kind` is `"web"`, `"x"`, `"image"` or `"file"`; `position` is where in the text the mark stood, `None` where the
+    `kind` is what it points to; `position` is where in the text the mark stood, `None` where the
     service gave none.
     """
 
     url: str
     title: str = ""
-    kind: str = "web"
+    kind: CitationKind = "web"
     position: int | None = None
 
     @property

@@ -97,7 +97,7 @@ class ChunkReader:
 
     def _citation(self, value: Any, _: Fields) -> None:
         if isinstance(value, dict):
-            self._reader.cite_here(value, _citation_kind(str(value.get("kind") or "")))
+            self._reader.cite_here(value, str(value.get("kind") or ""))
 
     def _render_start(self, value: Any, _: Fields) -> None:
         announced = get_dict(value, "generated_image") or get_dict(value, "edited_image")
@@ -161,9 +161,3 @@ _RESULTS: dict[str, Callable[[Any], Any]] = {
     "x_post": lambda result: x_results(get_list(result, "posts")),
     "x_thread": lambda result: x_results(get_list(result, "posts")),
 }
-
-
-def _citation_kind(kind: str) -> str:
-    if kind.startswith("CITATION_KIND_X_"):
-        return "x"
-    return "file" if kind.endswith("_DOCUMENT") else "web"

@@ -171,7 +171,8 @@ def test_a_failure_that_is_reported_is_no_cut(grok, model, way):
     with pytest.raises(GrokWebInterruptedError) as raised:
         PATHS[way](model, "Hi")
     assert raised.value.partial.text == "One two three four five six seven."
-    assert [request.path for request in grok.requests] == ["/ws/mgw/"]
+    # Only the menu of modes was asked for, since the service named no reason.
+    assert [request.path for request in grok.requests] == ["/ws/mgw/", "/rest/modes"]
 
 
 @pytest.mark.parametrize("way", PATHS)
