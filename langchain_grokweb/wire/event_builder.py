@@ -215,11 +215,11 @@ class AnswerReader:
 
     def _cite(self, card: Fields, position: int | None) -> None:
         if (card["id"], position) not in self._cited and (source := _source(card)):
-            self._cited.update({(card["id"], position), (card["id"], None)})
             url, title, kind = source
-            if (url, position) in self._cited:
-                return  # the same source under another id
-            self._cited.add((url, position))
+            is_known = (url, position) in self._cited  # the same source under another id
+            self._cited.update({(card["id"], position), (card["id"], None), (url, position), (url, None)})
+            if is_known:
+                return
             citation = ev.CitationFound(url, title or self._titles.get(url, ""), kind, position)
             self._citations.append(citation)
             self.add(citation)
