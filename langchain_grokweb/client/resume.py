@@ -275,7 +275,7 @@ class ResumableStream:
             self._finding = "grok.com has only a part of its text"
             return []
         replay = ReplayFilter(self._delivered)
-        if not (stored.get("message") or replay.is_complete):
+        if not (inflight.has_text(stored) or replay.is_complete):
             self._finding = "grok.com has it without its text"
             return []
         return self._settle(stored, replay)

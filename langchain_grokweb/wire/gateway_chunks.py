@@ -6,16 +6,18 @@ the leader writes is the answer. Of the two dialects that bring text, chunks and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 from langchain_grokweb.wire.event_builder import AnswerReader, ToolResults, as_sent, has_failed, web_results, x_results
-from langchain_grokweb.wire.json_fields import Fields, get_dict, get_list, get_str, wrong_type
+from langchain_grokweb.wire.json_fields import Fields, get_dict, get_list, get_objects, get_str, wrong_type
 
 _Readers = Mapping[str, Callable[["ChunkReader", Any, Fields], None]]
 
 _ANSWER_CHANNELS = {"CHANNEL_ASSISTANT_RESPONSE", "CHANNEL_UNSPECIFIED"}
 _ABOUT_A_CARD = {"tool_usage_card_id", "intent"}
+_HUMP = re.compile(r"(?<=[a-z0-9])[A-Z]")
 _PLACEHOLDER = "Thinking about your request"
 
 
@@ -161,3 +163,38 @@ _RESULTS: dict[str, Callable[[Any], Any]] = {
     "x_post": lambda result: x_results(get_list(result, "posts")),
     "x_thread": lambda result: x_results(get_list(result, "posts")),
 }
+
+
+def stored_chunks(response: Fields) -> list[Fields]:
+    """The chunks of a stored answer, by the names that they have in a stream (rest.md 8.3)."""
+    return [_by_stream_names(chunk, _LEVELS) for chunk in get_objects(response, "outputChunks")]
+
+
+def text_of_chunks(chunks: list[Fields]) -> str:
+    """The answer's text in chunks, as far as it is the leader's."""
+    reader = ChunkReader(AnswerReader(""))
+    texts: list[str] = []
+    for chunk in chunks:
+        if "ui_layout" in chunk:
+            reader.read("ui_layout", chunk["ui_layout"], chunk)
+        text = chunk.get("text")
+        if get_str(text, "channel") in _ANSWER_CHANNELS | {""} and reader.is_leader(chunk.get("metadata")):
+            texts.append(get_str(text, "text"))
+    return "".join(texts)
+
+
+_LEVELS = 6  # of names in a chunk; what is deeper is a page's, or a post's
+
+
+def _by_stream_names(value: Any, levels: int) -> Any:
+    if isinstance(value, list):
+        return [_by_stream_names(entry, levels) for entry in value]
+    if not isinstance(value, dict) or not levels:
+        return value
+    # What is in a picture has names like `imageUrl` in a stream too (gateway.md 4.7).
+    return {
+        (plain := _HUMP.sub(r"_\g<0>", name).lower()): (
+            entry if plain.endswith("_chunk") else _by_stream_names(entry, levels - 1)
+        )
+        for name, entry in value.items()
+    }

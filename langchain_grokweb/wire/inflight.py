@@ -14,7 +14,8 @@ from typing import Any
 
 from langchain_grokweb.errors import GrokWebProtocolError
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire.json_fields import Fields, get_list, get_objects, get_str, wrong_type
+from langchain_grokweb.wire.gateway_chunks import stored_chunks, text_of_chunks
+from langchain_grokweb.wire.json_fields import Fields, get_dict, get_list, get_objects, get_str, wrong_type
 from langchain_grokweb.wire.rest import CONVERSATIONS, RestDecoder, stream_errors
 
 _HUMAN, _ASSISTANT = "human", "assistant"  # in any case of letters (rest.md 2.1)
@@ -114,7 +115,10 @@ def frames(response: Fields, where: str) -> Iterator[dict[str, Any]]:
         GrokWebProtocolError: A member is of another type than it should have.
     """
     message = get_str(response, "message", where=where)
-    has_results = False
+    chunks = [] if message else stored_chunks(response)
+    has_results = bool(chunks)
+    layout = get_dict(get_dict(response, "metadata"), "ui_layout")
+    yield {"uiLayout": response.get("uiLayout") or {"rolloutIds": layout.get("rollout_ids", layout.get("rolloutIds"))}}
     for number, step in enumerate(get_objects(response, "steps", where=where)):
         place = f"{where}.steps[{number}]"
         yield from _texts(step, number, place, is_answered=bool(message))
@@ -126,6 +130,8 @@ def frames(response: Fields, where: str) -> Iterator[dict[str, Any]]:
         for name, frame in (("webSearchResults", "webSearchResults"), ("xposts", "xSearchResults")):
             if results := get_objects(response, name, where=where):
                 yield {frame: results}
+    if chunks:
+        yield {"outputChunks": chunks}
     width, height = response.get("generatedImageWidth"), response.get("generatedImageHeight")
     yield {"imageDimensions": {"width": width, "height": height}}
     for name in ("cardAttachmentsJson", "generatedImageUrls", "streamErrors"):
@@ -177,9 +183,24 @@ def prompts_in(
         and isinstance(response_id := entry.get("responseId"), str)
         and response_id not in known
         and follows(entry)
-        and (prompt is None or str(entry.get("message")).strip() == prompt.strip())
+        and (prompt is None or prompt_text(entry).strip() == prompt.strip())
         and not _is_older(entry, since)
     ]
+
+
+def prompt_text(entry: Fields, where: str = "") -> str:
+    """The text of a stored prompt, in either view (rest.md 8.3).
+
+    Raises:
+        GrokWebProtocolError: With `where`, a member is of another type than it should have.
+    """
+    chunks = get_objects(entry, "inputChunks")
+    return get_str(entry, "message", where=where) or "".join(get_str(chunk.get("text"), "text") for chunk in chunks)
+
+
+def has_text(response: Fields) -> bool:
+    """Whether a stored answer holds its text, in either view."""
+    return bool(get_str(response, "message") or text_of_chunks(stored_chunks(response)))
 
 
 def conversations_since(listed: Any, since: datetime) -> list[str]:

@@ -15,6 +15,7 @@ from langchain_grokweb.errors import GrokWebProtocolError
 T = TypeVar("T", bool, list[Any], dict[str, Any])
 
 Fields = Mapping[str, Any]
+_MILLISECONDS = 1e11  # as seconds that would be in the year 5138
 
 
 def get_str(fields: Any, *names: str, where: str = "") -> str:
@@ -52,14 +53,25 @@ def get_objects(fields: Any, name: str, *, where: str = "") -> list[Fields]:
     return [entry for entry in entries if isinstance(entry, dict)]
 
 
-def get_time(fields: Any, name: str, *, where: str) -> datetime | None:
-    """A time in ISO 8601, in UTC where it names no zone; `None` where it is missing."""
-    text = get_str(fields, name, where=where)
+def get_time(fields: Any, name: str) -> datetime | None:
+    """A time, in UTC where it names no zone; `None` where it is missing, or in no spelling that is known.
+
+    Known are ISO 8601, seconds or milliseconds since 1970 as a number or as digits, and the `{"$date": …}` of the
+    site's own export (rest.md 8.14).
+    """
+    value = fields.get(name) if isinstance(fields, dict) else None
+    for wrapper in ("$date", "$numberLong"):
+        value = value.get(wrapper) if isinstance(value, dict) else value
     try:
-        time = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        raise GrokWebProtocolError(where=f"{where}.{name}", expected="a time", got="other text") from None
-    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
+        if isinstance(value, str) and not value.isdecimal():
+            time = datetime.fromisoformat(value)
+            return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            number = float(value)
+            return datetime.fromtimestamp(number / 1000 if number >= _MILLISECONDS else number, UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    return None
 
 
 def require_str(fields: Fields, name: str, *, where: str) -> str:

@@ -16,6 +16,7 @@ from langchain_grokweb.wire.json_fields import Fields, get_dict, get_objects, ge
 _IMAGE_CARDS = {"generated_image_card", "edited_image_card"}
 _FILE_CARD = "rendered_file_card"
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_PLACE = re.compile(r"/generated/([^/]+)/")
 _WHOLE = 100  # percent
 
 
@@ -171,7 +172,8 @@ class MadeThings:
         if kind.startswith("image/"):
             self.image_listed(key)
         elif kind.startswith("video/"):
-            self._video(get_str(asset, "assetId") or key, address)
+            place = _PLACE.search(key)
+            self._video(place[1] if place else get_str(asset, "assetId") or key, address)
         else:
             size = _count(asset.get("sizeBytes"))
             self._file(ev.FileMade(get_str(asset, "assetId") or key, address, name, kind, size))

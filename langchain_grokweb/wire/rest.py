@@ -21,6 +21,7 @@ from langchain_grokweb.wire.conversation_ids import is_id, require_id
 from langchain_grokweb.wire.event_builder import AnswerReader, as_sent, has_failed, web_results, x_results
 from langchain_grokweb.wire.final_text import whole_characters
 from langchain_grokweb.wire.framing import JsonObjects
+from langchain_grokweb.wire.gateway_chunks import ChunkReader, stored_chunks, text_of_chunks
 from langchain_grokweb.wire.json_fields import Fields, get_dict, get_list, get_str, wrong_type
 from langchain_grokweb.wire.markup import ToolCard, ToolCards
 from langchain_grokweb.wire.turn import Turn
@@ -332,6 +333,13 @@ class RestDecoder:
         if self._leader is None and agents and isinstance(agents[0], str):
             self._leader = agents[0]
 
+    def _stored_chunks(self, value: Any, _: Fields) -> None:
+        """A stored answer in the gateway's chunks (rest.md 8.3)."""
+        chunks = ChunkReader(self._reader)
+        for chunk in value if isinstance(value, list) else []:
+            for name, member in chunk.items() if isinstance(chunk, dict) else ():
+                chunks.read(name, member, chunk)
+
     def _tool_cards(self, token: str, card_id: str, twin: Any) -> None:
         for card in self._cards.feed(whole_characters(token), card_id):
             self._reader.tool_started(card)
@@ -433,7 +441,7 @@ class RestDecoder:
         self._reader.made.listed(value)
         self._reader.finish(
             response_id,
-            get_str(value, "message"),
+            get_str(value, "message") or text_of_chunks(stored_chunks(value)),
             model=get_str(value, "model"),
             thoughts=get_str(value, "thinkingTrace"),
             may_continue=True,
@@ -447,6 +455,7 @@ class RestDecoder:
         "generatedTitle": _title,
         "token": _token,
         "uiLayout": _layout,
+        "outputChunks": _stored_chunks,
         "toolUsageCard": _lone_tool_card,
         "queryAction": _query_action,
         "cardAttachment": _card_attachment,

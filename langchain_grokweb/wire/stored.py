@@ -2,20 +2,20 @@
 
 A stored answer is read by the decoder of the stream, as the frames that would have brought it. So what is loaded says
 the same as what was streamed: text without tags, citations in their places, pictures, thoughts and all. The service
-leaves out what is empty, so a member that is missing has a default; one of another type than it should have is an error
-that names its place.
+leaves out what is empty, so a member that is missing has a default. An entry with a member of another type than it
+should have is left out and counted; where nothing can be read that is an error that names the place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, assert_never
 
 from langchain_grokweb.errors import GrokWebConversationNotFoundError, GrokWebProtocolError
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire.inflight import frames
+from langchain_grokweb.wire.inflight import frames, prompt_text
 from langchain_grokweb.wire.json_fields import (
     Fields,
     get_bool,
@@ -66,7 +66,7 @@ class StoredResponse:
         text: Its text, without the site's markup.
         created: When it was written, to the microsecond.
         model: The site's own name of the model, where it names it.
-        is_whole: `False` for an answer that broke off, failed, or is still being written.
+        is_whole: `False` for an answer that broke off, failed, has nothing in it, or is still being written.
         events: An answer as the events of `wire.events`.
     """
 
@@ -117,9 +117,11 @@ class StoredConversation(Conversation):
     Attributes:
         responses: A tree in a list, in the order of the service: each response names the one that it follows. Two
             answers to one question are branches, and so are two questions after one answer.
+        unreadable: How many more there are that could not be read; what followed them follows their parents here.
     """
 
     responses: tuple[StoredResponse, ...] = field(default=(), repr=False)
+    unreadable: int = 0
 
     def leaves(self) -> list[StoredResponse]:
         """The responses that nothing follows: the end of each branch."""
@@ -227,21 +229,55 @@ def read_stored(conversation: Any, responses: Any, *, assets_url: str) -> Stored
     reply = require_object(responses, "responses")
     inflight = [_inflight(entry) for entry in get_objects(reply, "inflightResponses", where="responses")]
     running = {response.id: response for response in inflight if not response.is_whole}
-    stored = [
-        _response(entry, f"responses[{number}]", running, assets_url)
-        for number, entry in enumerate(get_objects(reply, "responses", where="responses"))
-    ]
+    entries = get_objects(reply, "responses", where="responses")
+    stored, unreadable = _read_all(entries, running, assets_url)
     known = {response.id for response in stored}
     stored += [response for response in running.values() if response.id not in known]
-    return StoredConversation(**_described(about, where), responses=tuple(stored))
+    return StoredConversation(
+        **_described(about, where), responses=tuple(_as_tree(stored, entries)), unreadable=unreadable
+    )
+
+
+def _read_all(entries: list[Fields], running: Container[str], assets_url: str) -> tuple[list[StoredResponse], int]:
+    """The responses, and how many could not be read: one entry costs no more than itself, unless none can be read."""
+    stored: list[StoredResponse] = []
+    failure: GrokWebProtocolError | None = None
+    for number, entry in enumerate(entries):
+        try:
+            stored.append(_response(entry, f"responses[{number}]", running, assets_url))
+        except GrokWebProtocolError as error:
+            failure = failure or error
+    if failure is not None and not stored:
+        raise failure
+    return stored, len(entries) - len(stored)
+
+
+def _as_tree(stored: list[StoredResponse], entries: list[Fields]) -> Iterator[StoredResponse]:
+    """The responses, each with a parent among them: what followed an unreadable one follows its parent in its place.
+
+    A parent that is no response of the conversation is none (rest.md 8.4).
+    """
+    known = {response.id for response in stored}
+    unreadable = {str(entry.get("responseId")): entry for entry in entries if entry.get("responseId") not in known}
+    for response in stored:
+        parent = response.parent_id
+        for _ in range(len(unreadable)):
+            if parent not in unreadable:
+                break
+            parent = _parent(unreadable[parent])
+        yield (
+            response
+            if parent == response.parent_id and parent in known
+            else replace(response, parent_id=parent if parent in known else None)
+        )
 
 
 def _described(fields: Fields, where: str) -> dict[str, Any]:
     return {
         "id": require_str(fields, "conversationId", where=where),
         "title": get_str(fields, "title", where=where),
-        "created": get_time(fields, "createTime", where=where),
-        "modified": get_time(fields, "modifyTime", where=where),
+        "created": get_time(fields, "createTime"),
+        "modified": get_time(fields, "modifyTime"),
         "starred": get_bool(fields, "starred", where=where),
         "temporary": get_bool(fields, "temporary", where=where),
     }
@@ -258,7 +294,7 @@ def _inflight(fields: Fields) -> StoredResponse:
         parent_id=_parent(fields, where),
         sender="assistant",
         text="",
-        created=get_time(fields, "createTime", where=where),
+        created=get_time(fields, "createTime"),
         is_whole=get_str(fields, "status", where=where) == "RESPONSE_STATUS_FINISHED",
     )
 
@@ -268,7 +304,7 @@ def _response(fields: Fields, where: str, running: Container[str], assets_url: s
     sender = _SENDERS.get(get_str(fields, "sender", where=where).lower())
     if sender is None:
         raise GrokWebProtocolError(where=f"{where}.sender", expected="human or assistant", got="another word")
-    text = get_str(fields, "message", where=where)
+    text = prompt_text(fields, where)
     events: tuple[ev.Event, ...] = ()
     is_whole = True
     if sender == "assistant":
@@ -276,20 +312,21 @@ def _response(fields: Fields, where: str, running: Container[str], assets_url: s
         events = (*decoder.feed_frames(frames(fields, where)), *decoder.close())
         text = ev.text_of(events)
         is_partial = get_bool(fields, "partial", where=where)
-        is_whole = decoder.finished and not is_partial and response_id not in running
+        says_something = any(map(_is_content, events))
+        is_whole = decoder.finished and says_something and not is_partial and response_id not in running
     return StoredResponse(
         id=response_id,
         parent_id=_parent(fields, where),
         sender=sender,
         text=text,
-        created=get_time(fields, "createTime", where=where),
+        created=get_time(fields, "createTime"),
         model=get_str(fields, "model", where=where),
         is_whole=is_whole,
         events=events,
     )
 
 
-def _parent(fields: Fields, where: str) -> str | None:
+def _parent(fields: Fields, where: str = "") -> str | None:
     """What it follows; the first of a side thread names its place otherwise."""
     parent = get_str(fields, "parentResponseId", where=where) or get_str(fields, "threadParentId", where=where)
     return parent or None

@@ -127,7 +127,20 @@ REST: dict[str, Meaning] = {
     "rest/error_antibot_firstline.ndjson": Meaning(error="GrokWebPermissionError", reason="anti_bot"),
     "rest/error_ratelimit_firstline.ndjson": Meaning(error="GrokWebRateLimitError"),
     "cases/rest_file_only.ndjson": Meaning("", files=["users/u/f1/content"]),
-    "cases/rest_video.ndjson": Meaning("I generated a video.", videos=["users/u/generated/v/generated_video.mp4"]),
+    "cases/rest_video.ndjson": Meaning(
+        "I generated a video.",
+        videos=["users/u/generated/v/generated_video.mp4"],
+        stored={
+            "fileAttachmentAssetMetadata": [  # the address is not in `fileAttachments` (rest.md 8.2)
+                {
+                    "assetId": "v",
+                    "key": "users/u/generated/v/generated_video.mp4",
+                    "mimeType": "video/mp4",
+                    "isModelGenerated": True,
+                }
+            ]
+        },
+    ),
 }
 GATEWAY: dict[str, Meaning] = {
     "gateway/plain_inline.jsonl": Meaning("Pong!", title="Ping Response", stored={"message": "Pong!"}),
@@ -252,7 +265,7 @@ def rest_stored(name: str) -> list[dict[str, Any]]:
     answer = next(frame["modelResponse"] for frame in frames if "modelResponse" in frame)
     asked = next((frame["userResponse"] for frame in frames if "userResponse" in frame), None)
     asked = asked or {"responseId": "q", "sender": "human", "message": "Hi"}
-    return [asked, {**answer, "parentResponseId": asked["responseId"]}]
+    return [asked, {**answer, "parentResponseId": asked["responseId"], **REST[name].stored}]
 
 
 CUT_ON_REST = {name: meaning for name, meaning in REST.items() if not meaning.error}
