@@ -20,13 +20,13 @@ from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_grokweb.errors import GrokWebAnswerReplacedError, GrokWebServerError
+from langchain_grokweb.errors import GrokWebAnswerReplacedError, GrokWebServerError, GrokWebToolCallError
 from langchain_grokweb.messages.answer_content import AnswerContent, citation, invalid, named, picture
-from langchain_grokweb.messages.output_spec import UNFIT_KEY, JsonAnswer, OutputSpec, unfit
+from langchain_grokweb.messages.output_spec import UNFIT_KEY, JsonAnswer, OutputSpec, Piece, unfit
 from langchain_grokweb.messages.planner import LINK_KEY, LINK_VERSION, Plan, hash_answer
 from langchain_grokweb.messages.stop import StopCut
 from langchain_grokweb.messages.structured.stream import EmittedObject, JsonFault
-from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolFault
+from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolFault, Unmarked, new_id
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.turn import ConversationRef
 
@@ -153,6 +153,8 @@ class Answer:
         self._content = AnswerContent()
         self._faults: list[ToolFault] = []
         self._faults_before_repair: list[ToolFault] = []
+        self._unmarked: Unmarked | None = None  # what looks like a call in this turn's text
+        self._unmarked_texts: list[str] = []  # what of it was held back in the turns before
         self._repair_texts: list[str] = []  # words of a turn that was to repair a call
         self.closing = Delta()
 
@@ -186,16 +188,20 @@ class Answer:
         After `start_repair` the answer continues with the events of the further turn.
         """
         reasons = self._reasons()
-        if not reasons or self.stopped or self._withdrawn is not None:
+        if self.stopped or self._withdrawn is not None:
             return None
-        return self._spec.repair_prompt(reasons, of_json=self._lacks_json)
+        if self._unmarked and self._may_ask:
+            return self._spec.ask_prompt()
+        return self._spec.repair_prompt(reasons, of_json=self._lacks_json) if reasons else None
 
     def start_repair(self) -> None:
         """A further turn begins, which is to repair the answer."""
         self._move(Signal.REPAIR)
         self._faults_before_repair, self._faults = self._faults, []
+        self._unmarked_texts, self._unmarked = self._held_texts(), None
+        self._content.link["repairs"] = self._content.link.get("repairs", 0) + 1
         self._turn_start, self._turn_emitted = self._extent(), self._emitted.copy()
-        self._reader = self._spec.reader(self._emitted)
+        self._reader = self._spec.reader(self._emitted, asked=True)
 
     def abandon_repair(self) -> bool:
         """The further turn failed; whether the answer can be used as it was, with calls that are invalid."""
@@ -208,7 +214,19 @@ class Answer:
     @property
     def _is_usable(self) -> bool:
         """Whether the answer holds what was demanded of it."""
-        return not (self._lacks_json or (self._spec.box.forced and not self._content.calls))
+        has_calls = self._content.calls or any(map(self._spec.passes_on, self._faults))
+        return not (self._lacks_json or (self._spec.box.forced and not has_calls))
+
+    @property
+    def _may_ask(self) -> bool:
+        """Whether a call may be meant that was not made."""
+        is_wrong = any(not isinstance(fault, JsonFault) for fault in self._faults)
+        return not (is_wrong or self._content.calls or self._spec.box.choice == "none")
+
+    def _held_texts(self) -> list[str]:
+        """What looks like a call and was held back, each once."""
+        texts = [*self._unmarked_texts, self._unmarked.text if self._unmarked else ""]
+        return list(dict.fromkeys(filter(None, texts)))
 
     @property
     def _lacks_json(self) -> bool:
@@ -235,13 +253,14 @@ class Answer:
         if not self._is_usable:
             reasons = "; ".join(self._reasons())
             if not self._spec.keeps_unfit and self._withdrawn is None:
-                raise unfit(reasons)
+                raise self._unfit(reasons)
             content.link[UNFIT_KEY] = reasons
             if not self._emitted:
                 self._repair_texts += [fault.raw for fault in self._faults if isinstance(fault, JsonFault)]
-        content.invalid_calls = [invalid(fault) for fault in self._faults if not isinstance(fault, JsonFault)]
+        chunks = self._pass_on()
         # What was held back, the words of a turn that was to repair a call and brought none, and pictures' addresses.
-        late_text = "" if content.calls else "".join(self._repair_texts)
+        late_texts = [] if content.calls else [*self._held_texts(), "".join(self._repair_texts)]
+        late_text = "\n\n".join(filter(None, late_texts))
         if late_text and (content.texts or self._stop.held):
             late_text = f"\n\n{late_text}"
         text = self._cut(late_text) + self._stop.close()
@@ -249,6 +268,8 @@ class Answer:
             text += "".join(f"\n\n![{_alt(image.get('prompt', ''))}]({image['url']})" for image in content.images)
         if text:
             content.texts.append(text)
+        if content.invalid_calls and not (content.has_output or content.calls or self._spec.keeps_unfit):
+            raise self._unfit("; ".join(self._reasons()))
         if not (content or self.stopped):
             raise content.reported or GrokWebServerError(
                 "grok.com finished the answer without a word in it.", next_step="Ask again, or ask otherwise."
@@ -260,12 +281,30 @@ class Answer:
         content.running_tools.clear()
         content.server_tools += unfinished
         extra = {"server_tools": unfinished, "citations": content.citations}
-        chunks = [
+        self.closing = Delta(text, {key: value for key, value in extra.items() if value}, chunks)
+        self._move(Signal.FINISH)
+
+    def _pass_on(self) -> list[ToolCallChunk]:
+        """Calls that are wrong but can be read become calls, for the tool to answer; the others are invalid."""
+        content, first = self._content, len(self._content.calls)
+        faults = [fault for fault in self._faults if not isinstance(fault, JsonFault)]
+        for fault in filter(self._spec.passes_on, faults):
+            if not content.calls or self._spec.box.parallel:
+                content.calls.append(ToolCall(fault.name, fault.args or {}, new_id()))
+        content.invalid_calls = [invalid(fault) for fault in faults if not self._spec.passes_on(fault)]
+        if content.invalid_calls:  # LangChain's chunks have no place for the reasons
+            content.link["call_errors"] = [call["error"] for call in content.invalid_calls]
+        chunks = [_call_chunk(call, first + number) for number, call in enumerate(content.calls[first:])]
+        return chunks + [
             tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=len(content.calls) + number)
             for number, call in enumerate(content.invalid_calls)
         ]
-        self.closing = Delta(text, {key: value for key, value in extra.items() if value}, chunks)
-        self._move(Signal.FINISH)
+
+    def _unfit(self, reasons: str) -> GrokWebToolCallError:
+        """The error for an answer that lacks what was demanded, with what there is of it."""
+        error = unfit(reasons)
+        error.partial = self.partial()
+        return error
 
     def conversation_ref(self) -> ConversationRef | None:
         """Where the conversation stands after this answer, so far."""
@@ -469,9 +508,9 @@ class Answer:
         if self._state is not State.REPAIRING:
             self._stop = StopCut(self._stop_sequences)
         self._move(Signal.REPLACE)
-        self._faults, self._repair_texts = [], []
+        self._faults, self._repair_texts, self._unmarked = [], [], None
         self._emitted = self._turn_emitted.copy()
-        self._reader = self._spec.reader(self._emitted)
+        self._reader = self._spec.reader(self._emitted, asked=self._state is State.REPAIRING)
         self._delta(ev.TextDelta(text))
         if self._reader is not None:
             self._read(self._reader.flush())
@@ -484,7 +523,7 @@ class Answer:
             self._move(Signal.STOP)
         return text
 
-    def _read(self, pieces: Sequence[str | ToolCall | ToolFault]) -> Delta | None:
+    def _read(self, pieces: Sequence[Piece]) -> Delta | None:
         """What a piece of the answer adds: words, and calls that are complete."""
         texts: list[str] = []
         chunks: list[ToolCallChunk] = []
@@ -493,6 +532,8 @@ class Answer:
                 self._faults.append(piece)
             elif isinstance(piece, ToolCall):
                 chunks += self._call(piece)
+            elif isinstance(piece, Unmarked):
+                self._unmarked = piece
             elif self._state is State.REPAIRING and self._spec.format is None:
                 self._repair_texts.append(piece)
             # A stop sequence is for words: JSON that is cut fits nothing.

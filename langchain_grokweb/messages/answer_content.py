@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +10,8 @@ from langchain_core.messages import ToolCall as LangChainToolCall
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from langchain_grokweb.errors import GrokWebError
-from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolFault
+from langchain_grokweb.messages.tools.call_json import is_read_as_object
+from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolFault, new_id
 from langchain_grokweb.wire import events as ev
 
 _IMAGE_TYPES = {"png": "image/png", "webp": "image/webp", "gif": "image/gif"}
@@ -52,8 +52,12 @@ class AnswerContent:
     reported: GrokWebError | None = None
 
     def __bool__(self) -> bool:
-        made = self.images or self.files or self.videos or self.withheld
-        return bool(self.texts or self.calls or self.invalid_calls or made)
+        return bool(self.has_output or self.calls or self.invalid_calls)
+
+    @property
+    def has_output(self) -> bool:
+        """Whether there is anything besides calls."""
+        return bool(self.texts or self.images or self.files or self.videos or self.withheld)
 
     @property
     def tool_calls(self) -> list[LangChainToolCall]:
@@ -80,9 +84,13 @@ class AnswerContent:
 
 
 def invalid(fault: ToolFault) -> InvalidToolCall:
-    """A call that could not be repaired; the fault stands before what came, so that no reader takes it for JSON."""
-    args = f"{fault.reason}: {fault.raw}"
-    return invalid_tool_call(name=fault.name or "unknown", args=args, id=f"call_{uuid.uuid4().hex[:24]}", error=None)
+    """A call that could not be repaired, as it was written.
+
+    LangChain reads the arguments of a stream's calls even where JSON is cut off. What it would take for an object then
+    has a tag before it, as it had when it was written.
+    """
+    args = f"<tool>{fault.raw}" if is_read_as_object(fault.raw) else fault.raw
+    return invalid_tool_call(name=fault.name or "unknown", args=args, id=new_id(), error=fault.reason)
 
 
 def citation(event: ev.CitationFound, *, placed: bool) -> dict[str, Any]:

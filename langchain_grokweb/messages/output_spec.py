@@ -19,7 +19,7 @@ from langchain_grokweb.errors import GrokWebToolCallError
 from langchain_grokweb.messages import prompt_format
 from langchain_grokweb.messages.structured.response_format import JsonFormat, json_format
 from langchain_grokweb.messages.structured.stream import EmittedObject, JsonReader
-from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolCallParser, ToolFault
+from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolCallParser, ToolFault, Unmarked
 from langchain_grokweb.messages.tools.toolbox import Toolbox, toolbox
 
 KEEPS_UNFIT = "keep_unfit"  # among the keyword arguments of a call
@@ -28,7 +28,7 @@ UNFIT_KEY = "unfit"
 _MARK_DIGITS, _HASH_DIGITS = 8, 16
 _SALT = re.compile(r"[0-9a-f]{16}")
 
-Piece: TypeAlias = str | ToolCall | ToolFault
+Piece: TypeAlias = str | ToolCall | ToolFault | Unmarked
 
 
 class Reader(Protocol):
@@ -50,6 +50,7 @@ class OutputSpec:
     Attributes:
         box: The tools.
         format: The form of an answer that is no call; `None` where it is words.
+        is_structured: Whether the call is for a parser of structured output, and no tool is run.
         keeps_unfit: Whether an answer that lacks what was demanded is given all the same.
         mark: What a call must carry; empty where there are no tools, and before `marked`.
         tools_hash: Changes when the tools, the salt or the secret do; empty where `mark` is.
@@ -59,6 +60,7 @@ class OutputSpec:
     box: Toolbox = field(default_factory=Toolbox)
     format: JsonFormat | None = None
     keeps_unfit: bool = False
+    is_structured: bool = False
     mark: str = field(default="", repr=False)
     tools_hash: str = ""
     tools_salt: str = ""
@@ -78,7 +80,8 @@ class OutputSpec:
             strict=kwargs.get("strict"),
         )
         wanted = json_format(kwargs.get("response_format"))
-        return cls(box, wanted, bool(kwargs.get(KEEPS_UNFIT)))
+        is_structured = "ls_structured_output_format" in kwargs
+        return cls(box, wanted, bool(kwargs.get(KEEPS_UNFIT)), is_structured)
 
     def marked(self, secret: bytes, salt: str = "") -> Self:
         """The same with a mark for its calls.
@@ -106,15 +109,30 @@ class OutputSpec:
         text = "\n".join(filter(None, body))
         return prompt_format.element("message", text, role="system", **attributes) if text else ""
 
-    def reader(self, emitted: EmittedObject) -> Reader | None:
-        """How one turn's text is read, after what earlier turns gave out; `None` where it is words and nothing else."""
-        if self.format is not None:
-            return JsonAnswer(self._calls(), JsonReader(self.format, emitted))
-        return self._calls() if self.box.tools else None
+    def reader(self, emitted: EmittedObject, *, asked: bool = False) -> Reader | None:
+        """How one turn's text is read; `None` where it is words and nothing else.
 
-    def _calls(self) -> ToolCallParser:
+        Args:
+            emitted: What earlier turns gave out of an object.
+            asked: Whether the turn answers a question or a repair of ours.
+        """
         # What was called although it was not allowed is left out elsewhere; its markup is no text in any case.
-        return ToolCallParser(replace(self.box, parallel=True, choice="auto"), self.mark)
+        box = replace(self.box, choice="auto") if self.box.choice == "none" else self.box
+        calls = ToolCallParser(box, self.mark, asked=asked)
+        if self.format is not None:
+            return JsonAnswer(calls, JsonReader(self.format, emitted))
+        return calls if self.box.tools else None
+
+    def passes_on(self, fault: ToolFault) -> bool:
+        """Whether a call that stayed wrong is made all the same, since who runs the tools can answer it."""
+        can_be_read = bool(fault.name) and fault.args is not None and not self.is_structured
+        return can_be_read and self.box.choice in {"auto", "any", fault.name}
+
+    def ask_prompt(self) -> str:
+        """The prompt of a turn that asks whether a call was meant; it must suggest none."""
+        otherwise = prompt_format.ASK_OR_JSON if self.format else prompt_format.ASK_OR_WORDS
+        question = prompt_format.REPAIR_ASK.format(mark=self.mark, otherwise=otherwise)
+        return prompt_format.element("message", question, role="system", repair="ask")
 
     def repair_prompt(self, reasons: Sequence[str], *, of_json: bool) -> str:
         """The prompt of a turn that repairs an answer.
@@ -161,13 +179,20 @@ class JsonAnswer:
     def flush(self) -> list[Piece]:
         """The text is over: give what is left."""
         settled = self._sort(self._calls.flush())
-        return settled if self._called else [*settled, *self._rest.flush()]
+        if self._called:
+            return settled
+        rest = self._rest.flush()
+        # What looks like a call and is the JSON that was asked for is no call.
+        is_wanted = not any(isinstance(piece, ToolFault) for piece in rest)
+        return [*(piece for piece in settled if not (is_wanted and isinstance(piece, Unmarked))), *rest]
 
     def _sort(self, pieces: Sequence[Piece]) -> list[Piece]:
         settled: list[Piece] = []
         for piece in pieces:
             if isinstance(piece, str):
                 settled += self._rest.feed(piece)
+            elif isinstance(piece, Unmarked):
+                settled += [*self._rest.feed(piece.text), Unmarked("")]
             else:
                 self._called = True
                 settled.append(piece)

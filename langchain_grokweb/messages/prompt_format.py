@@ -44,6 +44,12 @@ REPAIR = "Your last answer could not be used: {reasons}."
 REPAIR_CALL = (
     'Write the corrected call(s) in the form <tool:{mark}>{{"name": …, "args": …}}</tool:{mark}>, and nothing else.'
 )
+REPAIR_ASK = (
+    "Nothing was called. If you meant to call a tool, write the call again, between <tool:{mark}> and </tool:{mark}>. "
+    "If you did not, {otherwise}."
+)
+ASK_OR_WORDS = "answer in words"
+ASK_OR_JSON = "write the JSON alone"
 REPAIR_JSON = "Write the corrected JSON, without a call, and nothing else."
 REPAIR_WORDS = "Write the answer in words, without a call, and nothing else."
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages.output_spec import OutputSpec
-from langchain_grokweb.messages.tools.call_parser import LONGEST_CALL, ToolCall, ToolCallParser, ToolFault
+from langchain_grokweb.messages.tools.call_parser import LONGEST_CALL, ToolCall, ToolCallParser, ToolFault, Unmarked
 from langchain_grokweb.messages.tools.text_buffer import Reader
 from langchain_grokweb.messages.tools.toolbox import Tool, Toolbox, definitions, toolbox
 
@@ -389,7 +389,8 @@ def test_references_are_followed_within_the_schema_alone():
 # --- the parser
 
 BOX = toolbox([get_weather, add, OPENAI])
-MARK = "a1b2c3"
+MARK = "a1b2c3d4"
+FORCED = toolbox([get_weather, add, OPENAI], tool_choice="any")
 
 
 def call(name: str = "get_weather", mark: str = f":{MARK}", **args: Any) -> str:
@@ -405,18 +406,26 @@ N = ("now", {})
 Seen = tuple[str, list[tuple[str, Any]], list[str]]
 
 
-def feed(pieces: list[str], box: Toolbox = BOX) -> list[str | ToolCall | ToolFault]:
-    parser = ToolCallParser(box, MARK)
+def feed(pieces: list[str], box: Toolbox = BOX, *, asked: bool = False) -> list[str | ToolCall | ToolFault | Unmarked]:
+    parser = ToolCallParser(box, MARK, asked=asked)
     found = [item for piece in pieces for item in parser.feed(piece)]
     return found + parser.flush()
 
 
-def seen(pieces: list[str], box: Toolbox = BOX) -> Seen:
-    found = feed(pieces, box)
+def seen(pieces: list[str], box: Toolbox = BOX, *, asked: bool = False) -> Seen:
+    """What is read; what looks like a call is text here."""
+    found = feed(pieces, box, asked=asked)
     assert "" not in found
-    text = "".join(item for item in found if isinstance(item, str))
+    text = "".join(
+        item.text if isinstance(item, Unmarked) else item for item in found if isinstance(item, str | Unmarked)
+    )
     calls = [(item.name, item.args) for item in found if isinstance(item, ToolCall)]
     return text, calls, [item.reason for item in found if isinstance(item, ToolFault)]
+
+
+def asks(answer: str) -> bool:
+    """Whether the answer holds what looks like a call, so that the model is asked."""
+    return any(isinstance(item, Unmarked) for item in feed([answer]))
 
 
 def read(answer: str, box: Toolbox = BOX) -> Seen:
@@ -511,13 +520,21 @@ UNMARKED = [
 
 
 @pytest.mark.parametrize("answer", UNMARKED)
-def test_calls_without_the_mark(answer):
-    assert read(answer) == ("", [P], [])
+def test_calls_without_the_mark_are_made_only_where_one_is_forced(answer):
+    assert read(answer) == (answer, [], [])
+    assert asks(answer)
+    assert read(answer, FORCED) == ("", [P], [])
 
 
-@pytest.mark.parametrize(
-    "answer", [a for a in UNMARKED if not a.endswith(C) and "arguments" + f'": {C}\n' not in a and "```\n{" not in a]
-)
+@pytest.mark.parametrize("answer", UNMARKED)
+def test_so_it_is_after_words(answer):
+    answer = f"Let me look.\n\n{answer}"
+    assert read(answer) == (answer, [], [])
+    assert asks(answer)
+    assert read(answer, FORCED)[1:] == ([P], [])
+
+
+@pytest.mark.parametrize("answer", UNMARKED)
 @pytest.mark.parametrize("form", ["Here: {}", "{}\nThat was it.", "{}.", "- {}"])
 def test_calls_without_the_mark_among_text_are_text(answer, form):
     assert read(form.format(answer)) == (form.format(answer), [], [])
@@ -527,26 +544,71 @@ def test_calls_without_the_mark_among_text_are_text(answer, form):
 def test_calls_without_the_mark_of_a_tool_that_is_not_bound_are_text(answer):
     answer = answer.replace("get_weather", "get_wether")
     assert read(answer) == (answer, [], [])
+    assert not asks(answer)
+    assert read(answer, FORCED) == (answer, [], [])
 
 
 def test_several_calls_without_the_mark():
     one = f'<tool>{{"name": "get_weather", "args": {C}}}</tool>'
     two = '<invoke name="now"/>'
-    assert read(f"{one}\n{two}") == ("", [P, N], [])
-    assert read(f"```\n{one}\n```\n```json\n{two}```") == ("", [P, N], [])
-    assert read(f"<function_calls>{two}{two}</function_calls>") == ("", [N, N], [])
-    assert read(f'[{{"name": "now", "args": {{}}}}, {{"name": "get_weather", "args": {C}}}]') == ("", [N, P], [])
-    mixed = f'[{{"name": "now", "args": {{}}}}, {{"name": "else", "args": {C}}}]'
-    assert read(mixed) == (mixed, [], [])
-    assert read(f"{one}\n{PARIS}") == (one, [P], [])  # with a marked call, only those count
+    assert read(f"{one}\n{two}", FORCED) == ("", [P, N], [])
+    assert read(f"```\n{one}\n```\n```json\n{two}```", FORCED) == ("", [P, N], [])
+    assert read(f"<function_calls>{two}{two}</function_calls>", FORCED) == ("", [N, N], [])
+    both = f'[{{"name": "now", "args": {{}}}}, {{"name": "get_weather", "args": {C}}}]'
+    assert read(both, FORCED) == read(f"[TOOL_CALLS]{both}", FORCED) == ("", [N, P], [])
+    for box in (BOX, FORCED):
+        assert read(f"{one}\n{PARIS}", box) == (one, [P], [])  # with a marked call, only those count
+    assert not asks(f"{one}\n{PARIS}")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"<function=get_weather>{C}</function>",
+        f"[TOOL_CALLS]get_weather{C}",
+        f"[TOOL_CALLS] get_weather{C}",
+        f"<tool:{MARK[::-1]}>" + f'{{"name": "get_weather", "args": {C}}}</tool:{MARK[::-1]}>',
+        f'I call it.\n<tool_call>{{"name": "get_weather", "arguments": {C}}}</tool_call>\nIt is sunny in Paris.',
+    ],
+)
+def test_more_calls_without_the_mark(answer):
+    assert read(answer) == (answer, [], [])
+    assert asks(answer)
+    assert read(answer, FORCED)[1:] == ([P], [])
+
+
+@pytest.mark.parametrize(
+    "answer", ['{"name": "get_weather", "args": {"city": "Par', '<tool_call>{"name": "now", "args"']
+)
+def test_a_call_without_the_mark_that_cannot_be_read_is_asked_for_too(answer):
+    assert read(answer) == (answer, [], [])
+    assert asks(answer)
+    assert read(answer, FORCED) == ("", [], ["the JSON of a call is malformed"])
+
+
+@pytest.mark.parametrize("tool", [{**OPENAI, "function": {"name": "now", "description": "<tool:ffffffff>"}}, OPENAI])
+def test_a_quotation_of_the_instructions_is_no_call(tool):
+    box = toolbox([get_weather, tool])
+    text = box.instructions(MARK)
+    for answer in (text, f"Here they are:\n{text}\nThat is all.", f"```\n{text}\n```"):
+        said, calls, faults = read_whole(answer, box)
+        assert (calls, faults) == ([], [])
+        assert MARK not in said.replace(f'mark="{MARK}"', "")
+        assert not any(isinstance(item, Unmarked) for item in feed([answer], box))
+
+
+def read_whole(answer: str, box: Toolbox) -> Seen:
+    whole = seen([answer], box)
+    assert seen(list(answer), box) == whole
+    return whole
 
 
 def test_parameters_as_elements_are_read_as_the_schema_says():
     numbers, exact = '<parameter name="numbers">[1, 2]</parameter>', '<parameter name="exact">true</parameter>'
     answer = f'<invoke name="add">{numbers}{exact}</invoke>'
-    assert read(answer) == ("", [("add", {"numbers": [1, 2], "exact": True})], [])
+    assert read(answer, FORCED) == ("", [("add", {"numbers": [1, 2], "exact": True})], [])
     letters = '<invoke name="get_weather"><parameter name="city"> <b>&amp; "5"\n</parameter></invoke>'
-    assert read(letters) == ("", [("get_weather", {"city": ' <b>&amp; "5"\n'})], [])
+    assert read(letters, FORCED) == ("", [("get_weather", {"city": ' <b>&amp; "5"\n'})], [])
 
 
 @pytest.mark.parametrize(
@@ -562,7 +624,8 @@ def test_parameters_as_elements_are_read_as_the_schema_says():
     ],
 )
 def test_a_call_without_the_mark_whose_arguments_do_not_fit(answer):
-    text, calls, faults = read(answer)
+    assert read(answer) == (answer, [], [])
+    text, calls, faults = read(answer, FORCED)
     assert (text, calls) == ("", [])
     assert faults[0].startswith("the arguments of get_weather do not fit: ")
 
@@ -572,14 +635,12 @@ TEXTS = [
     " \n",
     "Hello  \n",
     "\n\n  Hello",
-    "2 < 3 <= 4, a<b, <tools>, <tool",
+    "2 < 3 <= 4, a<b, <tools>, <too",
     "<",
-    "<tool:",
-    "</tool:",
     "<div>\n<p>x</p></div>",
     "The format is `<tool>{…}</tool>`.",
     'Write <tool:MARK>{"name": "now"}</tool:MARK> or <tool:ffffff>{"name": "now"}</tool:ffffff>.',
-    '<tool:a1b2c4>{"name": "now"}</tool:a1b2c4',
+    '<tool:a1b2c4>{"name": "now"}</tool:a1b2c4>',
     '```\n<tool>{"name": "now"}</tool>\nis how\n```',
     'So:\n```xml\n<tool_call>{"name": "now", "arguments": {}}</tool_call>\n```\n',
     '{"name": "Alice", "age": 3}',
@@ -697,19 +758,21 @@ def test_what_a_fault_tells():
     assert fault.raw == '{"name": "get_weather", "args": {"city": Paris}}'
 
 
-@pytest.mark.parametrize("end", range(len("<tool:") + 1, len(PARIS)))
+@pytest.mark.parametrize("tag", ["<tool", "<tool:", "<tool:1", "<tool:ffffffff"])
+def test_a_piece_of_a_call_at_the_end_is_a_fault_and_no_text(tag):
+    for before, text in (("", ""), ("Hi. ", "Hi."), ("Hi.\n```\n", "Hi.")):
+        assert read(before + tag) == (text, [], ["a call is unfinished: its closing tag is missing"])
+    assert read(f"Hi. {tag} it")[1:] == ([], [])
+
+
+@pytest.mark.parametrize("tag", ["</tool", "</tool:", "</tool:1", f"</tool:{MARK}"])
+def test_a_piece_of_a_closing_tag_at_the_end_is_no_text(tag):
+    assert read(f"Hi. {tag}") == ("Hi.", [], [])
+
+
+@pytest.mark.parametrize("end", range(len("<tool"), len(PARIS)))
 def test_an_unfinished_call_is_a_fault_and_no_text(end):
     assert read("Hi. " + PARIS[:end]) == ("Hi.", [], ["a call is unfinished: its closing tag is missing"])
-
-
-def test_one_call_where_one_is_allowed():
-    box = toolbox([get_weather, OPENAI], parallel_tool_calls=False)
-    wrong = call(days=1)
-    text, calls, faults = read(wrong + PARIS + NOW, box)
-    assert (text, calls) == ("", [P])
-    assert "'city'" in faults[0]
-    assert faults[1:] == ["more than one call, where one was allowed"]
-    assert len(read('[{"name":"now","args":{}},{"name":"now","args":{}}]', box)[2]) == 1
 
 
 def test_ids_are_unique():
@@ -759,7 +822,8 @@ def given_at_once(*pieces: str) -> str:
         ("Hello <t", "Hello"),
         ("Hello <tool:a1", "Hello"),
         ("Hello <b", "Hello <b"),
-        ("Hello <tool:f", "Hello <tool:f"),
+        ("Hello <tool:f", "Hello"),
+        ("Hello <tool:ffffffff>", "Hello <tool:ffffffff>"),
         ("Hello `x`", "Hello `x`"),
         ("Hello\n```json\n", "Hello"),
         ("Hello\n```json\n{", "Hello\n```json\n{"),
@@ -768,7 +832,7 @@ def given_at_once(*pieces: str) -> str:
         ('{"a"', '{"a"'),
         ('{"name": "A"', '{"name": "A"'),
         ('{"name": "now", ', ""),
-        ('{"name": "now", "age": 3}', '{"name": "now", "age": 3}'),
+        ('{"name": "now", "age": 3}', ""),  # to the end, which is near
         ('[{"x"', '[{"x"'),
         ("[1", "[1"),
         ("```python\n", ""),
@@ -777,10 +841,7 @@ def given_at_once(*pieces: str) -> str:
         ("<div", "<div"),
         ("<to", ""),
         ("<tooth", "<tooth"),
-        ('<invoke name="other">', '<invoke name="other">'),
         ('<tool>{"name": "now"}</tool>', ""),
-        ('<tool>{"name": "now"}</tool> i', '<tool>{"name": "now"}</tool> i'),
-        ('<tool>{"name": "x"}</tool>', '<tool>{"name": "x"}</tool>'),
     ],
 )
 def test_text_passes_as_soon_as_it_cannot_be_a_call(answer, given):

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from langchain_core.utils.json import parse_partial_json
+
 Calls = list[tuple[str, Any]]
 
 _ARGS = ("args", "arguments", "parameters", "input")
@@ -19,6 +21,7 @@ _TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
 _BRACKETS = re.compile(r"[{}\[\]]")
 _FENCED = re.compile(r"\s*```[^`\n]{0,64}\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
 _PARAMETER = re.compile(r"""\s*<((?:\w+:)?parameter)\s+name\s*=\s*["']([^"'<>]*)["']\s*>(.*?)</\1>""", re.DOTALL)
+_SPACE = re.compile(r"\s*")
 _SOME_NAME = re.compile(r'"name"\s*:\s*"([^"\\]{1,64})"')
 
 
@@ -75,6 +78,14 @@ def read_parameters(text: str) -> dict[str, str] | None:
     return None if text[position:].strip() else args
 
 
+def is_read_as_object(text: str) -> bool:
+    """Whether LangChain reads an object in a text that may be cut off."""
+    try:
+        return isinstance(parse_partial_json(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def some_name(text: str) -> str:
     """The name in a call that cannot be read, as far as it can be made out."""
     match = _SOME_NAME.search(text)
@@ -110,8 +121,23 @@ def load_json(text: str, *, strict: bool = True) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
+def load_json_at(text: str, at: int) -> tuple[Any, int]:
+    """The JSON value that begins here, after white space, and where it ends.
+
+    Raises:
+        ValueError: There is none, or it is nested too deeply.
+    """
+    try:
+        return _DECODER.raw_decode(text, _SPACE.match(text, at).end())  # type: ignore[union-attr]
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _reason(error: ValueError) -> str:

@@ -3,11 +3,12 @@
 The parser is a coroutine over the text: it reads on as far as it can and waits where the next piece must decide. What
 it decides depends on the characters alone, never on how they were cut. It has two stages:
 
-- `WholeAnswer`: an answer that begins like a call without the mark is held while it may be nothing but such calls. The
-  first thing that rules this out gives it up, and all of it is read again by the second stage.
+- `_hold`: an answer that begins like a call without the mark is held to its end. If it is such a call, it is never
+  made: the outcome says so, and the model may be asked. If it is none, all of it is read by the second stage.
 - `_marked`: text passes at once. Only the white space before it, a line that opens a code fence, and what may be the
   beginning of the mark wait for what comes next. A marked call counts wherever it stands, and nothing of its markup
   becomes text. A fence around calls alone vanishes with them, and so does the white space before a call and at the end.
+  What repeats an example of the instructions is a quotation, and text, unless nothing but calls stands there.
   `State` says what came last, and `TRANSITIONS` how that changes.
 """
 
@@ -16,16 +17,17 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from math import inf
 from typing import Any
 
 from langchain_grokweb.messages.json_schema import short
-from langchain_grokweb.messages.tools.call_json import read_calls, read_json, some_name
-from langchain_grokweb.messages.tools.text_buffer import FENCE, FENCE_PART, Reader, Wait
+from langchain_grokweb.messages.tools.call_json import load_json, read_calls, read_json, some_name
+from langchain_grokweb.messages.tools.quotations import Quotations
+from langchain_grokweb.messages.tools.text_buffer import FENCE, FENCE_PART, Reader, TooMuchText, Wait
 from langchain_grokweb.messages.tools.toolbox import Toolbox
-from langchain_grokweb.messages.tools.unmarked_calls import WholeAnswer
+from langchain_grokweb.messages.tools.unmarked_calls import UnmarkedCall, find, may_begin
 
 
 class State(Enum):
@@ -68,6 +70,7 @@ LONGEST_CALL = 1 << 20
 _LONGEST_RAW = 2000  # what is shown of a call that is too long
 _UNFINISHED = "a call is unfinished: its closing tag is missing"
 _TAG_REST = re.compile(r"([^<>{}\[\]]{0,200})>")
+_TAG_PART = re.compile(r"</?(?:t(?:o(?:o(?:l(?::[0-9a-f]{0,8})?)?)?)?)?")
 _TAG_END = re.compile(r"\s{0,8}>")
 _TAG_END_PART = re.compile(r"\s{0,8}")
 _NAME = re.compile(r"""\sname\s*=\s*["']([^"'<>]+)["']""")
@@ -97,26 +100,65 @@ class ToolFault:
         reason: What is wrong with it, in one line.
         raw: The call as it was written, without its tags.
         name: The tool's name, where it can be made out.
+        args: The arguments, where they are an object all the same.
     """
 
     reason: str
     raw: str
     name: str = ""
+    args: dict[str, Any] | None = None
 
 
-Outcome = str | ToolCall | ToolFault
+@dataclass(slots=True)
+class Unmarked:
+    """What looks like calls and is none, since it does not carry the mark, or repeats an example.
+
+    Attributes:
+        text: What of it was not given out as text.
+    """
+
+    text: str
+
+
+@dataclass(slots=True)
+class _Example:
+    """A marked call that repeats an example of the instructions.
+
+    Attributes:
+        text: What it is as text.
+        outcomes: What it is as a call.
+        is_only_call: Whether the tool takes no arguments, so that it cannot be called otherwise.
+    """
+
+    text: str
+    outcomes: Sequence[ToolCall | ToolFault]
+    is_only_call: bool
+
+
+_Settled = _Example | ToolCall | ToolFault
+Outcome = str | ToolCall | ToolFault | Unmarked
 
 
 class ToolCallParser:
-    """Feed it an answer's text, get text, calls and faults in their order."""
+    """Feed it an answer's text, get text, calls and faults in their order.
 
-    def __init__(self, box: Toolbox, mark: str) -> None:
+    Args:
+        box: The tools.
+        mark: What a call must carry.
+        asked: Whether this answers a question of ours about calls, so that an example is meant as a call.
+    """
+
+    def __init__(self, box: Toolbox, mark: str, *, asked: bool = False) -> None:
         self._tools = {tool.name: tool for tool in box.tools}
-        self._calls_left: float = inf if box.parallel else 1
-        self._mark = mark
-        self._open, self._close = f"<tool:{mark}", f"</tool:{mark}"
+        self._forced, self._asked = box.forced, asked
+        self._quotations = Quotations(box, mark)
+        self._tag = f"tool:{mark}"
+        self._open, self._close = f"<{self._tag}", f"</{self._tag}"
         self._either = re.compile(f"{re.escape(self._open)}|{re.escape(self._close)}")
         self._out: list[Outcome] = []
+        self._given: list[str] = []  # all text
+        self._has_calls = False
+        self._pending: list[_Settled] = []  # an example, and the calls after it
         self._in = Reader()  # the white space before what comes next waits in it
         self._state = State.START
         self._fence_line = ""  # the line that opens a fence, with what waited before it, while it waits itself
@@ -157,11 +199,44 @@ class ToolCallParser:
         return outcomes
 
     def _run(self) -> Wait[None]:
-        calls = yield from WholeAnswer(self._in, self._tools, self._mark).read(LONGEST_CALL)
-        if calls is None:
-            yield from self._marked()
-        else:
-            self._out += [self._outcome(*call) for call in calls]
+        text = yield from self._hold()
+        if calls := find(text, self._tools):
+            self._in.waiting.clear()
+            self._take_unmarked(text, calls)
+            return
+        self._in.rewind()
+        yield from self._marked()
+        self._settle_examples()
+        text = "" if self._has_calls else "".join(self._given)
+        if calls := find(text, self._tools):
+            self._take_unmarked("", calls)
+
+    def _hold(self) -> Wait[str]:
+        """All of an answer that begins like a call without the mark; `""` where it does not, or is too long."""
+        self._in.keep(LONGEST_CALL)
+        head, holds = "", None
+        try:
+            while holds is not False:
+                head += self._in.text[self._in.at :] if holds is None else ""
+                holds = self._tag not in head and (holds or may_begin(head, self._tools))
+                self._in.take(len(self._in.text))
+                if holds is False or not (yield from self._in.more()):
+                    break
+        except TooMuchText:
+            return ""
+        text = "".join(self._in.waiting)
+        return text if holds and self._tag not in text else ""
+
+    def _take_unmarked(self, text: str, calls: list[UnmarkedCall]) -> None:
+        """Make such calls where the caller forced one; else only say that they are there."""
+        if not self._forced:
+            self._out.append(Unmarked(text))
+            return
+        for call in calls:
+            if call.is_readable:
+                self._out.append(self._outcome(call.name, call.args, call.raw))
+            else:
+                self._out.append(ToolFault("the JSON of a call is malformed", call.raw, call.name))
 
     def _move(self, signal: Signal) -> None:
         self._state = TRANSITIONS[self._state, signal]
@@ -180,11 +255,50 @@ class ToolCallParser:
             self._pass_on(self._in.text[self._in.at : end].rstrip())
             self._in.take(end)
         if self._state not in {State.CALL, State.FENCED_CALL}:
-            self._out.append(self._fence_line + self._in.taken())
+            self._give(self._fence_line + self._in.taken())
+
+    # --- what is settled
+
+    def _give(self, text: str) -> None:
+        """This is text; so is then what waited to be a call, or an example of one."""
+        if text.strip():
+            for item in self._pending:
+                self._out.append(item.text if isinstance(item, _Example) else item)
+                self._given.append(item.text if isinstance(item, _Example) else "")
+            self._pending.clear()
+        self._out.append(text)
+        self._given.append(text)
+
+    def _take(self, outcomes: Sequence[_Settled]) -> None:
+        """These are calls; after an example they wait with it."""
+        for outcome in outcomes:
+            self._has_calls |= not isinstance(outcome, _Example)
+            if self._pending or isinstance(outcome, _Example):
+                self._pending.append(outcome)
+            else:
+                self._out.append(outcome)
+
+    def _settle_examples(self) -> None:
+        """The answer ends with an example: it is meant where it stands with calls, answers a question, or is alone."""
+        if not self._pending:
+            return
+        before = "".join(self._given)
+        alone = not before.strip() and all(isinstance(item, _Example) and item.is_only_call for item in self._pending)
+        is_quoted = self._quotations.is_quoted_in(before)
+        if self._forced or (not is_quoted and (self._asked or self._has_calls or alone)):
+            self._has_calls = True
+            for item in self._pending:
+                self._out += item.outcomes if isinstance(item, _Example) else [item]
+        else:
+            text = "".join(item.text for item in self._pending if isinstance(item, _Example))
+            self._out += [item for item in self._pending if not isinstance(item, _Example)]
+            self._out.append(text if is_quoted else Unmarked(text))
+            self._has_calls = True  # or what is as good: nothing more is looked for
+        self._pending.clear()
 
     def _pass_on(self, text: str) -> None:
         """This is text, and so is what waited before it."""
-        self._out.append(self._fence_line + self._in.taken() + text)
+        self._give(self._fence_line + self._in.taken() + text)
         self._in.at += len(text)
         if self._state is not State.TEXT:
             self._fence_line = ""
@@ -225,19 +339,22 @@ class ToolCallParser:
 
     def _markup(self) -> Wait[bool]:
         """Read a marked call, or a closing tag that is left over; whether there was one."""
-        for tag in (self._open, self._close):
-            while len(self._in.text) - self._in.at < len(tag) and tag.startswith(self._in.text[self._in.at :]):
-                if not (yield from self._in.more()):
-                    return self._cut_off(tag)
+        while _TAG_PART.fullmatch(self._in.text, self._in.at) and not self._is_tag():
+            if not (yield from self._in.more()):
+                return self._cut_off()
         if self._in.text.startswith(self._close, self._in.at):
             self._skip_markup(self._in.at)
             yield from self._closing_tag()
             return True
         if not self._in.text.startswith(self._open, self._in.at):
             return False
+        space = "".join(self._in.waiting)
         self._skip_markup(self._in.at + len(self._open))
-        yield from self._marked_call()
+        yield from self._marked_call(space)
         return True
+
+    def _is_tag(self) -> bool:
+        return self._in.text.startswith((self._open, self._close), self._in.at)
 
     def _skip_markup(self, end: int) -> None:
         """Pass a call's markup, which is no text."""
@@ -249,16 +366,17 @@ class ToolCallParser:
         self._in.at = end
         self._in.waiting.clear()
 
-    def _cut_off(self, tag: str) -> bool:
-        """The answer ends within a tag: it is one if it shows some of the mark."""
-        if len(self._in.text) - self._in.at <= tag.index(":") + 1:
+    def _cut_off(self) -> bool:
+        """The answer ends within a tag: it is one if the word is whole, be the mark right or not."""
+        rest = self._in.text[self._in.at :]
+        if "tool" not in rest:
             return False
         self._skip_markup(len(self._in.text))
-        if tag == self._open:
-            self._out.append(ToolFault(_UNFINISHED, ""))
+        if not rest.startswith("</"):
+            self._take([ToolFault(_UNFINISHED, rest.split(":")[0])])
         return True
 
-    def _marked_call(self) -> Wait[None]:
+    def _marked_call(self, space: str) -> Wait[None]:
         """Read a call up to its closing tag, or to the next call or the end where it has none."""
         size = 0
         while True:
@@ -274,7 +392,17 @@ class ToolCallParser:
         if not end:
             self._in.at = len(self._in.text)
         closed = bool(end and end[0] == self._close and (yield from self._closing_tag()))
-        self._out += self._calls(body, size, closed=closed, followed=self._in.at < len(self._in.text))
+        outcomes = self._calls(body, size, closed=closed, followed=self._in.at < len(self._in.text))
+        _, inside = _inside(body)
+        if size <= LONGEST_CALL and self._quotations.is_example(inside):
+            text = f"{space}<tool>{inside}</tool>"
+            self._take([_Example(text, outcomes, is_only_call=self._takes_nothing(outcomes))])
+        else:
+            self._take(outcomes)
+
+    def _takes_nothing(self, outcomes: Sequence[ToolCall | ToolFault]) -> bool:
+        calls = [self._tools[item.name] for item in outcomes if isinstance(item, ToolCall)]
+        return bool(calls) and not any(tool.parameters.get("properties") for tool in calls)
 
     def _closing_tag(self) -> Wait[bool]:
         """Pass a closing tag; whether it is whole."""
@@ -292,11 +420,10 @@ class ToolCallParser:
 
     # --- calls
 
-    def _calls(self, body: str, size: int, *, closed: bool, followed: bool) -> list[Outcome]:
+    def _calls(self, body: str, size: int, *, closed: bool, followed: bool) -> list[ToolCall | ToolFault]:
         """What stood after the mark; without a closing tag it counts only if more follows and its JSON is whole."""
-        tag = _TAG_REST.match(body)
-        raw = body[tag.end() if tag else 0 :].strip()
-        name = _NAME.search(tag[1]) if tag else None
+        attributes, raw = _inside(body)
+        name = _NAME.search(attributes)
         if size > LONGEST_CALL:
             return [ToolFault("a call is longer than 1 MiB", raw[:_LONGEST_RAW], some_name(raw[:_LONGEST_RAW]))]
         try:
@@ -311,15 +438,34 @@ class ToolCallParser:
             return [ToolFault('a call must be a JSON object with "name" and "args"', raw, some_name(raw))]
         return [self._outcome(name, args, raw) for name, args in calls]
 
-    def _outcome(self, name: str, args: Any, raw: str) -> Outcome:
+    def _outcome(self, name: str, args: Any, raw: str) -> ToolCall | ToolFault:
         tool = self._tools.get(name)
         if tool is None:
             shown = short(json.dumps(name, ensure_ascii=False))
-            return ToolFault(f"there is no tool {shown}; the tools are {', '.join(self._tools)}", raw, name)
+            reason = f"there is no tool {shown}; the tools are {', '.join(self._tools)}"
+            return ToolFault(reason, raw, name, _readable(args))
         fitted, fault = tool.check(args)
         if fitted is None:
-            return ToolFault(f"the arguments of {name} do not fit: {fault}", raw, name)
-        if not self._calls_left:
-            return ToolFault("more than one call, where one was allowed", raw, name)
-        self._calls_left -= 1
-        return ToolCall(name, fitted, f"call_{uuid.uuid4().hex[:24]}")
+            return ToolFault(f"the arguments of {name} do not fit: {fault}", raw, name, _readable(args))
+        return ToolCall(name, fitted, new_id())
+
+
+def new_id() -> str:
+    """The id of a call."""
+    return f"call_{uuid.uuid4().hex[:24]}"
+
+
+def _inside(body: str) -> tuple[str, str]:
+    """What stood after the mark, apart: the rest of the tag, and the inside."""
+    tag = _TAG_REST.match(body)
+    return (tag[1], body[tag.end() :].strip()) if tag else ("", body.strip())
+
+
+def _readable(args: Any) -> dict[str, Any] | None:
+    """The arguments, if they are an object; none at all are an empty one."""
+    if isinstance(args, str) and args.strip():
+        try:
+            args = load_json(args)
+        except ValueError:
+            return None
+    return args if isinstance(args, dict) else None if args else {}

@@ -1,201 +1,208 @@
-"""Answers that are nothing but calls, written without the mark (V2 to V5 of the format).
+"""What looks like a call but does not carry the mark: a fence, OpenAI's JSON, other models' tags, a wrong mark.
 
-Nothing proves that such a call is meant, so it counts only where the whole answer, white space and fences aside,
-consists of such calls of tools that are bound. Each part is judged as soon as it is read, its first name even before
-that, so an answer that only begins alike is given up early.
+Nothing proves that such a call is meant, so it is never made; it leads to a question, or is taken where the caller
+forced a call. `may_begin` says whether an answer is to be held because it may be nothing but such calls, and `find`
+reads them from a whole answer, also after words. Only tools that are bound count.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from langchain_grokweb.messages.tools.call_json import Calls, read_calls, read_json, read_parameters
-from langchain_grokweb.messages.tools.text_buffer import FENCE, FENCE_PART, Reader, TooMuchText, Wait
-from langchain_grokweb.messages.tools.toolbox import Tool
+from langchain_grokweb.messages.tools.call_json import (
+    load_json_at,
+    read_calls,
+    read_json,
+    read_parameters,
+    some_name,
+)
 
-WrittenCalls = list[tuple[str, Any, str]]  # name, arguments, and how they were written
+LONGEST_HEAD = 400  # what decides must come within so many characters
 
 _FENCE_KINDS = {"", "json", "jsonc", "json5", "tool", "tools", "tool_call", "tool_calls", "tool_code", "xml"}
+_FENCE_LINE = re.compile(r"\s*`{3,16}([^`<\n]{0,64})(?=[\n<]|\Z)\n?")
+_FENCE_PART = re.compile(r"\s*`{1,16}[^`<\n]{0,64}")
 _FENCE_END = re.compile(r"\s*`{3,16}\s*\Z")
 
-_STRING = re.compile(r'"([^"\\\n]{0,64})"')
-_STRING_PART = re.compile(r'"[^"\\\n]{0,64}')
-_IN_STRING = re.compile(r'"|\\.', re.DOTALL)
-_OUTSIDE = re.compile(r'["{}\[\]]')
-_KEYS = {"name": '"', "type": '"', "tool_calls": "[", "function_call": "{", "function": "{"}  # and how the value begins
+# JSON: the first member says whether it can be a call.
+_OPENERS = {"name": '"', "type": '"', "tool_calls": "[", "function_call": "{", "function": "{"}
+_JSON_HEAD = re.compile(r'\s*\[?\s*\{\s*"(\w{1,16})"\s*:\s*("([^"\\\n]{0,64})"|[\[{])')
+_JSON_KEY = re.compile(r'\s*\[?\s*\{\s*"([^"]*)"')
+_JSON_HEAD_PART = re.compile(r'\s*\[?\s*(?:\{\s*(?:"(?:\w{0,16}(?:"\s*(?::\s*(?:"[^"\\\n]{0,64})?)?)?)?)?)?')
+_JSON_STARTS = re.compile(r"^[ \t]*(?=[\[{])", re.MULTILINE)
+_MOST_STARTS = 8
 
+# Tags, and the list of Mistral's models.
 _WRAPPERS = ("function_calls", "tool_calls", "xai:function_calls")
-_TAGS = ("tool", "tool_call", "function_call", "invoke", "xai:function_call", *_WRAPPERS)
-_ANY_TAG = "|".join([*_TAGS, r"tool:\w{1,16}"])
-_ANY_START = "|".join([*sorted({tag[:size] for tag in _TAGS for size in range(len(tag) + 1)}), r"tool:\w{0,16}"])
-_TAG = re.compile(rf"<(/?)({_ANY_TAG})(\s[^<>]{{0,200}}|/)?>")
-_TAG_PART = re.compile(rf"</?(?:(?:{_ANY_TAG})(?:\s[^<>]{{0,200}}|/)|{_ANY_START})")
-_NAME = re.compile(r"""\sname\s*=\s*["']([^"'<>]*)["']""")
+_TAGS = ("tool_call", "function_call", "invoke", "xai:function_call")
+_TAG = re.compile(
+    rf"[ \t]*(?:<(?P<tag>{'|'.join(_TAGS)}|tool(?::\w{{1,32}})?|function)(?P<rest>(?:\s|=)[^<>]{{0,200}}|/)?>"
+    r"|(?P<list>\[TOOL_CALLS\]))"
+)
+_TAG_PARTS = ("[TOOL_CALLS]", *(f"<{tag}" for tag in (*_TAGS, *_WRAPPERS, "tool", "function=")))
+_WRAPPER = re.compile(rf"\s*</?(?:{'|'.join(_WRAPPERS)})>")
+_TAG_START = re.compile(r"(?:^|(?<=>))[ \t]*(?=<|\[T)", re.MULTILINE)
+_NAME = re.compile(r"""(?:\sname\s*=\s*["']|=)([^"'<>=]+)["']?""")
+_LISTED = re.compile(r"\s*([\w.-]{1,64})(?=\{)")
 
 
-class _NotCalls(Exception):  # noqa: N818
-    """The answer is not made of such calls."""
+@dataclass(frozen=True, slots=True)
+class UnmarkedCall:
+    """A call that does not carry the mark.
+
+    Attributes:
+        name: The tool.
+        args: The arguments.
+        raw: How it was written.
+        is_readable: Whether its JSON could be read.
+    """
+
+    name: str
+    args: Any
+    raw: str
+    is_readable: bool = True
 
 
-class WholeAnswer:
-    """Reads an answer that may be nothing but calls."""
-
-    def __init__(self, reader: Reader, tools: Mapping[str, Tool], mark: str) -> None:
-        self._in = reader
-        self._tools = tools
-        self._marked_tag = f"tool:{mark}"
-
-    def read(self, room: int) -> Wait[WrittenCalls | None]:
-        """The calls, or `None`, and then the reader is where it was.
-
-        Args:
-            room: How many characters may wait.
-        """
-        self._in.keep(room)
-        try:
-            return (yield from self._items())
-        except (_NotCalls, TooMuchText):
-            self._in.rewind()
-            return None
-
-    def _items(self) -> Wait[WrittenCalls]:
-        calls: WrittenCalls = []
-        ticks = 0
-        while char := (yield from self._in.next()):
-            self._in.waiting.clear()
-            if char == "`":
-                ticks = yield from self._fence(ticks)
-            elif char in "{[":
-                calls += yield from self._json_item()
-            elif char == "<":
-                calls += yield from self._element()
-            else:
-                raise _NotCalls
-        if not calls:
-            raise _NotCalls
-        return calls
-
-    def _fence(self, ticks: int) -> Wait[int]:
-        """Pass a fence line; the ticks of the fence it opens, or 0 where it closes one."""
-        fence = yield from self._in.match(FENCE, FENCE_PART)
-        if fence is None:
-            raise _NotCalls
-        kind = fence[2].strip().lower()
-        if (kind or len(fence[1]) < ticks) if ticks else kind not in _FENCE_KINDS:
-            raise _NotCalls
-        self._in.at = fence.end()
-        return 0 if ticks else len(fence[1])
-
-    # --- JSON
-
-    def _json_item(self) -> Wait[WrittenCalls]:
-        depth = yield from self._json_head()
-        finished = yield from self._json_rest(depth)
-        raw = self._in.taken()
-        return self._readings(raw if finished else _FENCE_END.sub("", raw), bare=True)
-
-    def _json_head(self) -> Wait[int]:
-        """Read up to the first member's value, which must be a call's; how many brackets are open there."""
-        depth = 1
-        if self._in.text[self._in.at] == "[":
-            self._in.take(self._in.at + 1)
-            depth = 2
-        yield from self._json_sign("{")
-        key = yield from self._json_word(_KEYS)
-        yield from self._json_sign(":")
-        if (yield from self._in.next()) != _KEYS[key]:
-            raise _NotCalls
-        if _KEYS[key] == '"':
-            yield from self._json_word(self._tools if key == "name" else ("function",))
-        return depth
-
-    def _json_sign(self, sign: str) -> Wait[None]:
-        if (yield from self._in.next()) != sign:
-            raise _NotCalls
-        self._in.take(self._in.at + 1)
-
-    def _json_word(self, words: Iterable[str]) -> Wait[str]:
-        yield from self._in.next()
-        string = yield from self._in.match(_STRING, _STRING_PART)
-        if string is None or string[1] not in words:
-            raise _NotCalls
-        self._in.take(string.end())
-        return string[1]
-
-    def _json_rest(self, depth: int) -> Wait[bool]:
-        """Read to the end of what is open; whether it has one."""
-        inside = False
-        while depth:
-            sign = (_IN_STRING if inside else _OUTSIDE).search(self._in.text, self._in.at)
-            if sign is None:
-                half_escape = inside and self._in.text.endswith("\\", self._in.at)
-                self._in.take(len(self._in.text) - half_escape)
-                if not (yield from self._in.more()):
-                    self._in.take(len(self._in.text))
-                    return False
-                continue
-            self._in.take(sign.end())
-            if sign[0] == '"':
-                inside = not inside
-            elif not inside:
-                depth += 1 if sign[0] in "{[" else -1
+def may_begin(text: str, names: Collection[str]) -> bool | None:
+    """Whether an answer that begins like this may be nothing but calls; `None` where more text must decide."""
+    text, length = text[:LONGEST_HEAD], len(text)
+    fence = _FENCE_LINE.match(text)
+    if fence and (fence.end() < len(text) or text.endswith("\n")):
+        if fence[1].strip().lower() not in _FENCE_KINDS:
+            return False
+        text = text[fence.end() :]
+    elif _FENCE_PART.fullmatch(text):
+        return None
+    text = _WRAPPER.sub("", text, count=1).lstrip()
+    if not text:
+        return None if length < LONGEST_HEAD else False
+    if head := _JSON_HEAD.match(text):
+        return _is_head(head, names)
+    if _TAG.match(text):
         return True
+    if (key := _JSON_KEY.match(text)) and key[1] not in _OPENERS:
+        return False
+    is_part = _JSON_HEAD_PART.fullmatch(text) or any(
+        text.startswith(part) or part.startswith(text) for part in _TAG_PARTS
+    )
+    return None if is_part and length < LONGEST_HEAD and ">" not in text else False
 
-    # --- elements
 
-    def _element(self) -> Wait[WrittenCalls]:
-        tag = yield from self._in.match(_TAG, _TAG_PART)
-        if tag is None or tag[2].startswith(self._marked_tag) or (tag[1] and tag[2] not in _WRAPPERS):
-            raise _NotCalls
-        self._in.at = tag.end()
-        if tag[2] in _WRAPPERS:
-            return []
-        attributes = tag[3] or ""
-        name = _NAME.search(attributes)
-        if name and name[1] not in self._tools:
-            raise _NotCalls
-        body = "" if attributes.endswith("/") else (yield from self._body(f"</{tag[2]}>"))
-        return self._named(name[1], body) if name else self._readings(body, bare=False)
+def _is_head(head: re.Match[str], names: Collection[str]) -> bool:
+    key, value = head[1], head[2]
+    if _OPENERS.get(key) != value[0]:
+        return False
+    return value[0] != '"' or head[3] in (names if key == "name" else ("function",))
 
-    def _body(self, end: str) -> Wait[str]:
-        while (place := self._in.text.find(end, self._in.at)) < 0:
-            self._in.take(len(self._in.text) - len(end) + 1)
-            if not (yield from self._in.more()):
-                raise _NotCalls
-        self._in.take(place)
-        self._in.at = place + len(end)
-        return self._in.taken()
 
-    # --- what they say
+def find(text: str, names: Collection[str]) -> list[UnmarkedCall]:
+    """The calls of bound tools in an answer: in tags wherever a line begins with one, in JSON where it ends with it."""
+    if not any(name in text for name in names):
+        return []
+    calls = list(_tagged(text, names)) or _json_calls(text, names)
+    return [call for call in calls if call.name in names]
 
-    def _named(self, name: str, body: str) -> WrittenCalls:
-        """The call of an element that names the tool."""
-        elements = read_parameters(body)
-        if elements is not None:
-            return [(name, elements, json.dumps(elements, ensure_ascii=False))]
-        args, repaired = self._json(body)
-        if not isinstance(args, dict):
-            raise _NotCalls
-        return self._checked([(name, args)], body, repaired=repaired)
 
-    def _readings(self, body: str, *, bare: bool) -> WrittenCalls:
-        value, repaired = self._json(body)
-        calls = read_calls(value, bare=bare)
-        if not calls or any(name not in self._tools for name, _ in calls):
-            raise _NotCalls
-        return self._checked(calls, body, repaired=repaired)
+# --- tags
 
-    def _json(self, text: str) -> tuple[Any, bool]:
+
+def _tagged(text: str, names: Collection[str]) -> Iterator[UnmarkedCall]:
+    missing: set[str] = set()  # closing tags that do not come any more
+    end = 0
+    for start in _TAG_START.finditer(text):
+        tag = _TAG.match(text, start.start()) if start.start() >= end else None
+        if tag is None:
+            continue
+        if tag["list"]:
+            yield from _listed(text[tag.end() :])
+            return
+        closing = f"</{tag['tag']}>"
+        place = -1 if closing in missing else text.find(closing, tag.end())
+        if place < 0:
+            missing.add(closing)
+        is_empty = (tag["rest"] or "").endswith("/")
+        body = "" if is_empty else text[tag.end() : place if place >= 0 else len(text)]
+        if is_empty or place >= 0:
+            end = tag.end() if is_empty else place + len(closing)
+        yield from _in_tag(tag["rest"] or "", body[: 1 << 20], names)
+
+
+def _in_tag(rest: str, body: str, names: Collection[str]) -> Iterator[UnmarkedCall]:
+    name = _NAME.search(rest)
+    elements = read_parameters(body) if name else None
+    if name and elements is not None:
+        yield UnmarkedCall(name[1].strip(), elements, json.dumps(elements, ensure_ascii=False))
+        return
+    try:
+        value = read_json(body)[0]
+    except ValueError:
+        yield UnmarkedCall(name[1].strip() if name else some_name(body), None, body.strip(), is_readable=False)
+        return
+    calls = [(name[1].strip(), value)] if name else read_calls(value, bare=False) or []
+    yield from (UnmarkedCall(called, args, body.strip()) for called, args in calls)
+
+
+def _listed(text: str) -> Iterator[UnmarkedCall]:
+    """What follows `[TOOL_CALLS]`: a JSON list, or names with their arguments."""
+    if name := _LISTED.match(text):
         try:
-            return read_json(text)
+            yield UnmarkedCall(name[1], load_json_at(text, name.end())[0], text.strip())
         except ValueError:
-            raise _NotCalls from None
+            yield UnmarkedCall(name[1], None, text.strip(), is_readable=False)
+        return
+    yield from _read(text, [])
 
-    def _checked(self, calls: Calls, body: str, *, repaired: bool) -> WrittenCalls:
-        """The calls; what had to be repaired must fit."""
-        if repaired and any(self._tools[name].check(args)[1] for name, args in calls):
-            raise _NotCalls
-        return [(name, args, body.strip()) for name, args in calls]
+
+# --- JSON
+
+
+def _json_calls(text: str, names: Collection[str]) -> list[UnmarkedCall]:
+    """The calls in the JSON with which the text ends, bare or fenced."""
+    text = _FENCE_END.sub("", text)
+    starts = 0
+    for start in _JSON_STARTS.finditer(text):
+        head = _JSON_HEAD.match(text, start.end())
+        if head is None or not _is_head(head, names):
+            continue
+        if calls := _read(text[start.end() :], names):
+            return calls
+        starts += 1
+        if starts == _MOST_STARTS:
+            break
+    return []
+
+
+def _read(text: str, names: Collection[str]) -> list[UnmarkedCall]:
+    """The calls that a text consists of; what cannot be read and names a tool is one without arguments."""
+    calls: list[UnmarkedCall] = []
+    at = 0
+    try:
+        while text[at:].strip():
+            value, end = load_json_at(text, at)
+            inner = read_calls(value, bare=True)
+            if not inner:
+                return []
+            calls += [UnmarkedCall(name, args, text[at:end].strip()) for name, args in inner]
+            at = end
+    except ValueError:
+        return _repaired(text) or (
+            [] if _goes_on(text, at) else [UnmarkedCall(some_name(text), None, text.strip(), is_readable=False)]
+        )
+    return calls
+
+
+def _repaired(text: str) -> list[UnmarkedCall]:
+    try:
+        calls = read_calls(read_json(text)[0], bare=True) or []
+    except ValueError:
+        return []
+    return [UnmarkedCall(name, args, text.strip()) for name, args in calls]
+
+
+def _goes_on(text: str, at: int) -> bool:
+    """Whether words follow the JSON, so that it was an example."""
+    return at > 0 and text[at:].lstrip()[:1] not in {"{", "["}

@@ -60,7 +60,8 @@ class Brief:
         at_most_one: Not more than one call.
         is_json: The reply, where it is no call, is one JSON value.
         schema: What that value must fit, where the prompt says so.
-        repair: What the last answer, which could not be used, should have been; "" where nothing is to be repaired.
+        repair: What the last answer, which could not be used, should have been; "ask" where it is only asked whether
+            a call was meant; "" where nothing is to be repaired.
     """
 
     question: str = ""
@@ -71,7 +72,7 @@ class Brief:
     at_most_one: bool = False
     is_json: bool = False
     schema: Mapping[str, Any] | None = None
-    repair: Literal["", "call", "json", "words"] = ""
+    repair: Literal["", "ask", "call", "json", "words"] = ""
 
 
 def read(prompt: str, history: History) -> Brief:

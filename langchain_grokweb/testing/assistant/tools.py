@@ -46,7 +46,7 @@ def _calls(brief: Brief) -> tuple[Mapping[str, Any], ...]:
     due = sorted((tool for tool in left if tool.name in named), key=lambda tool: list(named).index(tool.name))
     if brief.use not in {"", "any"}:
         due = [tool for tool in brief.tools if tool.name == brief.use]
-    elif not due and (brief.use or brief.repair):
+    elif not due and (brief.use or brief.repair == "call"):
         due = (left or list(brief.tools))[:1]
     texts = [question, *(result.text for result in brief.results)]
     return tuple(

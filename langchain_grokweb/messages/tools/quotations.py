@@ -1,0 +1,37 @@
+"""What a model may quote of the instructions: a call that stands in them as an example is not meant by itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from langchain_grokweb.messages.tools.toolbox import Toolbox
+
+_SHORTEST_LINE = 12  # characters; shorter lines stand in other texts too
+
+
+class Quotations:
+    """The examples and the lines of the instructions of these tools."""
+
+    def __init__(self, box: Toolbox, mark: str) -> None:
+        text = box.instructions(mark)
+        tag = re.escape(f"tool:{mark}")
+        self._examples = {_canonical(body) for body in re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)}
+        lines = (line.strip() for line in text.splitlines())
+        self._lines = {line for line in lines if len(line) >= _SHORTEST_LINE and not line.startswith("<")}
+
+    def is_example(self, body: str) -> bool:
+        """Whether the inside of a call repeats an example, however it is spaced."""
+        return _canonical(body) in self._examples
+
+    def is_quoted_in(self, text: str) -> bool:
+        """Whether a text holds a line of the instructions."""
+        return any(line.strip() in self._lines for line in text.splitlines())
+
+
+def _canonical(body: str) -> Any:
+    try:
+        return json.dumps(json.loads(body), sort_keys=True)
+    except (ValueError, RecursionError):
+        return " ".join(body.split())
