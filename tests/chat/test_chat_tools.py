@@ -163,20 +163,50 @@ def test_a_call_is_had_however_the_model_slips(grok, model, way, kind):
 
 @pytest.mark.parametrize("way", PATHS)
 def test_a_call_that_stays_malformed_is_invalid(grok, model, way):
-    for _ in range(2):
-        grok.reply(tool_calls=PARIS, slip="broken_json")
+    grok.reply("Let me look.", tool_calls=PARIS, slip="broken_json")
+    grok.reply(tool_calls=PARIS, slip="broken_json")
     message = PATHS[way](model.bind_tools([get_weather]), "What is the weather in Paris?")
+    assert message.text == "Let me look."
     assert message.tool_calls == []
-    assert len(message.invalid_tool_calls) == 1
+    (invalid,) = message.invalid_tool_calls
+    written = '{"name": "get_weather", "args": {"city": "Paris"'
+    assert (invalid["name"], invalid["args"]) == ("get_weather", f"<tool>{written}")
+    error = "the JSON of a call is malformed: Expecting ',' delimiter at character 48"
+    assert invalid["error"] == (error if "invoke" in way else None)  # LangChain's chunks have no place for it
+    assert message.response_metadata["grokweb"]["call_errors"] == [error]
+    assert message.response_metadata["grokweb"]["repairs"] == 1
     assert len(grok.turns) == 2
     assert grok.turns[1].parent_response_id == grok.turns[0].response_id
     assert grok.turns[1].prompt.startswith('<message role="system" repair="call">')
 
 
+@pytest.mark.parametrize("way", PATHS)
+def test_an_answer_that_holds_nothing_but_what_cannot_be_read_is_an_error(grok, model, way):
+    for _ in range(2):
+        grok.reply(tool_calls=PARIS, slip="broken_json")
+    with pytest.raises(GrokWebToolCallError, match="malformed") as raised:
+        PATHS[way](model.bind_tools([get_weather]), "What is the weather in Paris?")
+    assert raised.value.partial.invalid_tool_calls[0]["error"]
+    assert len(grok.turns) == 2
+
+
+@pytest.mark.parametrize("way", PATHS)
+@pytest.mark.parametrize(
+    "call", [{"name": "get_weather", "args": {"town": 3}}, {"name": "get_wether", "args": {"city": "Rome"}}]
+)
+def test_a_call_that_stays_wrong_and_can_be_read_is_passed_on(grok, model, way, call):
+    for _ in range(2):
+        grok.reply("Let me look.", tool_calls=[call])
+    message = PATHS[way](model.bind_tools([get_weather]), "What is the weather in Paris?")
+    assert calls(message) == [(call["name"], call["args"])]
+    assert message.invalid_tool_calls == []
+    assert message.response_metadata["finish_reason"] == "tool_calls"
+
+
 def test_repairs_can_be_turned_off(grok, make_model):
     grok.reply(tool_calls=PARIS, slip="broken_json")
-    message = make_model(tool_repair_attempts=0).bind_tools([get_weather]).invoke("What is the weather in Paris?")
-    assert len(message.invalid_tool_calls) == 1
+    with pytest.raises(GrokWebToolCallError, match="malformed"):
+        make_model(tool_repair_attempts=0).bind_tools([get_weather]).invoke("What is the weather in Paris?")
     assert len(grok.turns) == 1
 
 
@@ -407,7 +437,9 @@ def test_a_call_is_repaired_as_a_call_where_json_was_asked_for_too(grok, model):
     assert calls(bound.invoke("Add 2 and 3.")) == [("add", {"a": 2, "b": 3})]
     for _ in range(2):
         grok.reply(tool_calls=SUM, slip="broken_json")
-    assert bound.invoke("Add 2 and 3.").invalid_tool_calls[0]["name"] == "add"
+    with pytest.raises(GrokWebToolCallError) as raised:
+        bound.invoke("Add 2 and 3.")
+    assert raised.value.partial.invalid_tool_calls[0]["name"] == "add"
 
 
 @pytest.mark.parametrize("around", ["{}", "```json\n{}\n```"])
@@ -582,9 +614,10 @@ def test_a_stop_sequence_does_not_hide_that_a_forced_call_did_not_come(grok, mod
 @pytest.mark.parametrize("strict", [None, True])
 def test_strict_refuses_arguments_that_the_schema_does_not_name(grok, make_model, strict):
     grok.reply(tool_calls=[{"name": "add", "args": {"a": 1, "b": 2, "c": 3}}])
-    answer = make_model(tool_repair_attempts=0).bind_tools([add], strict=strict).invoke("q")
-    assert bool(answer.invalid_tool_calls) is bool(strict)
-    assert bool(answer.tool_calls) is not bool(strict)
+    grok.reply(tool_calls=SUM)
+    answer = make_model().bind_tools([add], strict=strict).invoke("q")
+    assert calls(answer) == [("add", {"a": 2, "b": 3} if strict else {"a": 1, "b": 2, "c": 3})]
+    assert len(grok.turns) == (2 if strict else 1)
 
 
 @pytest.mark.parametrize("form", ["json_object", {"type": "json_schema", "json_schema": {"name": "x"}}, 5])
@@ -602,7 +635,7 @@ def test_pictures_and_stop_sequences_leave_json_whole(grok, make_model):
 @pytest.mark.parametrize("way", PATHS)
 @pytest.mark.parametrize("how", [{"error": "usage_limit"}, {"fault": "heavy_load"}])
 def test_a_call_that_is_good_outlives_a_turn_that_could_not_repair_another(grok, make_model, way, how):
-    grok.reply("Words.", tool_calls=[*CALL, {"name": "nope", "args": {}}])
+    grok.reply("Words.", tool_calls=[*CALL, {"name": "nope", "args": []}])
     grok.reply("x", **how)
     answer = PATHS[way](make_model(max_retries=0).bind_tools([get_weather]), "q")
     assert calls(answer) == [("get_weather", {"city": "Zürich 🏔"})]

@@ -468,4 +468,4 @@ def _readable(args: Any) -> dict[str, Any] | None:
             args = load_json(args)
         except ValueError:
             return None
-    return args if isinstance(args, dict) else None if args else {}
+    return {} if args in (None, "") else args if isinstance(args, dict) else None

@@ -35,6 +35,7 @@ _JSON_KEY = re.compile(r'\s*\[?\s*\{\s*"([^"]*)"')
 _JSON_HEAD_PART = re.compile(r'\s*\[?\s*(?:\{\s*(?:"(?:\w{0,16}(?:"\s*(?::\s*(?:"[^"\\\n]{0,64})?)?)?)?)?)?')
 _JSON_STARTS = re.compile(r"^[ \t]*(?=[\[{])", re.MULTILINE)
 _MOST_STARTS = 8
+_MORE = re.compile(r"\S")
 
 # Tags, and the list of Mistral's models.
 _WRAPPERS = ("function_calls", "tool_calls", "xai:function_calls")
@@ -78,18 +79,20 @@ def may_begin(text: str, names: Collection[str]) -> bool | None:
     elif _FENCE_PART.fullmatch(text):
         return None
     text = _WRAPPER.sub("", text, count=1).lstrip()
-    if not text:
-        return None if length < LONGEST_HEAD else False
+    begins = _begins(text, names)
+    return False if begins is None and length >= LONGEST_HEAD else begins
+
+
+def _begins(text: str, names: Collection[str]) -> bool | None:
     if head := _JSON_HEAD.match(text):
         return _is_head(head, names)
-    if _TAG.match(text):
-        return True
-    if (key := _JSON_KEY.match(text)) and key[1] not in _OPENERS:
-        return False
+    key = _JSON_KEY.match(text)
+    if _TAG.match(text) or ">" in text or (key and key[1] not in _OPENERS):
+        return _TAG.match(text) is not None
     is_part = _JSON_HEAD_PART.fullmatch(text) or any(
         text.startswith(part) or part.startswith(text) for part in _TAG_PARTS
     )
-    return None if is_part and length < LONGEST_HEAD and ">" not in text else False
+    return None if is_part else False
 
 
 def _is_head(head: re.Match[str], names: Collection[str]) -> bool:
@@ -154,7 +157,7 @@ def _listed(text: str) -> Iterator[UnmarkedCall]:
         except ValueError:
             yield UnmarkedCall(name[1], None, text.strip(), is_readable=False)
         return
-    yield from _read(text, [])
+    yield from _read(text)
 
 
 # --- JSON
@@ -168,7 +171,7 @@ def _json_calls(text: str, names: Collection[str]) -> list[UnmarkedCall]:
         head = _JSON_HEAD.match(text, start.end())
         if head is None or not _is_head(head, names):
             continue
-        if calls := _read(text[start.end() :], names):
+        if calls := _read(text[start.end() :]):
             return calls
         starts += 1
         if starts == _MOST_STARTS:
@@ -176,12 +179,12 @@ def _json_calls(text: str, names: Collection[str]) -> list[UnmarkedCall]:
     return []
 
 
-def _read(text: str, names: Collection[str]) -> list[UnmarkedCall]:
-    """The calls that a text consists of; what cannot be read and names a tool is one without arguments."""
+def _read(text: str) -> list[UnmarkedCall]:
+    """The calls of which a text consists; one that is broken is there too."""
     calls: list[UnmarkedCall] = []
     at = 0
     try:
-        while text[at:].strip():
+        while _MORE.search(text, at):
             value, end = load_json_at(text, at)
             inner = read_calls(value, bare=True)
             if not inner:
@@ -189,9 +192,10 @@ def _read(text: str, names: Collection[str]) -> list[UnmarkedCall]:
             calls += [UnmarkedCall(name, args, text[at:end].strip()) for name, args in inner]
             at = end
     except ValueError:
-        return _repaired(text) or (
-            [] if _goes_on(text, at) else [UnmarkedCall(some_name(text), None, text.strip(), is_readable=False)]
-        )
+        if repaired := _repaired(text):
+            return repaired
+        is_example = at > 0 and text[at:].lstrip()[:1] not in {"{", "["}  # words follow it
+        return [] if is_example else [UnmarkedCall(some_name(text), None, text.strip(), is_readable=False)]
     return calls
 
 
@@ -201,8 +205,3 @@ def _repaired(text: str) -> list[UnmarkedCall]:
     except ValueError:
         return []
     return [UnmarkedCall(name, args, text.strip()) for name, args in calls]
-
-
-def _goes_on(text: str, at: int) -> bool:
-    """Whether words follow the JSON, so that it was an example."""
-    return at > 0 and text[at:].lstrip()[:1] not in {"{", "["}
