@@ -17,16 +17,15 @@ from enum import Enum
 from typing import Any, Literal, TypeAlias, assert_never
 
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
-from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_grokweb.errors import GrokWebAnswerReplacedError, GrokWebServerError, GrokWebToolCallError
-from langchain_grokweb.messages.answer_content import AnswerContent, citation, invalid, named, picture
+from langchain_grokweb.errors import GrokWebAnswerReplacedError, GrokWebServerError
+from langchain_grokweb.messages.answer_content import AnswerContent, call_chunk, citation, named, picture
 from langchain_grokweb.messages.output_spec import UNFIT_KEY, JsonAnswer, OutputSpec, Piece, unfit
 from langchain_grokweb.messages.planner import LINK_KEY, LINK_VERSION, Plan, hash_answer
 from langchain_grokweb.messages.stop import StopCut
 from langchain_grokweb.messages.structured.stream import EmittedObject, JsonFault
-from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolFault, Unmarked, new_id
+from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolFault, Unmarked
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.turn import ConversationRef
 
@@ -253,11 +252,12 @@ class Answer:
         if not self._is_usable:
             reasons = "; ".join(self._reasons())
             if not self._spec.keeps_unfit and self._withdrawn is None:
-                raise self._unfit(reasons)
+                raise unfit(reasons)
             content.link[UNFIT_KEY] = reasons
             if not self._emitted:
                 self._repair_texts += [fault.raw for fault in self._faults if isinstance(fault, JsonFault)]
-        chunks = self._pass_on()
+        wrong = [fault for fault in self._faults if not isinstance(fault, JsonFault)]
+        chunks = content.pass_on(wrong, self._spec.passes_on, parallel=self._spec.box.parallel)
         # What was held back, the words of a turn that was to repair a call and brought none, and pictures' addresses.
         late_texts = [] if content.calls else [*self._held_texts(), "".join(self._repair_texts)]
         late_text = "\n\n".join(filter(None, late_texts))
@@ -269,7 +269,7 @@ class Answer:
         if text:
             content.texts.append(text)
         if content.invalid_calls and not (content.has_output or content.calls or self._spec.keeps_unfit):
-            raise self._unfit("; ".join(self._reasons()))
+            raise unfit("; ".join(self._reasons()))
         if not (content or self.stopped):
             raise content.reported or GrokWebServerError(
                 "grok.com finished the answer without a word in it.", next_step="Ask again, or ask otherwise."
@@ -283,28 +283,6 @@ class Answer:
         extra = {"server_tools": unfinished, "citations": content.citations}
         self.closing = Delta(text, {key: value for key, value in extra.items() if value}, chunks)
         self._move(Signal.FINISH)
-
-    def _pass_on(self) -> list[ToolCallChunk]:
-        """Calls that are wrong but can be read become calls, for the tool to answer; the others are invalid."""
-        content, first = self._content, len(self._content.calls)
-        faults = [fault for fault in self._faults if not isinstance(fault, JsonFault)]
-        for fault in filter(self._spec.passes_on, faults):
-            if not content.calls or self._spec.box.parallel:
-                content.calls.append(ToolCall(fault.name, fault.args or {}, new_id()))
-        content.invalid_calls = [invalid(fault) for fault in faults if not self._spec.passes_on(fault)]
-        if content.invalid_calls:  # LangChain's chunks have no place for the reasons
-            content.link["call_errors"] = [call["error"] for call in content.invalid_calls]
-        chunks = [_call_chunk(call, first + number) for number, call in enumerate(content.calls[first:])]
-        return chunks + [
-            tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=len(content.calls) + number)
-            for number, call in enumerate(content.invalid_calls)
-        ]
-
-    def _unfit(self, reasons: str) -> GrokWebToolCallError:
-        """The error for an answer that lacks what was demanded, with what there is of it."""
-        error = unfit(reasons)
-        error.partial = self.partial()
-        return error
 
     def conversation_ref(self) -> ConversationRef | None:
         """Where the conversation stands after this answer, so far."""
@@ -499,7 +477,7 @@ class Answer:
         content.texts[start.texts :] = [out_text, new_text[len(out_text) :]]
         content.calls[start.calls : start.calls + len(calls)] = calls  # with the ids that are out
         self._out = _Extent(start.texts + 1, start.calls + len(calls))
-        chunks = [_call_chunk(call, index) for index, call in enumerate(content.calls)][start.calls + len(calls) :]
+        chunks = [call_chunk(call, index) for index, call in enumerate(content.calls)][start.calls + len(calls) :]
         rest = Delta(new_text[len(out_text) :], None, chunks)
         return [*others, rest] if rest.content or chunks else others
 
@@ -556,7 +534,7 @@ class Answer:
         if self.stopped or repeats or (calls and not box.parallel):
             return []
         calls.append(call)
-        return [_call_chunk(call, len(calls) - 1)]
+        return [call_chunk(call, len(calls) - 1)]
 
     def _further_result(self, tool_id: str) -> dict[str, Any]:
         """One more result of a tool that has given one: an entry of its own, since LangChain adds up equal ids."""
@@ -565,11 +543,6 @@ class Answer:
         ]
         name, args = (results[0]["name"], results[0]["args"]) if results else ("tool", {})
         return {"id": f"{tool_id}#{len(results) + 1}", "name": name, "args": args}
-
-
-def _call_chunk(call: ToolCall, index: int) -> ToolCallChunk:
-    args = json.dumps(call.args, ensure_ascii=False)
-    return tool_call_chunk(name=call.name, args=args, id=call.id, index=index)
 
 
 def _same_calls(some: Sequence[ToolCall], others: Sequence[ToolCall]) -> bool:

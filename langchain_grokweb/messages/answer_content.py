@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.messages import AIMessage, InvalidToolCall
+from langchain_core.messages import AIMessage, InvalidToolCall, ToolCallChunk
 from langchain_core.messages import ToolCall as LangChainToolCall
-from langchain_core.messages.tool import invalid_tool_call, tool_call
+from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 
 from langchain_grokweb.errors import GrokWebError
 from langchain_grokweb.messages.tools.call_json import is_read_as_object
@@ -64,6 +66,25 @@ class AnswerContent:
         """The calls that fit, as LangChain has them."""
         return [tool_call(name=call.name, args=call.args, id=call.id) for call in self.calls]
 
+    def pass_on(
+        self, faults: Iterable[ToolFault], passes: Callable[[ToolFault], bool], *, parallel: bool
+    ) -> list[ToolCallChunk]:
+        """Make calls of those wrong ones that can be read, for the tool to answer; the others are invalid."""
+        first, unread = len(self.calls), []
+        for fault in faults:
+            if not passes(fault):
+                unread.append(_invalid(fault))
+            elif parallel or not self.calls:
+                self.calls.append(ToolCall(fault.name, fault.args or {}, new_id()))
+        self.invalid_calls = unread
+        if unread:  # LangChain's chunks have no place for the reasons
+            self.link["call_errors"] = [call["error"] for call in unread]
+        chunks = [call_chunk(call, first + number) for number, call in enumerate(self.calls[first:])]
+        return chunks + [
+            tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=len(self.calls) + number)
+            for number, call in enumerate(unread)
+        ]
+
     def message(self, metadata: dict[str, Any]) -> AIMessage:
         """All of it as one message."""
         extra = {
@@ -83,7 +104,13 @@ class AnswerContent:
         )
 
 
-def invalid(fault: ToolFault) -> InvalidToolCall:
+def call_chunk(call: ToolCall, index: int) -> ToolCallChunk:
+    """A call as a stream has it."""
+    args = json.dumps(call.args, ensure_ascii=False)
+    return tool_call_chunk(name=call.name, args=args, id=call.id, index=index)
+
+
+def _invalid(fault: ToolFault) -> InvalidToolCall:
     """A call that could not be repaired, as it was written.
 
     LangChain reads the arguments of a stream's calls even where JSON is cut off. What it would take for an object then

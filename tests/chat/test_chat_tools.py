@@ -635,7 +635,7 @@ def test_pictures_and_stop_sequences_leave_json_whole(grok, make_model):
 @pytest.mark.parametrize("way", PATHS)
 @pytest.mark.parametrize("how", [{"error": "usage_limit"}, {"fault": "heavy_load"}])
 def test_a_call_that_is_good_outlives_a_turn_that_could_not_repair_another(grok, make_model, way, how):
-    grok.reply("Words.", tool_calls=[*CALL, {"name": "nope", "args": []}])
+    grok.reply("Words.", tool_calls=[*CALL, {"name": "nope", "args": [1]}])
     grok.reply("x", **how)
     answer = PATHS[way](make_model(max_retries=0).bind_tools([get_weather]), "q")
     assert calls(answer) == [("get_weather", {"city": "Zürich 🏔"})]
