@@ -32,6 +32,17 @@ def test_each_file_that_contributing_names_is_there():
     assert {name for name in named if not any(file.endswith(f"/{name}") for file in files)} == set()
 
 
+def test_each_table_that_contributing_names_is_there():
+    named = set(re.findall(r"`(_?[A-Z][A-Z_]+)`", (architecture.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
+    assert len(named) > 10
+    sources = "\n".join(
+        path.read_text(encoding="utf-8")
+        for name in ("langchain_grokweb", "tests")
+        for path in (architecture.ROOT / name).rglob("*.py")
+    )
+    assert {name for name in named if not re.search(rf"^{name}\b.* = ", sources, re.MULTILINE)} == set()
+
+
 def test_the_glossary_has_at_most_25_words():
     page = architecture.PAGE.read_text(encoding="utf-8")
     glossary = page[page.index("## Glossary") :].split("\n## ")[0]
