@@ -155,7 +155,7 @@ def with_ids(script: Script, conversation: str) -> Script:
 @pytest.mark.parametrize(("on", "way"), over_wires("silence", "ainvoke"))
 def test_what_is_not_of_our_answer_is_silence(clock, server, caller, on, way):
     """The server says another answer's words again and again, for many times as long as the caller waits."""
-    noise = [step for _ in range(30) for step in (s.Other("Theirs. "), s.Moment())]
+    noise = [step for _ in range(200) for step in (s.Other("Theirs. "), s.Moment())]
     server.play(played([s.Text("Paris "), *noise, s.Text("is big."), s.Final("Paris is big.")], on))
     model = model_of(Case("silence", [], Says(""), settings={"stream_event_timeout": 0.4}), on, server)
     Fails("GrokWebTimeoutError", "Paris ").check(caller.ask(model, way))
