@@ -268,7 +268,8 @@ class Answer:
             text += "".join(f"\n\n![{_alt(image.get('prompt', ''))}]({image['url']})" for image in content.images)
         if text:
             content.texts.append(text)
-        if content.invalid_calls and not (content.has_output or content.calls or self._spec.keeps_unfit):
+        may_be_empty = self._spec.keeps_unfit or self._withdrawn is not None
+        if content.invalid_calls and not (content.has_output or content.calls or may_be_empty):
             raise unfit("; ".join(self._reasons()))
         if not (content or self.stopped):
             raise content.reported or GrokWebServerError(

@@ -48,6 +48,9 @@ def call(city: str) -> str:
     return f'<tool:{TOOLS.mark}>{{"name": "get_weather", "args": {{"city": "{city}"}}}}</tool:{TOOLS.mark}>'
 
 
+BROKEN = f"<tool:{TOOLS.mark}>get the weather</tool:{TOOLS.mark}>"
+
+
 def answer(spec: OutputSpec | None = None, **settings: Any) -> Answer:
     request = RequestInfo(model="m", mode="m", account="a", plan=fresh([HumanMessage("Hi")]), transport="rest")
     return Answer(request, wanted=spec, **settings)
@@ -236,23 +239,20 @@ def test_a_call_that_is_out_and_was_withdrawn_is_an_error(final):
 
 
 def test_a_stream_that_ends_in_the_error_asks_for_no_repair():
-    broken = f'<tool:{TOOLS.mark}>{{"name": "get_weather"</tool:{TOOLS.mark}>'
-    shown = Shown([*texts(f"Look. {call('Paris')}"), [ev.AnswerReplaced(f"Look. {broken}"), END]], FORCED)
+    shown = Shown([*texts(f"Look. {call('Paris')}"), [ev.AnswerReplaced(BROKEN), END]], FORCED)
     assert not shown.error.answer.tool_calls
     assert len(shown.error.answer.invalid_tool_calls) == 1
 
 
 def test_a_broken_call_of_the_withdrawn_text_is_forgotten():
-    broken = f'<tool:{TOOLS.mark}>{{"name": "get_weather"</tool:{TOOLS.mark}>'
-    batches = [[ev.TextDelta(broken), ev.AnswerReplaced(call("Paris")), END]]
+    batches = [[ev.TextDelta(BROKEN), ev.AnswerReplaced(call("Paris")), END]]
     assert [entry["args"] for entry in whole(batches, FORCED).tool_calls] == [{"city": "Paris"}]
     assert not Shown(batches, FORCED).message.invalid_tool_calls
 
 
 def test_a_replaced_repair_leaves_what_came_before_it():
-    broken = f'<tool:{TOOLS.mark}>{{"name": "get_weather"</tool:{TOOLS.mark}>'
     read = answer(FORCED)
-    chunks = read.chunks(read.feed([*BEGINNING, ev.TextDelta(f"Look. {broken}"), END]))
+    chunks = read.chunks(read.feed([*BEGINNING, ev.TextDelta(f"Look. {BROKEN}"), END]))
     chunks += read.chunks([delta for delta in [read.end_turn()] if delta])
     assert read.repair_prompt() is not None
     read.start_repair()
