@@ -197,19 +197,20 @@ class ResumableStream:
         if new or replay.received > self._furthest:
             self._furthest, self._tries_in_vain = max(replay.received, self._furthest), 0
         if stream.decoder.finished and self._state is State.RESUMED:
-            new += self._settle(stream.decoder.definitive or {}, replay)
+            definitive, failure = self._definitive(stream.decoder.definitive or {})
+            new += self._settle(definitive, replay) if failure is None else self._fail(failure)
         return new
 
-    def _settle(self, response: Any, replay: ReplayFilter) -> list[ev.Event]:
+    def _definitive(self, response: Any) -> tuple[list[ev.Event], GrokWebError | None]:
+        """The answer as the service stores it, and why it failed."""
+        return split_failure(inflight.read_definitive(response, assets_url=self._http.service.assets_url))
+
+    def _settle(self, definitive: list[ev.Event], replay: ReplayFilter) -> list[ev.Event]:
         """What is new by the answer as the service stores it; it has the last word."""
-        assets_url = self._http.service.assets_url
-        definitive, failure = split_failure(inflight.read_definitive(response, assets_url=assets_url))
-        if failure is not None:
-            return self._fail(failure)
         try:
             new = replay.settle(definitive)
         except ReplayMismatchError:
-            return self._fail(self._interrupted("what grok.com has is another text than what it sent before"))
+            return self._fail(self._interrupted("grok.com sends another text now than it did before"))
         self._turn.answer.may_run = False
         self._move("answer whole")
         return new
@@ -268,17 +269,17 @@ class ResumableStream:
         if (stored := inflight.stored_answer(responses, answer_id)) is None:
             self._finding = "grok.com does not give its text"
             return []
-        failure = split_failure(inflight.read_definitive(stored, assets_url=self._http.service.assets_url))[1]
+        definitive, failure = self._definitive(stored)
         if failure is not None:
             return self._fail(failure)
         if stored.get("partial") is True:
             self._finding = "grok.com has only a part of its text"
             return []
         replay = ReplayFilter(self._delivered)
-        if not (inflight.has_text(stored) or replay.is_complete):
+        if not (replay.is_complete or any(isinstance(event, ev.TextDelta) for event in definitive)):
             self._finding = "grok.com has it without its text"
             return []
-        return self._settle(stored, replay)
+        return self._settle(definitive, replay)
 
     async def _fetch_responses(self, conversation_id: str, answer_id: str) -> Any:
         """The reply that holds the stored answer; by a GET where the anti-bot rule refuses a POST, or would."""

@@ -8,25 +8,30 @@ a known tool is used again, or so many characters are the same that it is hardly
 pass what comes after the delivered text. A stream that continues from the cut proves nothing, since what was on its way
 when the connection broke is lost: it is held back to its end, and the definitive answer, which is a replay in one
 piece, settles what is new. That has the last word in any case: a tail that is missing is delivered, so a text that is
-the same by chance loses no character, and where two texts differ that is a `ReplayMismatchError`, never a mixture.
+the same by chance loses no character, and where two texts differ (`final_text`) it takes the place of what was
+delivered, as an `AnswerReplaced`, never a mixture.
 """
 
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from langchain_grokweb.wire import events as ev
+from langchain_grokweb.wire.final_text import missing_tail
 
 SURE_CHARS = 32  # of the same text at the same place: no coincidence any more
 _OVERLAP_CHARS = 8  # of reasoning, which no definitive answer settles
 _LATE = (ev.TitleGiven, ev.FollowUpsSuggested)
+_SUMMARY = re.compile(r"(?P<kind>web|x)_search_\d+")  # the id of results that name no search
 _SETTLED = (ev.TextDelta, ev.CitationFound, ev.AnswerFinished)  # by the definitive answer
 
 
 class ReplayMismatchError(Exception):
-    """The service sends another text now than it did before."""
+    """The definitive answer has no text, and the stream brought another one than was delivered."""
 
 
 class DeliveredLog:
@@ -37,6 +42,7 @@ class DeliveredLog:
         self.texts: list[str] = []
         self.thoughts: list[str] = []
         self.results: Counter[str] = Counter()  # how many each tool gave
+        self.tools: dict[str, str] = {}  # what was used, by id
         self.keys: set[ev.Key] = set()  # of everything else
 
     def follow(self, batch: Iterable[ev.Event]) -> None:
@@ -56,6 +62,8 @@ class DeliveredLog:
             elif isinstance(event, ev.ToolFinished):
                 self.results[event.id] += 1
             else:
+                if isinstance(event, ev.ToolStarted):
+                    self.tools[event.id] = event.name
                 self.keys.add(event.key)
 
 
@@ -114,9 +122,9 @@ class ReplayFilter:
         """What is new by the definitive answer, after what this stream held back; little may come after it.
 
         Raises:
-            ReplayMismatchError: The definitive text does not begin with what was delivered.
+            ReplayMismatchError: It has no text, and this stream did not bring what was delivered.
         """
-        definitive = list(definitive)
+        definitive = self._without_summaries(definitive)
         self._is_settled = True
         has_text = any(isinstance(event, ev.TextDelta) for event in definitive)
         if has_text:
@@ -128,8 +136,38 @@ class ReplayFilter:
         whole = ReplayFilter(self._log, is_replay=True)
         missing = whole.feed(definitive)
         if has_text and not whole.is_complete:
-            raise ReplayMismatchError
+            others = [event for event in whole._waiting if not isinstance(event, _SETTLED)]
+            missing = [*missing, *self._pass([*others, *self._corrected(definitive)])]
         return [*new, *missing, *(event for event in definitive if isinstance(event, ev.AnswerFinished))]
+
+    def _corrected(self, definitive: Sequence[ev.Event]) -> list[ev.Event]:
+        """What to deliver where the definitive text is not, to the letter, what was delivered and more."""
+        final = "".join(event.text for event in definitive if isinstance(event, ev.TextDelta))
+        citations = [event for event in definitive if isinstance(event, ev.CitationFound)]
+        tail = missing_tail("".join(self._log.texts), final)
+        if tail is None:
+            return [ev.AnswerReplaced(final), *citations]
+        # Other white space shifts the places, so that citations are known by their order.
+        new = citations[sum(1 for key in self._log.keys if key and key[0] == "citation") :]
+        return [*([ev.TextDelta(tail)] if tail else []), *new]
+
+    def _without_summaries(self, definitive: Iterable[ev.Event]) -> list[ev.Event]:
+        """Without results that name no search, where the searches that brought them are known.
+
+        The definitive answer has, beside its text, what all searches found together (rest.md 4.9). Of a search that is
+        still running it is the result.
+        """
+        events: list[ev.Event] = []
+        for event in definitive:
+            summary = _SUMMARY.fullmatch(event.id) if isinstance(event, ev.ToolStarted | ev.ToolFinished) else None
+            known = [
+                tool_id for tool_id, name in self._log.tools.items() if summary and _is_search(name, of=summary["kind"])
+            ]
+            if not known or getattr(event, "id", None) in known:
+                events.append(event)
+            elif isinstance(event, ev.ToolFinished) and not any(self._log.results[tool_id] for tool_id in known):
+                events.append(replace(event, id=known[-1]))
+        return events
 
     def leave(self, *, to_its_end: bool = False) -> list[ev.Event]:
         """The stream is over and was held back: what of it is new in any case; `to_its_end` where it was not cut.
@@ -184,6 +222,11 @@ class ReplayFilter:
         if isinstance(event, ev.ToolStarted):
             self._is_replay = self._is_replay or not is_new
         return event if is_new and not isinstance(event, ev.AnswerFinished) else None
+
+
+def _is_search(name: str, *, of: str) -> bool:
+    """Whether a tool searched X, or else the web."""
+    return name.startswith("x_") == (of == "x") and ("search" in name or "browse" in name or of == "x")
 
 
 class PrefixMatcher:

@@ -83,9 +83,23 @@ CUT = [
     ),
     Case(
         "cut-running-contradicted-at-last",
-        [s.Text("Paris "), s.Seen(), s.Cut()],
+        [s.Text("Paris "), s.Cut()],
         Replaced("Paris is NOT big.", "Paris is big."),
         replies=rest.running([*texts("Paris ", "is big."), s.Seen(), s.Final("Paris is NOT big.")]),
+    ),
+    Case(
+        "cut-running-late-error",
+        [s.Text("Paris "), s.Cut()],
+        Says(TEXT),
+        replies=rest.running([s.Text(TEXT), s.Final(TEXT), s.Error("internal_error", "x", "NORMAL")]),
+    ),
+    Case(
+        "cut-running-late-limit-mid-turn",
+        [s.Text("Paris "), s.Cut()],
+        Fails("GrokWebRateLimitError", TEXT),
+        replies=rest.running(
+            [s.Text(TEXT), s.Final(TEXT), s.Error("usage_limit_reached", LIMIT, "NORMAL", details={"midTurn": True})]
+        ),
     ),
     Case(
         "cut-running-limit",
