@@ -14,7 +14,7 @@ from typing import Any
 
 from langchain_grokweb.errors import GrokWebProtocolError
 from langchain_grokweb.wire import events as ev
-from langchain_grokweb.wire.gateway_chunks import stored_chunks, text_of_chunks
+from langchain_grokweb.wire.gateway_chunks import stored_chunks
 from langchain_grokweb.wire.json_fields import Fields, get_dict, get_list, get_objects, get_str, wrong_type
 from langchain_grokweb.wire.rest import CONVERSATIONS, RestDecoder, stream_errors
 
@@ -196,11 +196,6 @@ def prompt_text(entry: Fields, where: str = "") -> str:
     """
     chunks = get_objects(entry, "inputChunks")
     return get_str(entry, "message", where=where) or "".join(get_str(chunk.get("text"), "text") for chunk in chunks)
-
-
-def has_text(response: Fields) -> bool:
-    """Whether a stored answer holds its text, in either view."""
-    return bool(get_str(response, "message") or text_of_chunks(stored_chunks(response)))
 
 
 def conversations_since(listed: Any, since: datetime) -> list[str]:
