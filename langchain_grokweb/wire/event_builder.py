@@ -269,12 +269,14 @@ class AnswerReader:
 
     def fail(self, error: GrokWebError) -> None:
         """The turn failed; a whole answer is not lost by what comes after it."""
-        if not self.finished:
+        if not self._is_whole:
             self._fail(error)
+        elif not self._delivered:
+            self._remember(error)
 
     def _fail(self, error: GrokWebError) -> None:
         if not self.failed:
-            self.failed = True
+            self.failed, self.finished = True, False
             self.flush()
             self.add(ev.TurnFailed(error))
 
@@ -285,14 +287,22 @@ class AnswerReader:
             found: What it means.
             whole: Whether the service's final text has come.
         """
-        whole = whole or self.finished
-        if found is None or self.failed:
+        if found is None:
             return
-        if found.spoils if whole else found.ends:
+        if found.spoils if whole or self._is_whole else found.ends:
             self._fail(found.error)
-        elif not whole:
-            self.reported = self.reported or found.error
-            self.add(ev.ErrorReported(found.error))
+        else:
+            self._remember(found.error)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether nothing is missing: after streamed text an empty final text does not show that."""
+        return self.finished and (self._is_closed or not self._delivered)
+
+    def _remember(self, error: GrokWebError) -> None:
+        if not self.failed:
+            self.reported = self.reported or error
+            self.add(ev.ErrorReported(error))
 
     def close(self) -> None:
         """No more comes: of an answer that is not over, deliver what was held back."""

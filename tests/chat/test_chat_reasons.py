@@ -219,3 +219,20 @@ def test_a_line_that_is_no_status_is_passed_over(server, line):
     server.play(Script({"turn": Reply(body)}))
     model = ChatGrokWeb(base_url=server.base_url, cookies=server.cookies, transport="rest", model="fast")
     assert model.invoke("Hi").text == "Paris."
+
+
+LIMIT = [s.Error("usage_limit_reached", "No.", NORMAL), s.Refusal(8, "Too many requests")]
+
+
+@pytest.mark.parametrize("error", LIMIT)
+@pytest.mark.parametrize("words", [[], [s.Text("Paris ")]])
+def test_an_empty_final_text_hides_no_error_after_it(server, words, error):
+    raised = failure(server, rest.script([*words, s.Final(""), error]), "rest")
+    assert type(raised).__name__ == "GrokWebRateLimitError"
+
+
+@pytest.mark.parametrize("error", LIMIT)
+def test_a_picture_is_an_answer_also_if_an_error_comes_after_it(server, error):
+    server.play(rest.script([s.Picture(), s.Final(""), error]))
+    model = ChatGrokWeb(base_url=server.base_url, cookies=server.cookies, transport="rest", model="fast")
+    assert model.invoke("Hi").additional_kwargs["images"]
