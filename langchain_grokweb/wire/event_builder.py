@@ -17,6 +17,7 @@ import orjson
 from langchain_grokweb.errors import GrokWebError
 from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire import events as ev
+from langchain_grokweb.wire.conversation_ids import is_id
 from langchain_grokweb.wire.final_text import Halves, letters, missing_tail, place_after, whole_characters
 from langchain_grokweb.wire.json_fields import Fields, get_objects, get_str
 from langchain_grokweb.wire.made_things import MadeThings
@@ -204,6 +205,8 @@ class AnswerReader:
 
     def _mark(self, tag: RenderTag, position: int) -> None:
         card_id = tag.card_id
+        if not card_id:
+            return
         if tag.file_path:
             self._file_tags[card_id] = tag.file_path
         if self.made.is_picture(card_id):
@@ -226,9 +229,14 @@ class AnswerReader:
 
     def cite_here(self, card: Fields, kind: str) -> None:
         """A source whose mark stands at the end of the text so far."""
-        self._show(self._markup.close())  # no tag will come where marks come as events of their own
-        card_id = get_str(card, "id") or get_str(card, "url")
-        self._cite({**card, "id": card_id, "kind": kind}, self._position)
+        card_id = get_str(card, "id")
+        card_id = card_id if is_id(card_id) else f"here-{len(self._cards)}"
+        self._cards[card_id] = {**card, "id": card_id, "kind": kind}
+        self._show(self._markup.mark(card_id))
+
+    def made_here(self) -> None:
+        """Something that was made stands at the end of the text so far, and is shown otherwise."""
+        self._show(self._markup.mark(""))
 
     def cited(self, url: str, title: str) -> None:
         """A source that the service names without a place in the text."""

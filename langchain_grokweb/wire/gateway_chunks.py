@@ -104,6 +104,7 @@ class ChunkReader:
     def _render_start(self, value: Any, _: Fields) -> None:
         announced = get_dict(value, "generated_image") or get_dict(value, "edited_image")
         if announced and isinstance(value.get("id"), str):
+            self._reader.made_here()
             self._reader.made.image_card(value["id"], {}, str(announced.get("prompt") or ""))
 
     def _picture(self, value: Any, _: Fields) -> None:
@@ -119,11 +120,13 @@ class ChunkReader:
 
     def _made_video(self, value: Any, _: Fields) -> None:
         if isinstance(value, dict):
+            self._reader.made_here()
             chunk = get_dict(value, "video_chunk") or get_dict(value, "videoChunk")
             self._reader.made.video({**value, **chunk}, get_str(value, "id"))
 
     def _made_file(self, value: Any, _: Fields) -> None:
         if isinstance(value, dict):
+            self._reader.made_here()
             self._reader.made.file(value)
 
     def _layout(self, value: Any, _: Fields) -> None:

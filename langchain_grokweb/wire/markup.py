@@ -94,6 +94,10 @@ class MarkupRemover:
                 return []
         return self._scan(self._take_held())
 
+    def mark(self, card_id: str) -> list[str | RenderTag]:
+        """A mark that came as an event of its own stands here, like a tag in the text; `card_id` is an id."""
+        return [RenderTag(card_id)] if self._fence.is_open else self.feed(f'{_RENDER} card_id="{card_id}"/>')
+
     def close(self) -> list[str | RenderTag]:
         """The text is over: what was held back and is no tag."""
         return self._scan(self._take_held(), is_over=True) if self._held else []

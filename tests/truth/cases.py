@@ -355,7 +355,28 @@ MADE_FILE = {
     ]
 }
 
+BOLD_MARK = [s.Text("Paris **"), s.Citation("https://example.com/a"), s.Text("** is big.")]
+CITED = _named("citations", url="https://example.com/a")
+
 MADE = [
+    Case("bold-around-a-mark", [*BOLD_MARK, s.Final(TEXT)], Says(TEXT, loosely=True, holds=CITED)),
+    Case(
+        "bold-around-a-mark-left-in-the-final",
+        [*BOLD_MARK, s.Final("Paris **** is big.")],
+        Says(TEXT, loosely=True, holds=CITED),
+        (CHUNK,),
+    ),
+    Case(
+        "bold-around-a-tag-in-the-final-alone",
+        [*BOLD_MARK, s.Final(f"Paris **{tag()}** is big.")],
+        Says(TEXT, loosely=True, holds=CITED),
+        (CHUNK,),
+    ),
+    Case(
+        "bold-around-a-file",
+        [s.Text("Here: **"), s.File("table.csv"), s.Text("** done."), s.Final("Here: done.")],
+        Says("Here: done.", loosely=True, holds=_named("files", name="table.csv")),
+    ),
     Case(
         "file-alone",
         [s.File("table.csv"), s.Final("")],

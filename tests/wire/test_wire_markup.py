@@ -207,3 +207,26 @@ def test_the_work_grows_with_the_text_and_not_with_its_square(unit: str, size: i
         return count
 
     assert calls(16_000) < 3 * calls(8_000) + 5_000
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("Paris", " is big.", ("Paris is big.", 5)),
+        ("Paris **", "** is big.", ("Paris  is big.", 6)),
+        ("**Paris**", " is big.", ("**Paris** is big.", 9)),
+        ("Paris **", "is** big.", ("Paris **is** big.", 8)),
+        ("a <", "b", ("a <b", 3)),
+        ("```\na **", "**\n```", ("```\na ****\n```", 8)),
+        ("Paris **", "", ("Paris **", 8)),
+    ],
+)
+def test_a_mark_that_comes_as_an_event_stands_where_it_came(before: str, after: str, expected: tuple[str, int]):
+    remover = MarkupRemover()
+    texts, places = [], []
+    for part in [*remover.feed(before), *remover.mark("k"), *remover.feed(after), *remover.close()]:
+        if isinstance(part, str):
+            texts.append(part)
+        else:
+            places.append(sum(map(len, texts)))
+    assert ("".join(texts), *places) == expected
