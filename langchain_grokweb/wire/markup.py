@@ -125,24 +125,24 @@ class MarkupRemover:
             if match is None:
                 break
             before = text[at - 1] if at > shown else self._last
-            found: int | _Removed | _Undecided | list[_Removed] | None
+            reading: int | _Removed | _Undecided | list[_Removed] | None
             if match[0] == "\n":
                 self._in_bold = self._in_bold and before != "\n"
-                found = at + 1
+                reading = at + 1
             else:
-                found = self._stars(tags, at, before) if match[0] == "*" else tags.at(at)
-            if found is None or isinstance(found, int):
-                end = at + 1 if found is None else found
+                reading = self._stars(tags, at, before) if match[0] == "*" else tags.at(at)
+            if reading is None or isinstance(reading, int):
+                end = at + 1 if reading is None else reading
                 self._fence.add(text[at:end])
                 at = end
                 continue
             if shown < at:
                 parts.append(text[shown:at])
                 self._last = text[at - 1]
-            if isinstance(found, _Undecided):
-                self._hold(text[at:], found)
+            if isinstance(reading, _Undecided):
+                self._hold(text[at:], reading)
                 return parts
-            removed = found if isinstance(found, list) else [found]
+            removed = reading if isinstance(reading, list) else [reading]
             parts += [gone.tag for gone in removed if gone.tag is not None]
             shown = at = removed[-1].end
         if shown < len(text):
@@ -169,13 +169,13 @@ class MarkupRemover:
         removed: list[_Removed] = []
         place = end
         while place - at <= _MAX_TAG_CHARS and text[place : place + 1] == "<":
-            found = tags.at(place)
-            if isinstance(found, _Undecided):
-                return _Undecided(found.needs, found.limit + place - at)
-            if found is None:
+            tag = tags.at(place)
+            if isinstance(tag, _Undecided):
+                return _Undecided(tag.needs, tag.limit + place - at)
+            if tag is None:
                 break
-            removed.append(found)
-            place = found.end
+            removed.append(tag)
+            place = tag.end
         if removed and place - at <= _MAX_TAG_CHARS:
             stars = _STARS.match(text, place)
             after = stars.end() if stars else place
@@ -260,11 +260,11 @@ class _Tags:
     def _find(self, wanted: str, start: int, limit: int) -> int:
         """Where something stands, wholly before `limit`; -1 where it does not. No place is looked at twice in vain."""
         first, last = self._has_none.get(wanted, (0, 0))
-        found = self.text.find(wanted, last if first <= start < last else start, limit)
-        if found < 0:
+        place = self.text.find(wanted, last if first <= start < last else start, limit)
+        if place < 0:
             end = min(limit, len(self.text)) - len(wanted) + 1
             self._has_none[wanted] = (first if first <= start < last else start, max(last, end))
-        return found
+        return place
 
 
 class _Fence:
