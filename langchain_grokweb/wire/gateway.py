@@ -102,7 +102,7 @@ class GatewaySession:
         self._session_id: str | None = None
         self._request_id = ""
         self._answer_id: str | None = None
-        self._final_texts: dict[tuple[Any, Any], str] = {}  # by output and part
+        self._final_texts: dict[str, str] = {}  # by output and part
         # The mode, where the answer ended without a reason: the account may not have it (gateway.md 9.1).
         self.unexplained_mode: str | None = None
         self._pending: set[str] = set(turn.late)  # what may still come after a whole answer
@@ -373,7 +373,8 @@ class GatewaySession:
 
     def _text_done(self, _: Any, event: Fields) -> None:
         if (text := get_str(event, "text")).strip() and self._is_ours(event):  # the first counts
-            self._final_texts.setdefault((event.get("output_index"), event.get("content_index")), text)
+            part = f"{event.get('output_index')}/{event.get('content_index')}"
+            self._final_texts.setdefault(part, text)
 
     def _response_completed(self, _: Any, event: Fields) -> None:
         """The delta dialect brings the whole answer once more."""
@@ -382,7 +383,7 @@ class GatewaySession:
             parts = [part for item in get_objects(response, "output") for part in get_objects(item, "content")]
             text = "".join(get_str(part, "text") for part in parts if part.get("type", "text") in _TEXT_PARTS)
             if text and not self._final_texts:
-                self._final_texts[None, None] = text
+                self._final_texts[""] = text
 
     def _response_done(self, _: Any, event: Fields) -> None:
         response = get_dict(event, "response")

@@ -588,3 +588,21 @@ def test_events_of_any_type_never_crash_the_reader(kind: str, members: dict[str,
 @given(st.dictionaries(NAMES, JSON, max_size=4))
 def test_members_of_any_type_never_crash_the_reader(members: dict[str, Any]):
     events(chunk(**members), output(**members), text("A"), done())
+
+
+@pytest.mark.parametrize("place", [{}, {"output_index": 0, "content_index": 0}, {"content_index": {"odd": []}}])
+def test_the_first_final_text_of_a_part_counts_and_an_empty_one_says_nothing(place):
+    session = begun()
+    for said in (" ", "A whole.", "Another."):
+        session.receive(server("response.output_text.done", response_id=ANSWER, text=said, **place))
+    session.receive(done())
+    assert joined(ev.TextDelta, session.take()) == "A whole."
+
+
+def test_the_final_texts_of_several_parts_are_one_text():
+    session = begun()
+    session.receive(text("One two"))
+    for number, said in enumerate(("One ", "two.")):
+        session.receive(server("response.output_text.done", response_id=ANSWER, text=said, content_index=number))
+    session.receive(done())
+    assert joined(ev.TextDelta, session.take()) == "One two."
