@@ -28,6 +28,7 @@ from langchain_grokweb.messages.accumulator import Answer, Delta, OnReplaced, Re
 from langchain_grokweb.messages.output_spec import OutputSpec
 from langchain_grokweb.messages.planner import OnTruncated, Plan, Start, fresh
 from langchain_grokweb.messages.planner import plan as plan_turn
+from langchain_grokweb.messages.prompt_format import holds_element
 from langchain_grokweb.wire import modes
 from langchain_grokweb.wire.events import Event
 from langchain_grokweb.wire.turn import ConversationRef, DeepSearch, Turn
@@ -128,7 +129,7 @@ class ModelCall:
         )
         answer = Answer(
             request,
-            wanted=spec,
+            wanted=replace(spec, cuts_roles=plan.conversation is not None or holds_element(turn.prompt)),
             stop=sequences,
             image_markdown=settings.image_markdown,
             on_replaced=settings.on_replaced,

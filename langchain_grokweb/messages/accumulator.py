@@ -21,7 +21,7 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_grokweb.errors import GrokWebAnswerReplacedError, GrokWebServerError
 from langchain_grokweb.messages.answer_content import AnswerContent, call_chunk, citation, named, picture
-from langchain_grokweb.messages.output_spec import UNFIT_KEY, JsonAnswer, OutputSpec, Piece, unfit
+from langchain_grokweb.messages.output_spec import UNFIT_KEY, OutputSpec, Piece, unfit
 from langchain_grokweb.messages.planner import LINK_KEY, LINK_VERSION, Plan, hash_answer
 from langchain_grokweb.messages.stop import StopCut
 from langchain_grokweb.messages.structured.stream import EmittedObject, JsonFault
@@ -344,8 +344,8 @@ class Answer:
     def partial(self) -> AIMessage:
         """What there is of an answer that broke off; it cannot be continued."""
         self._move(Signal.INTERRUPT)
-        held_json = self._reader.held if isinstance(self._reader, JsonAnswer) else ""
-        if text := self._stop.close() + held_json:
+        held = self._reader.held if self._reader else ""
+        if text := self._stop.close() + held:
             self._content.texts.append(text)
         return self._content.message(self._interrupted_metadata())
 

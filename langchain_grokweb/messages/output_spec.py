@@ -13,10 +13,11 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from langchain_grokweb.errors import GrokWebToolCallError
 from langchain_grokweb.messages import prompt_format
+from langchain_grokweb.messages.role_cut import Reader, WithoutRoles
 from langchain_grokweb.messages.structured.response_format import JsonFormat, json_format
 from langchain_grokweb.messages.structured.stream import EmittedObject, JsonReader
 from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolCallParser, ToolFault, Unmarked
@@ -31,16 +32,6 @@ _SALT = re.compile(r"[0-9a-f]{16}")
 Piece: TypeAlias = str | ToolCall | ToolFault | Unmarked
 
 
-class Reader(Protocol):
-    """Reads an answer's text."""
-
-    def feed(self, text: str) -> Sequence[Piece]:
-        """Take a piece of text, give what is settled."""
-
-    def flush(self) -> Sequence[Piece]:
-        """The text is over: give what is left."""
-
-
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
     """The tools of a call and the form of its answer; without any, an answer is words.
@@ -52,6 +43,7 @@ class OutputSpec:
         format: The form of an answer that is no call; `None` where it is words.
         is_structured: Whether the call is for a parser of structured output, and no tool is run.
         keeps_unfit: Whether an answer that lacks what was demanded is given all the same.
+        cuts_roles: Whether the model has seen a transcript, whose elements it may continue.
         mark: What a call must carry; empty where there are no tools, and before `marked`.
         tools_hash: Changes when the tools, the salt or the secret do; empty where `mark` is.
         tools_salt: What both were made with; empty where they are.
@@ -61,6 +53,7 @@ class OutputSpec:
     format: JsonFormat | None = None
     keeps_unfit: bool = False
     is_structured: bool = False
+    cuts_roles: bool = False
     mark: str = field(default="", repr=False)
     tools_hash: str = ""
     tools_salt: str = ""
@@ -119,9 +112,10 @@ class OutputSpec:
         # What was called although it was not allowed is left out elsewhere; its markup is no text in any case.
         box = replace(self.box, choice="auto") if self.box.choice == "none" else self.box
         calls = ToolCallParser(box, self.mark, asked=asked)
+        reader: Reader | None = calls if self.box.tools else None
         if self.format is not None:
-            return JsonAnswer(calls, JsonReader(self.format, emitted))
-        return calls if self.box.tools else None
+            reader = JsonAnswer(calls, JsonReader(self.format, emitted))
+        return WithoutRoles(reader) if self.cuts_roles else reader
 
     def passes_on(self, fault: ToolFault) -> bool:
         """Whether a call that stayed wrong is made all the same, since who runs the tools can answer it."""

@@ -8,7 +8,10 @@ one, the `<` is escaped.
 from __future__ import annotations
 
 import html
-import re
+import json
+from collections.abc import Callable
+
+from langchain_grokweb.messages.look_alikes import element_starts
 
 # --- sentences
 
@@ -55,8 +58,6 @@ REPAIR_WORDS = "Write the answer in words, without a call, and nothing else."
 
 # --- elements
 
-_ELEMENT = re.compile(r"<(?=\s*/?\s*(?:message\b|tool|reply_schema\b))", re.IGNORECASE)  # a quoted call is none
-
 
 def element(tag: str, body: str, /, **attributes: str | None) -> str:
     """An element on lines of its own; attributes without a value are left out, and the body stands as it is."""
@@ -66,19 +67,28 @@ def element(tag: str, body: str, /, **attributes: str | None) -> str:
 
 def attribute(value: str) -> str:
     """The value of an attribute, in one line."""
-    return html.escape(" ".join(value.split()))
+    return escape(html.escape(" ".join(value.split())))
 
 
 def holds_element(text: str) -> bool:
     """Whether a text holds what could be taken for the beginning or the end of an element."""
-    return _ELEMENT.search(text) is not None
+    return next(element_starts(text), None) is not None
 
 
 def escape(text: str) -> str:
     """A text that cannot pose as an element."""
-    return _ELEMENT.sub("&lt;", text)
+    return _with_each_start(text, lambda _: "&lt;")
 
 
 def escape_json(text: str) -> str:
     """JSON that cannot pose as an element, and means the same."""
-    return _ELEMENT.sub(r"\\u003c", text)
+    return _with_each_start(text, lambda bracket: json.dumps(bracket)[1:-1] if bracket != "<" else r"\u003c")
+
+
+def _with_each_start(text: str, write: Callable[[str], str]) -> str:
+    """The text with the bracket of each beginning written otherwise."""
+    pieces, done = [], 0
+    for start in element_starts(text):
+        pieces += [text[done:start], write(text[start])]
+        done = start + 1
+    return "".join([*pieces, text[done:]])

@@ -157,7 +157,7 @@ class ToolCallParser:
         self._either = re.compile(f"{re.escape(self._open)}|{re.escape(self._close)}")
         self._out: list[Outcome] = []
         self._given: list[str] = []  # all text
-        self._has_calls = False
+        self._has_calls = self._is_holding = False
         self._pending: list[_Settled] = []  # an example, and the calls after it
         self._in = Reader()  # the white space before what comes next waits in it
         self._state = State.START
@@ -166,6 +166,11 @@ class ToolCallParser:
         self._running = self._run() if box.tools and box.choice != "none" else None
         if self._running:
             next(self._running)
+
+    @property
+    def held(self) -> str:
+        """What is held because it may be a call without the mark."""
+        return "".join(self._in.waiting) + self._in.text[self._in.at :] if self._is_holding else ""
 
     def feed(self, text: str) -> list[Outcome]:
         """Take a piece of text, give what is settled; no piece of text in it is empty."""
@@ -199,7 +204,9 @@ class ToolCallParser:
         return outcomes
 
     def _run(self) -> Wait[None]:
+        self._is_holding = True
         text = yield from self._hold()
+        self._is_holding = False
         if calls := find(text, self._tools):
             self._in.waiting.clear()
             self._take_unmarked(text, calls)
