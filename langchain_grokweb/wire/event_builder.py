@@ -258,8 +258,9 @@ class AnswerReader:
         if thoughts and not self._reasoning.has_begun:
             self._think(thoughts)
         held = [*self._markup.close(), self._half_words.close()]
-        final = _FinalText(text)
-        if final.text.strip():
+        if text.strip() and text == "".join(self._delivered):
+            self._is_closed = True  # the same to the letter, as nearly always
+        elif (final := _FinalText(text)).text.strip():
             self._settle(final)
         else:  # it decides nothing
             self._show(held)
