@@ -92,17 +92,16 @@ async def test_no_address_is_made_of_what_is_no_id(shared_grok, odd):
 
 
 @pytest.mark.wire("rest")
-def test_ids_of_the_site_that_are_none_are_not_gone_on_with(grok, make_model):
+def test_an_id_of_the_site_that_is_none_is_not_kept(make_model):
     frames = [
         {"conversation": {"conversationId": "../../evil"}},
         {"response": {"token": "Paris.", "isThinking": False, "isSoftStop": False, "responseId": ANSWER}},
         {"response": {"modelResponse": {"responseId": ANSWER, "message": "Paris.", "sender": "ASSISTANT"}}},
     ]
     body = b"".join(json.dumps({"result": frame}).encode() + b"\n" for frame in frames)
-    with served(body) as url:
-        answer = make_model(base_url=url).invoke("Hi")
-    make_model().invoke([HumanMessage("Hi"), answer, HumanMessage("And?")])
-    assert [request.path for request in grok.requests] == ["/rest/app-chat/conversations/new"]
+    with served(body) as url, pytest.raises(GrokWebProtocolError) as raised:
+        make_model(base_url=url).invoke("Hi")
+    assert "evil" not in str(raised.value)
 
 
 @pytest.mark.parametrize("path", [None, "/"])
@@ -178,7 +177,9 @@ async def test_a_message_of_the_gateway_is_refused_at_the_bound(grok, make_model
 
     async def speak(socket: Any) -> None:
         async def say(kind: str, **members: Any) -> None:
-            await socket.send(json.dumps({"session_id": "c", "event": {"type": kind, "event_id": "e", **members}}))
+            await socket.send(
+                json.dumps({"session_id": "c", "event": {"type": kind, "event_id": f"e_{kind}", **members}})
+            )
 
         await socket.recv()
         await say("session.created", session=conversation)
