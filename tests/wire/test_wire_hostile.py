@@ -30,7 +30,7 @@ def test_a_fuzzed_corpus_gives_events_normal_ends_or_our_errors(name: str):
     assert len(ends) > 4  # it reaches more than one kind of end
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(list(targets.TARGETS)))
 def test_any_seed_does(seed: int, name: str):
     targets.one(seed, 0, name)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_grokweb.wire.markup import MarkupRemover, RenderTag
@@ -156,6 +156,7 @@ PIECES = [
 ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join), st.data())
 def test_the_same_comes_of_it_wherever_it_is_cut(text: str, data: st.DataObject):
     ends = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=6)))
@@ -165,6 +166,7 @@ def test_the_same_comes_of_it_wherever_it_is_cut(text: str, data: st.DataObject)
     assert read(text) == whole
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("ab <>/*`~\n-gx:")))
 def test_text_without_names_of_markup_stays_to_the_letter(text: str):
     assert clean(text) == text

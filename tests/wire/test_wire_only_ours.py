@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_grokweb.errors import GrokWebProtocolError
@@ -231,6 +231,7 @@ def test_a_question_back_ends_the_text_and_is_said_once():
     assert said(session.take()) == "I need to know.\n\nWhich city?"
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([OURS, THEIRS, ""]), max_size=8))
 def test_the_text_is_that_of_our_frames_however_they_are_mixed(owners: list[str]):
     decoder, session = RestDecoder(answer_id=OURS), begun()
