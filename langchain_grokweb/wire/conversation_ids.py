@@ -10,6 +10,7 @@ from typing import TypeGuard
 from urllib.parse import parse_qs, urlsplit
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError, GrokWebProtocolError
+from langchain_grokweb.wire.json_fields import wrong_type
 
 _HOST = "grok.com"
 _PATH = re.compile(r"/(?:c|chat)/([^/]+)/?")  # `/chat/` in 2025, `/c/` since (rest.md 1.2)
@@ -55,10 +56,10 @@ def require_id(value: object, where: str) -> str:
     Raises:
         GrokWebProtocolError: It is none; it is not shown.
     """
+    if not isinstance(value, str):
+        raise wrong_type(where, "str", value)
     if not is_id(value):
-        raise GrokWebProtocolError(
-            where=where, expected="an id", got="other text" if isinstance(value, str) else type(value).__name__
-        )
+        raise GrokWebProtocolError(where=where, expected="an id", got="other text")
     return value
 
 

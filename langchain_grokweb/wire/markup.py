@@ -84,6 +84,9 @@ class MarkupRemover:
     def feed(self, text: str) -> list[str | RenderTag]:
         """Take a piece of text, give what is settled: pieces of text, never empty, and tags."""
         if not self._held:
+            if text and self._fence.is_nowhere_near and _SPECIAL.search(text) is None:  # nearly all pieces
+                self._last = text[-1]
+                return [text]
             return self._scan(text)
         self._held.append(text)
         self._held_chars += len(text)
@@ -284,6 +287,11 @@ class _Fence:
     @property
     def is_open(self) -> bool:
         return bool(self._mark)
+
+    @property
+    def is_nowhere_near(self) -> bool:
+        """Whether nothing can open or close a block before the line ends."""
+        return self._line is None and not self._mark
 
     def add(self, text: str) -> None:
         """Take text up to the end of a line at most."""

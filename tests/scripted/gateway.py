@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,12 +19,13 @@ class Writer:
 
     def __init__(self, *, delta: bool = False) -> None:
         self._delta = delta
+        self._name = uuid.uuid4().hex  # what two writers say in one session are different events
         self._numbers: Iterator[int] = itertools.count(1)
         self._text_is_over = False
 
     def event(self, kind: str, on: str = s.CONVERSATION, /, **members: Any) -> str:
         """One message."""
-        event_id = f"evt_440cd062965c487b92c0da2b381f92d1_{next(self._numbers)}"
+        event_id = f"evt_{self._name}_{next(self._numbers)}"
         return rest.as_json({"session_id": on, "event": {"type": kind, "event_id": event_id, **members}})
 
     # --- before the answer
