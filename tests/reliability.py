@@ -4,7 +4,8 @@
 An answer is planned and a fault strikes it: one of the door strikes every try, one of the answer that answer. What
 comes is judged by properties alone: the answer is whole, to the letter, or a `GrokWebError` is raised and what was
 given out before it is the beginning of the answer. So nothing is lost in silence, and nothing comes twice. The table in
-docs/reliability.md is what this prints; `--write` puts it there.
+docs/reliability.md is what this prints; `--write` puts it there. A second table is that of `truth.table`: cases in
+which the site says one thing and then another, played by the scripted server.
 """
 
 from __future__ import annotations
@@ -236,23 +237,28 @@ def table(grok: GrokEmulator) -> str:
 
 
 def _cell(grok: GrokEmulator, case: Case, wire: str) -> str:
-    """What comes by all four ways; each by itself where they differ."""
+    """What comes by all four ways; each alone where they differ."""
     found = {way: str(outcome(grok, case, wire, way)) for way in WAYS}
     if len(set(found.values())) == 1:
         return found["invoke"]
     return "; ".join(f"{way}: {what}" for way, what in found.items())
 
 
-def written() -> dict[str, dict[str, str]]:
-    """The rows of the page: fault -> wire -> what it says."""
-    rows = _ROW.finditer(PAGE.read_text(encoding="utf-8"))
+def written(heading: str = _HEADING) -> dict[str, dict[str, str]]:
+    """The rows of a table of the page: fault -> wire -> what it says."""
+    rows = _ROW.finditer(_old(PAGE.read_text(encoding="utf-8"), heading).group())
     return {row["name"]: {wire: row[wire].strip() for wire in WIRES} for row in rows}
+
+
+def _old(page: str, heading: str) -> re.Match[str]:
+    table = re.search(rf"^{re.escape(heading)}\n(?:\|.*\n)*", page, re.MULTILINE)
+    assert table is not None, "the page has lost a table"
+    return table
 
 
 def _put(new: str) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    old = re.search(rf"^{re.escape(_HEADING)}\n(?:\|.*\n)*", page, re.MULTILINE)
-    assert old is not None, "the page has lost its table"
+    old = _old(page, new.split("\n", 1)[0])
     PAGE.write_text(page[: old.start()] + new + "\n" + page[old.end() :], encoding="utf-8")
 
 
@@ -261,15 +267,19 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
     parser.add_argument("--errors", action="store_true", help="print each error's message instead, as a user sees it")
     asked = parser.parse_args()
+    sys.path.insert(0, str(Path(__file__).parent))  # as pytest has it
+    from truth.table import table as table_of_cases
+
     install()
     with mock.patch("langchain_grokweb.client.retry.FIRST_PAUSE_SECONDS", 0.0), CLOCK.running(), GrokEmulator() as grok:
         if asked.errors:
             _print_errors(grok)
             return
-        new = table(grok)
+        tables = [table(grok), table_of_cases()]
     if asked.write:
-        _put(new)
-    elif new not in PAGE.read_text(encoding="utf-8"):
+        for new in tables:
+            _put(new)
+    elif any(new not in PAGE.read_text(encoding="utf-8") for new in tables):
         sys.exit("docs/reliability.md has another table: run this with --write.")
 
 

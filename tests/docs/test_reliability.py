@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from scripted.server import ScriptedServer
+from truth import leaving, table
+from truth.outcomes import Caller
 
 from langchain_grokweb import GrokWebAnswerReplacedError, GrokWebConversationNotFoundError, GrokWebToolCallError
 from tests import reliability
@@ -35,6 +39,46 @@ def test_a_fault_ends_as_the_page_says(shared_grok, page, number):
         way = list(WAYS)[(number + place) % len(WAYS)]
         verdict = reliability.outcome(shared_grok, case, wire, way).verdict
         assert page[case.name][wire].startswith(f"{verdict}, ") or f"{way}: {verdict}, " in page[case.name][wire]
+
+
+ROWS = [case.id for case in table.CASES] + list(leaving.MOMENTS)
+
+
+@pytest.fixture(scope="module")
+def cases_on_page() -> dict[str, dict[str, str]]:
+    return reliability.written(table.HEADING)
+
+
+def test_the_page_has_every_case_and_no_other(cases_on_page):
+    assert list(cases_on_page) == ROWS
+
+
+@pytest.fixture(scope="module")
+def scripted() -> Iterator[tuple[ScriptedServer, Caller]]:
+    with ScriptedServer() as server:
+        caller = Caller(server)
+        yield server, caller
+        caller.close()
+
+
+@pytest.mark.parametrize("number", range(len(table.CASES)), ids=[case.id for case in table.CASES])
+def test_a_case_ends_as_the_page_says(scripted, cases_on_page, number):
+    """By one way on each wire; `tests/truth` has all of them."""
+    case = table.CASES[number]
+    spellings = table.spellings(case)
+    assert {column for column, cell in cases_on_page[case.id].items() if cell} == set(spellings)
+    for place, (column, wire) in enumerate(spellings.items()):
+        way = list(WAYS)[(number + place) % len(WAYS)]
+        cell = cases_on_page[case.id][column]
+        by_way = [part.split(": ") for part in cell.split("; ") if ": " in part]
+        expected = next((said for ways, said in by_way if way in ways.split(", ")), cell)
+        assert table.verdict(*scripted, case, wire, way) == expected
+
+
+@pytest.mark.parametrize("name", leaving.MOMENTS)
+def test_a_call_that_is_left_ends_as_the_page_says(scripted, cases_on_page, name):
+    for wire in leaving.MOMENTS[name]:
+        assert cases_on_page[name][wire] == leaving.verdict(scripted[0], name, wire)
 
 
 def rows_of_errors() -> list[tuple[str, str, list[tuple[str, str]]]]:

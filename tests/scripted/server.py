@@ -349,7 +349,8 @@ class _Socket:
             if data:
                 self._writer.write(data)
             elif self._writer.can_write_eof():
-                self._writer.write_eof()
+                with suppress(OSError):  # the client has gone
+                    self._writer.write_eof()
         await self._writer.drain()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,24 +11,10 @@ from scripted import steps as s
 from scripted.server import Piece, Reply, Script, ScriptedServer
 
 from langchain_grokweb import ChatGrokWeb
-from truth.cases import ALL, CHUNK, DELTA, DIALECTS, FINAL_TEXT, FOREIGN, MADE, MARKUP, MODES, REST, Case
-from truth.ending_cases import CUT, ENDS, REFUSALS
-from truth.error_cases import ERRORS
+from truth.cases import ALL, CHUNK, REST, Case
 from truth.marks import failing
 from truth.outcomes import WAYS, Caller, Fails, Says
-
-# The gateway's dialects differ in text and things, not in errors and ends, so those are played in one of them.
-CASES = [
-    *FINAL_TEXT,
-    *MARKUP,
-    *FOREIGN,
-    *DIALECTS,
-    *MADE,
-    *(
-        replace(case, wires=[wire for wire in case.wires if wire != DELTA])
-        for case in [*ERRORS, *CUT, *ENDS, *REFUSALS]
-    ),
-]
+from truth.table import CASES, model_of, script_of
 
 WAYS_ON = {"delta": ("invoke", "astream")}  # the second dialect of a wire that is asked by all four
 
@@ -45,27 +30,6 @@ def caller(server) -> Iterator[Caller]:
     asking = Caller(server)
     yield asking
     asking.close()
-
-
-def script_of(case: Case, wire: str) -> Script:
-    replies = {"modes": MODES, **case.replies}
-    if case.refusal is not None:
-        return Script({"turn": case.refusal, "modes": MODES}, handshake=case.refusal)
-    if wire == REST:
-        return rest.script(case.steps, **replies) if case.steps else Script(replies)
-    return gateway.script(case.steps, delta=wire == "delta", before=case.before, unbegun=case.unbegun, **replies)
-
-
-def model_of(case: Case, wire: str, server: ScriptedServer) -> ChatGrokWeb:
-    settings = {
-        "model": "fast",
-        "transport": "rest" if wire == REST else "gateway",
-        "max_retries": 0,
-        "timeout": 5,
-        "stream_event_timeout": 5,
-        **case.settings,
-    }
-    return ChatGrokWeb(base_url=server.base_url, cookies=server.cookies, **settings)
 
 
 def rows() -> Iterator[object]:
