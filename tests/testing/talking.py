@@ -65,6 +65,10 @@ class Talk(list):
     def text(self):
         return self.channel("RESPONSE")
 
+    def deltas(self, *, thinking):
+        deltas = self.of("response.output_text.delta")
+        return "".join(one["delta"] for one in deltas if one.get("x_grok", {}).get("is_thinking", False) is thinking)
+
     @property
     def response_id(self):
         return self.one("response.created")["response"]["id"]

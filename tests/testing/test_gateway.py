@@ -1,4 +1,4 @@
-"""The gateway: sessions, turns, shapes, order, resuming, changing wires."""
+"""The gateway: sessions, turns in both dialects, shapes, order, resuming, changing wires."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ ORDER = [
     "response.output_item.added",
     "response.content_part.added",
 ]
-WITH_CAPTURES = ["attachment", "error", "plain_inline", "resume", "thinking"]
+WITH_CAPTURES = ["attachment", "error", "image_delta", "plain_inline", "resume", "thinking"]
 END = ["response.output_text.done", "response.content_part.done", "response.output_item.done", "response.done"]
 
 
@@ -85,12 +85,27 @@ async def test_two_turns_in_chunks(grok):
     assert one.user_response_id == first.one("conversation.item.added")["item"]["id"]
 
 
-async def test_a_session_without_chunks_is_refused(grok):
+async def test_two_turns_in_deltas(grok):
+    grok.reply("Paris, of course.", reasoning=[{"header": "Looking", "summary": "It is old."}])
+    grok.reply("And Berlin.")
     async with Open(grok) as talk:
-        for options in (None, {"use_chunk": False}):
-            refused = await talk.create(options)
-            assert (refused.types, refused.one("error")["error"]["code"]) == (["error"], "no_chunks")
-    assert grok.sessions == []
+        await talk.create()
+        first = await talk.ask("One?")
+        await talk.until("conversation.title.updated")
+        await talk.say({"type": "conversation.item.create", "item": {
+            "type": "message", "role": "user", "content": [{"type": "input_text", "text": "Two?"}]}})  # fmt: skip
+        await talk.say({"type": "response.create", "response": {"model": "fast"}})
+        second = await talk.until("response.persisted")
+    assert first.types[:6] == ORDER
+    assert first.deltas(thinking=False) == first.one("response.output_text.done")["text"] == "Paris, of course."
+    assert first.deltas(thinking=True) == "Thinking about your requestLookingIt is old."
+    assert first.of("response.chunk") == []
+    assert first.types[-6:] == [*END[:3], "response.completed", "response.done", "response.persisted"]
+    content = first.one("response.completed")["response"]["output"][0]["content"]
+    assert content == [{"type": "output_text", "text": "Paris, of course."}]
+    assert "client_event_id" not in second.one("response.created")
+    assert [(turn.prompt, turn.mode) for turn in grok.turns] == [("One?", "auto"), ("Two?", "fast")]
+    assert grok.turns[1].parent_response_id == first.response_id
 
 
 async def test_phases_are_told_to_who_accepts_them(grok):
@@ -145,7 +160,7 @@ async def test_events_have_the_members_of_the_captured_ones(grok, name):
     flags = lines[0]["frame"]["event"]["session"].get("x_grok", {})
     grok.reply("No.", reasoning=[{"header": "Thinking", "summary": "x"}])
     async with Open(grok) as talk:
-        found = await talk.create({key: flags[key] for key in flags if key != "conversation_id"})
+        found = await talk.create({key: flags[key] for key in flags if key != "conversation_id"} or None)
         found += await talk.ask("Is 221 prime?")
         if not flags.get("is_temporary"):
             found += await talk.until("conversation.title.updated")
@@ -251,17 +266,43 @@ async def test_citations_stand_between_the_text(grok):
     assert grok.turns[0].text.startswith("Paris<grok:render ")
 
 
-async def test_pictures_and_their_previews(grok, browser):
+async def test_citations_and_searches_in_deltas(grok):
+    grok.reply("Paris is old.", citations=[CITED, CITED], search=[{"query": "one", "results": [PAGE]}])
+    async with Open(grok) as talk:
+        await talk.create()
+        told = await talk.ask()
+    outputs = [event["output"] for event in told.of("response.grok.output")]
+    assert outputs[0] == {"tool_usage_card": {"web_search": {"query": "one"}}}
+    found = {"url": PAGE["url"], "title": PAGE["title"]}
+    assert outputs[1] == {"tool_result": {"web_search_results": [found]}}
+    assert told.one("response.search.result")["result"] == {"search_type": "web_search", "web_results": [found]}
+    text = told.one("response.output_text.done")["text"]
+    ids = re.findall('<grok:render card_id="(.{6})" card_type="citation_card" type="render_inline_citation">', text)
+    assert outputs[2:] == [{"card_attachment": {"id": one, "url": CITED["url"]}} for one in ids]
+    assert told.deltas(thinking=False) == text
+    assert told.types.index("response.output_text.done") < len(told) - 1 - told.types[::-1].index(
+        "response.grok.output"
+    )
+
+
+@pytest.mark.parametrize("flags", [CHUNKS, None])
+async def test_pictures_and_their_previews(grok, browser, flags):
     grok.reply("Here.", images=["a cat", {"prompt": "a dog", "moderated": True}])
     async with Open(grok) as talk:
-        await talk.create(CHUNKS)
+        await talk.create(flags)
         told = await talk.ask("Draw")
-    shown = [chunk["render_generated_image"] for chunk in told.chunks("render_generated_image")]
-    starts = [chunk["render_start"] for chunk in told.chunks("render_start")]
-    cards = [chunk["tool_usage_card"] for chunk in told.chunks("tool_usage_card")]
-    assert [one["id"] for one in shown[::2]] == [one["id"] for one in starts]
-    assert shown[0]["tool_call_id"] == cards[0]["tool_usage_card_id"]
-    assert cards[0]["generate_image"]["args"]["prompt"] == "a cat"
+    if flags:
+        shown = [chunk["render_generated_image"] for chunk in told.chunks("render_generated_image")]
+        starts = [chunk["render_start"] for chunk in told.chunks("render_start")]
+        cards = [chunk["tool_usage_card"] for chunk in told.chunks("tool_usage_card")]
+        assert [one["id"] for one in shown[::2]] == [one["id"] for one in starts]
+        assert shown[0]["tool_call_id"] == cards[0]["tool_usage_card_id"]
+        assert cards[0]["generate_image"]["args"]["prompt"] == "a cat"
+    else:
+        attached = [event["output"]["card_attachment"] for event in told.of("response.grok.output")]
+        assert attached[0]["image_chunk"] is None
+        shown = [one for one in attached if one["image_chunk"]]
+        assert shown[0]["image_chunk"]["imageUrl"].startswith("data:image/jpeg;base64,")
     preview, final, _, refused = (one["image_chunk"] for one in shown)
     assert (preview["progress"], final["progress"], final["moderated"]) == (50, 100, False)
     assert preview["imageUuid"] == final["imageUuid"]
@@ -630,7 +671,7 @@ async def test_another_question_elsewhere_waits_for_its_turn(emulator):
 async def test_many_turns_at_once(grok):
     async def turn(number):
         async with Open(grok, open_timeout=HANG_SECONDS) as talk:
-            await talk.create(CHUNKS if number % 2 else {"use_chunk": True})
+            await talk.create(CHUNKS if number % 2 else None)
             return (await talk.ask(f"What is {number} + 1?")).done["status"]
 
     assert await asyncio.gather(*(turn(number) for number in range(300))) == ["completed"] * 300

@@ -114,6 +114,17 @@ async def test_files_and_videos_are_chunks_of_the_gateway(grok, browser):
     assert browser.get("/" + videos[-1]["videoUrl"]).status_code == 200
 
 
+async def test_files_and_videos_are_outputs_of_the_delta_dialect(grok):
+    grok.reply(files=[TABLE], videos=["waves"])
+    async with Open(grok) as talk:
+        await talk.create(None)
+        told = await talk.ask()
+    outputs = [event["output"] for event in told.of("response.grok.output")]
+    assert [one["card_attachment"]["file_name"] for one in outputs if "card_attachment" in one] == ["table.csv"]
+    assert "videoUrl" in [one["generated_video"] for one in outputs if "generated_video" in one][-1]
+    assert 'card_type="rendered_file_card"' in told.deltas(thinking=False)
+
+
 # -- the two views of what is stored (rest.md 8.3)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from langchain_grokweb.testing.gateway.asking import Question, mapping
+from langchain_grokweb.testing.gateway.deltas import DeltaWriter
 from langchain_grokweb.testing.gateway.events import (
     SPELLINGS,
     answering,
@@ -119,7 +120,8 @@ class Session:
 
     async def _deliver(self, ask: Ask, question: Question, planned: Reply | None, faults: list[Fault]) -> None:
         phases = self.record.options.get("accept_interleaved_phases") is True
-        writer = functools.partial(GatewayWriter, interleaved=phases, client_event_id=question.client_event_id)
+        dialect = GatewayWriter if self.record.options.get("use_chunk") is True else DeltaWriter
+        writer = functools.partial(dialect, interleaved=phases, client_event_id=question.client_event_id)
         generation = self.service.begin(ask, planned, faults, writer)
         fault = next((one for one in faults if one.stage == "delivery"), None)
         line = self.line.spelled(faults)

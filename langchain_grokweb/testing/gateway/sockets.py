@@ -161,9 +161,6 @@ class Socket:
             await self._fail("invalid_envelope", "invalid envelope", event.get("event_id"))
             return
         options = mapping(given.get("x_grok"))
-        if options.get("use_chunk") is not True:
-            await self._fail("no_chunks", "the emulator answers in chunks alone: set use_chunk", event.get("event_id"))
-            return
         wanted = options.get("conversation_id")
         fault = self._fault("resume" if wanted else "session")
         conversation = self._conversation(wanted, temporary=options.get("is_temporary") is True)

@@ -258,7 +258,7 @@ _ON_GATEWAY: _Rows = {
     "content": {
         "duplicate_citations": _row("gateway: each citation twice in a row"),
         "late_text": _row("gateway: text after response.done, with empty ids and with the real"),
-        "no_channel": _row("gateway: the answer's text chunks name no channel"),
+        "no_channel": _row("gateway: the answer's text chunks name no channel (chunk dialect)"),
         "incomplete": _row(
             "gateway: response.done with another `status` than completed, and `reason`",
             status="incomplete",
