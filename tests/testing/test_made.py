@@ -187,7 +187,53 @@ def test_without_asking_a_stored_answer_is_a_message_with_empty_chunk_lists(grok
     ]
 
 
-# -- attachments
+# -- attachments and uploads
+
+STEPS = "/rest/app-chat/upload-file-v2"
+
+
+def announced_upload(browser):
+    body = {"fileName": "a.txt", "fileMimeType": "text/plain", "sizeBytes": 5, "multipartSupported": False}
+    return browser.http.post(f"{STEPS}/init", json=body).json()
+
+
+def put_bytes(announced):
+    target = announced["singlePut"]
+    return httpx.put(target["url"], content=b"hello", headers=target["requiredHeaders"]).status_code
+
+
+def test_an_upload_in_three_steps(grok, browser):
+    def completed():
+        return browser.http.post(f"{STEPS}/complete", json={"presigned": {"uploadId": upload_id, "completedParts": []}})
+
+    def state():
+        return browser.get(f"{STEPS}/status", params={"uploadId": upload_id}).json()
+
+    announced = announced_upload(browser)
+    upload_id = announced["uploadId"]
+    assert list(announced) == ["uploadId", "uploadMethod", "singlePut"]
+    assert (state()["status"], completed().status_code) == ("INITIALIZED", 400)
+    assert httpx.put(announced["singlePut"]["url"], content=b"x").status_code == 403  # without the required header
+    assert (put_bytes(announced), state()["status"]) == (200, "UPLOADED")
+    file_id = completed().json()["fileMetadata"]["fileMetadataId"]
+    assert completed().json()["fileMetadata"]["fileMetadataId"] == file_id
+    assert list(state()) == ["uploadId", "assetId", "status", "fileMetadata", "errorMessage"]
+    assert (state()["status"], state()["assetId"]) == ("SUCCESS", file_id)
+    assert {key: file.content for key, file in grok.uploads.items()} == {file_id: b"hello"}
+    browser.new("What is it?", fileAttachments=[file_id])
+    assert [file.name for file in grok.turns[0].files] == ["a.txt"]
+    upload_id = "unknown"
+    assert (completed().status_code, state()["code"]) == (404, 5)
+
+
+def test_the_last_step_can_be_refused(grok, browser):
+    announced = announced_upload(browser)
+    put_bytes(announced)
+    grok.fault("upload_refused")
+    presigned = {"presigned": {"uploadId": announced["uploadId"], "completedParts": []}}
+    refused = browser.http.post(f"{STEPS}/complete", json=presigned).json()
+    assert list(refused["terminalError"])[-1] == "attachmentModerated"
+    assert browser.get(f"{STEPS}/status", params={"uploadId": announced["uploadId"]}).json()["status"] == "ERROR"
 
 
 def test_attachments_bring_reports_of_progress(grok, browser):

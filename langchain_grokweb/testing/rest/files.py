@@ -1,4 +1,4 @@
-"""Uploads, and the assets host (rest.md 2.4 and 8.2).
+"""Uploads, and the assets host (rest.md 2.4 and 8.2, gateway.md 3.5).
 
 The emulator's own host plays the assets host as well. Pictures are one small JPEG, their previews another; uploads come
 back as they were. A signed address takes no cookies: it is its own proof.
@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from langchain_grokweb.testing.rest.replies import body_of, service_of, unary
+from langchain_grokweb.testing.state.assets import AnnouncedUpload
 from langchain_grokweb.testing.state.faults import Fault, Refused
 from langchain_grokweb.testing.state.stored import file_object, stream_error
 
@@ -45,14 +46,68 @@ async def upload_direct(request: HttpRequest) -> Response:
     part = parts.get("file")
     if part is None:
         raise Refused(400, "Invalid file")
-    reply: dict[str, Any] = {"uploadId": str(uuid4())}
-    refused = _refused(request)
-    if refused is not None:
-        return unary({**reply, "terminalError": refused})
     content = part.get_payload(decode=True)
-    kept = content if isinstance(content, bytes) else b""
-    file = service_of(request).keep(part.get_filename() or "file", part.get_content_type(), kept)
-    return unary({**reply, "fileMetadata": file_object(file)})
+    announced = AnnouncedUpload(part.get_filename() or "file", part.get_content_type())
+    announced.content = content if isinstance(content, bytes) else b""
+    return _kept(request, str(uuid4()), announced)
+
+
+async def announce(request: HttpRequest) -> Response:
+    """The first of three steps: an upload gets an address."""
+    body, upload_id = body_of(request), str(uuid4())
+    if not isinstance(body.get("fileName"), str):
+        raise Refused(400, "Invalid file")
+    announced = AnnouncedUpload(body["fileName"], str(body.get("fileMimeType") or "application/octet-stream"))
+    service_of(request).announced[upload_id] = announced
+    put = {"url": _signed_url(request, upload_id), "requiredHeaders": {"content-type": announced.mime_type}}
+    return unary({"uploadId": upload_id, "uploadMethod": "SINGLE_PUT", "singlePut": put})
+
+
+async def put(request: HttpRequest) -> Response:
+    """The second step: the bytes, with the headers that the first asked for. The status is a guess."""
+    announced = service_of(request).announced.get(request.path_params["name"])
+    if announced is None or request.headers.get("content-type") != announced.mime_type:
+        return _denied()
+    announced.content = await request.body()
+    return Response()
+
+
+async def complete(request: HttpRequest) -> Response:
+    """The third step: the upload becomes a file."""
+    presigned = body_of(request).get("presigned")
+    upload_id = str(presigned.get("uploadId")) if isinstance(presigned, dict) else ""
+    return _kept(request, upload_id, _announced(request, upload_id))
+
+
+async def status(request: HttpRequest) -> Response:
+    """How far an upload in three steps is."""
+    upload_id = request.query_params.get("uploadId", "")
+    announced = _announced(request, upload_id)
+    metadata, error = announced.result.get("fileMetadata", {}), announced.result.get("terminalError", {})
+    state = {"uploadId": upload_id, "assetId": metadata.get("fileMetadataId", ""), "status": announced.status}
+    return unary({**state, "fileMetadata": metadata, "errorMessage": error.get("message", "")})
+
+
+def _announced(request: HttpRequest, upload_id: str) -> AnnouncedUpload:
+    if upload_id not in service_of(request).announced:
+        raise Refused(404, "Upload not found")
+    return service_of(request).announced[upload_id]
+
+
+def _kept(request: HttpRequest, upload_id: str, upload: AnnouncedUpload) -> Response:
+    """Keeps an upload once, or refuses it."""
+    if upload.content is None:
+        raise Refused(400, "Nothing was uploaded")
+    if refused := _refused(request):
+        upload.result = {"terminalError": refused}
+    elif "fileMetadata" not in upload.result:
+        file = service_of(request).keep(upload.name, upload.mime_type, upload.content)
+        upload.result = {"fileMetadata": file_object(file)}
+    return unary({"uploadId": upload_id, **upload.result})
+
+
+def _signed_url(request: HttpRequest, name: str) -> str:
+    return f"http://{request.headers['host']}{SIGNED}{name}?signature={secrets.token_hex(8)}"
 
 
 def _refused(request: HttpRequest) -> dict[str, Any] | None:
@@ -84,7 +139,7 @@ async def made_file(request: HttpRequest) -> Response:
         raise Refused(404, "File not found")
     encoded = base64.b64encode(file.content).decode()
     inline = {"dataUrl": f"data:{file.mime_type};base64,{encoded}"} if file.inline else {}
-    url = f"http://{request.headers['host']}{SIGNED}{file.asset_id}?signature={secrets.token_hex(8)}"
+    url = _signed_url(request, file.asset_id)
     rest = {"mimeType": file.mime_type, "size": len(file.content), "isTruncated": False}
     return unary({**inline, **rest, "signedUrl": url, "downloadSignedUrl": f"{url}&download=1"})
 
@@ -106,6 +161,10 @@ def _denied() -> Response:
 ROUTES = (
     Route("/rest/app-chat/upload-file", upload, methods=["POST"]),
     Route("/http/upload-file-v2/direct", upload_direct, methods=["POST"]),
+    Route("/rest/app-chat/upload-file-v2/init", announce, methods=["POST"]),
+    Route("/rest/app-chat/upload-file-v2/complete", complete, methods=["POST"]),
+    Route("/rest/app-chat/upload-file-v2/status", status),
+    Route(f"{SIGNED}{{name}}", put, methods=["PUT"]),
     Route(f"{SIGNED}{{name}}", signed),
     Route("/rest/conversations/files/content", made_file),
     Route("/users/{path:path}", asset),

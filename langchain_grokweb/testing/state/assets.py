@@ -21,6 +21,23 @@ PREVIEW = base64.b64decode(
 VIDEO = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + b"\x00\x00\x00\x08mdat"
 
 
+@dataclass(slots=True)
+class AnnouncedUpload:
+    """An upload in three steps: announced, its bytes here, then a file or an error; these are in the last reply."""
+
+    name: str
+    mime_type: str
+    content: bytes | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def status(self) -> str:
+        """Its state, in the site's words."""
+        if self.result:
+            return "ERROR" if "terminalError" in self.result else "SUCCESS"
+        return "INITIALIZED" if self.content is None else "UPLOADED"
+
+
 @dataclass(frozen=True, slots=True)
 class Asset:
     """One thing on the assets host.

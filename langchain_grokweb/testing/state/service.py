@@ -18,7 +18,7 @@ from langchain_grokweb.testing.assistant.answers import TurnContext, answer_of
 from langchain_grokweb.testing.assistant.instructions import call_mark
 from langchain_grokweb.testing.assistant.spelling import written
 from langchain_grokweb.testing.state.account import Account, Tier
-from langchain_grokweb.testing.state.assets import Asset
+from langchain_grokweb.testing.state.assets import AnnouncedUpload, Asset
 from langchain_grokweb.testing.state.composition import Composition, Shape, compose
 from langchain_grokweb.testing.state.conversations import (
     ASSISTANT,
@@ -131,6 +131,7 @@ class Service:
     script: Script = field(default_factory=Script)
     conversations: Conversations = field(default_factory=Conversations)
     uploads: dict[str, UploadedFile] = field(default_factory=dict)
+    announced: dict[str, AnnouncedUpload] = field(default_factory=dict)
     assets: dict[str, Asset] = field(default_factory=dict)
     generations: dict[str, Generation] = field(default_factory=dict)
     writers: dict[str, Writer] = field(default_factory=dict)
@@ -166,6 +167,7 @@ class Service:
         self.generations.clear()
         self.writers.clear()
         self.uploads.clear()
+        self.announced.clear()
         self.assets.clear()
         self.conversations.by_id.clear()
 
