@@ -48,7 +48,7 @@ def test_looking_and_renaming(browser):
     assert renamed["title"] == "My new title"
     whole = browser.get(f"{ENVELOPED}/{answer.conversation_id}").json()
     assert list(whole) == list(sample("unary/conversations_v2_get.json"))
-    assert whole["conversation"] == renamed
+    assert whole["conversation"] == browser.get(place).json() == renamed
     assert browser.get(f"{ENVELOPED}/nothing").json()["code"] == 5
 
 
@@ -81,6 +81,8 @@ def test_a_classic_upload_can_be_attached(grok, browser):
     assert user["fileAttachmentsMetadata"][0]["fileName"] == "notes.txt"
     (file,) = grok.turns[0].files
     assert (file.name, file.mime_type, file.content) == ("notes.txt", "text/plain", EVERY_BYTE)
+    found = browser.http.post(f"/rest/app-chat/file-metadata/{kept['fileMetadataId']}", json={}).json()
+    assert found["fileMetadataId"] == kept["fileMetadataId"]
 
 
 def test_a_multipart_upload_keeps_every_byte(grok, browser):

@@ -1,6 +1,6 @@
 """Content faults of the gateway alone: the events of an answer, with something wrong or unheard of in them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -35,21 +35,15 @@ def spoiled(frames: list[Frame], fault: Fault, response_id: str, opened: int) ->
         beside({"type": "conversation.weather.updated", "weather": "fair"}),
         beside({"type": "ping"}),
     )
-    report = _chunk(
-        response_id,
-        {"progress_report": {"category": "TOOL_PROCESSING", "state": "PENDING", "message": "", "percentage": 0}},
-    )
+    progress = {"category": "TOOL_PROCESSING", "state": "PENDING", "message": "", "percentage": 0}
+    report = _chunk(response_id, {"progress_report": progress})
     return mischief.spoiled(frames, fault, Oddities(strangers, mischief.GARBAGE, report, opened))
 
 
 def _duplicate_citations(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
-    doubled: list[Frame] = []
-    for frame in frames:
-        doubled.append(frame)
-        body = {} if frame.kind == "raw" else frame.body
-        if "render_citation" in body.get("chunk", {}):
-            doubled.append(replace(frame, text=""))
-    return doubled
+    cited = (frame.kind != "raw" and "render_citation" in frame.body.get("chunk", {}) for frame in frames)
+    pairs = zip(frames, cited, strict=True)
+    return [one for frame, twice in pairs for one in ([frame, replace(frame, text="")] if twice else [frame])]
 
 
 def _late_text(frames: list[Frame], _options: Mapping[str, Any], response_id: str) -> list[Frame]:
@@ -58,14 +52,11 @@ def _late_text(frames: list[Frame], _options: Mapping[str, Any], response_id: st
 
 
 def _no_channel(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
-    return [_without_channel(frame) for frame in frames]
-
-
-def _without_channel(frame: Frame) -> Frame:
-    chunk = frame.body.get("chunk", {}) if frame.kind != "raw" else {}
-    if chunk.get("text", {}).get("channel") != RESPONSE:
-        return frame
-    return replace(frame, body={**frame.body, "chunk": {**chunk, "text": {"text": chunk["text"]["text"]}}})
+    for frame in frames:
+        match frame.body:
+            case {"chunk": {"text": {"channel": "CHANNEL_ASSISTANT_RESPONSE"} as text}}:
+                del text["channel"]
+    return frames
 
 
 def _incomplete(frames: list[Frame], options: Mapping[str, Any], response_id: str) -> list[Frame]:
@@ -75,24 +66,17 @@ def _incomplete(frames: list[Frame], options: Mapping[str, Any], response_id: st
 
 def _wrong_session(frames: list[Frame], _options: Mapping[str, Any], response_id: str) -> list[Frame]:
     """A foreign session speaks and ends between the events, and so does a foreign response of this session."""
-    foreign, session_id, numbering = str(uuid4()), str(uuid4()), event_ids()
+    foreign, session_id = str(uuid4()), str(uuid4())
     text = _chunk(foreign, text_chunk(FOREIGN_TEXT, RESPONSE))
-    strangers = [text, *(_spelled(one, session_id, numbering) for one in (text, done(foreign)))]
+    numbered = zip((text, done(foreign)), event_ids(), strict=False)
+    strangers = [text, *(Frame("raw", compact(enveloped(one.body, name, session_id))) for one, name in numbered)]
     mixed = [one for frame in frames for one in (([frame, text]) if frame.text else [frame])]
     place = next((place for place, frame in enumerate(mixed) if frame.completes), len(mixed))
     return [*strangers, *mixed[:place], *strangers, *mixed[place:]]
 
 
-def _spelled(frame: Frame, session_id: str, numbering: Iterator[str]) -> Frame:
-    return Frame("raw", compact(enveloped(frame.body, next(numbering), session_id)))
-
-
 def _no_persisted(frames: list[Frame], _options: Mapping[str, Any], _id: str) -> list[Frame]:
-    return [frame for frame in frames if _type(frame) != "response.persisted"]
-
-
-def _type(frame: Frame) -> str:
-    return "" if frame.kind == "raw" else str(frame.body["type"])
+    return [frame for frame in frames if frame.kind == "raw" or frame.body["type"] != "response.persisted"]
 
 
 def _chunk(response_id: str, payload: Mapping[str, Any]) -> Frame:

@@ -213,11 +213,8 @@ def created_event(record: GatewaySession, given: Mapping[str, Any], client_event
 def attached_event(record: GatewaySession) -> dict[str, Any]:
     """`conversation.attached`; the mode of one that was loaded is a guess."""
     conversation = {"id": record.conversation_id, "object": "realtime.conversation"}
-    return {
-        "type": "conversation.attached",
-        "conversation": conversation,
-        "mode": "existing" if record.resumed else "new",
-    }
+    mode = "existing" if record.resumed else "new"
+    return {"type": "conversation.attached", "conversation": conversation, "mode": mode}
 
 
 def _may_search(options: Mapping[str, Any]) -> bool:

@@ -14,11 +14,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from langchain_grokweb.testing.gateway.asking import mapping, question_of, string
-from langchain_grokweb.testing.gateway.events import (
-    answering,
-    failure,
-    objects_in,
-)
+from langchain_grokweb.testing.gateway.events import answering, failure, objects_in
 from langchain_grokweb.testing.gateway.sessions import (
     CONVERSATION_NOT_FOUND,
     Line,

@@ -116,6 +116,14 @@ def _refused(request: HttpRequest) -> dict[str, Any] | None:
     return stream_error(fault.options["kind"]) if fault is not None and fault.stage == "upload" else None
 
 
+async def file_metadata(request: HttpRequest) -> Response:
+    """What is known of an upload."""
+    file = service_of(request).uploads.get(request.path_params["file_id"])
+    if file is None:
+        raise Refused(404, "File not found")
+    return unary(file_object(file))
+
+
 async def asset(request: HttpRequest) -> Response:
     """Something on the assets host; a file that Grok made is refused even with the cookie (rest.md 8.2)."""
     service, key = service_of(request), request.url.path.lstrip("/")
@@ -166,6 +174,7 @@ ROUTES = (
     Route("/rest/app-chat/upload-file-v2/status", status),
     Route(f"{SIGNED}{{name}}", put, methods=["PUT"]),
     Route(f"{SIGNED}{{name}}", signed),
+    Route("/rest/app-chat/file-metadata/{file_id}", file_metadata, methods=["POST"]),
     Route("/rest/conversations/files/content", made_file),
     Route("/users/{path:path}", asset),
 )

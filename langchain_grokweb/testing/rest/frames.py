@@ -10,7 +10,7 @@ lists, knows nothing of sockets, and leaves envelopes to `stream`. Content fault
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -56,13 +56,7 @@ FOLLOW_UPS = ("Tell me more", "Give me an example")
 
 _CARD = "tool_usage_card"
 _MEMBERS_OF_2026 = frozenset({"messageTag", "messageStepId", "toolUsageCardId", "rolloutId"})
-_LAYOUT: Mapping[str, Any] = {
-    "reasoningUiLayout": "UNIFIED",
-    "willThinkLong": False,
-    "effort": "LOW",
-    "steerModelId": "",
-    "rolloutIds": [],
-}
+_LAYOUT = {**STORED_LAYOUT, "willThinkLong": False, "effort": "LOW", "steerModelId": "", "rolloutIds": []}
 
 
 def response_frame(
@@ -350,8 +344,10 @@ def _of_a_team(frames: list[Frame], response_id: str) -> list[Frame]:
     layout = {"reasoningUiLayout": "UNIFIED", "willThinkLong": True, "rolloutIds": list(AGENTS)}
     team: list[Frame] = [response_frame(response_id, {"uiLayout": layout}, is_opening=True)]
     team += [_talk(response_id, agent) for agent in AGENTS[1:]]
-    rest = [_emptied(frame) for frame in frames if not has(frame, "uiLayout")]
-    return [*team, *rest]
+    for frame in frames:
+        if has(frame, "modelResponse"):
+            frame.body["modelResponse"]["message"] = ""
+    return [*team, *(frame for frame in frames if not has(frame, "uiLayout"))]
 
 
 def _talk(response_id: str, agent: str) -> Frame:
@@ -360,12 +356,6 @@ def _talk(response_id: str, agent: str) -> Frame:
     return response_frame(
         response_id, {"token": token}, thinking=True, tag="tool_usage_card", step=0, card_id=card_id, rollout=agent
     )
-
-
-def _emptied(frame: Frame) -> Frame:
-    if not has(frame, "modelResponse"):
-        return frame
-    return replace(frame, body={**frame.body, "modelResponse": {**frame.body["modelResponse"], "message": ""}})
 
 
 _CHANGES: Mapping[str, Callable[[list[Frame], str], list[Frame]]] = {

@@ -50,6 +50,11 @@ def _page(conversations: Sequence[Conversation], query: QueryParams) -> dict[str
 
 
 async def one(request: HttpRequest) -> Response:
+    """The bare conversation, as older pages read it."""
+    return unary(conversation_object(_found(request)))
+
+
+async def one_v2(request: HttpRequest) -> Response:
     """The conversation in its envelope."""
     return unary({"conversation": conversation_object(_found(request)), "shareLinkPath": ""})
 
@@ -95,5 +100,6 @@ ROUTES = (
     Route(f"{_PREFIX}/soft/{{conversation_id}}", soft_delete, methods=["DELETE"]),
     Route(f"{_PREFIX}/{{conversation_id}}", change, methods=["PUT"]),
     Route(f"{_PREFIX}/{{conversation_id}}", hard_delete, methods=["DELETE"]),
-    Route("/rest/app-chat/conversations_v2/{conversation_id}", one),
+    Route(f"{_PREFIX}/{{conversation_id}}", one),
+    Route("/rest/app-chat/conversations_v2/{conversation_id}", one_v2),
 )

@@ -48,16 +48,11 @@ async def modes(request: HttpRequest) -> Response:
     return unary({"modes": service_of(request).account.modes(), "defaultModeId": "auto"})
 
 
-async def session(request: HttpRequest) -> Response:
+async def signed_in(request: HttpRequest) -> Response:
     """Who is signed in."""
     user_id = service_of(request).account.user_id
-    return unary(
-        {
-            "status": "authenticated",
-            "session": {"userId": user_id, "email": EMAIL, "organizationId": ""},
-            "user": {"id": user_id, "email": EMAIL},
-        }
-    )
+    session = {"userId": user_id, "email": EMAIL, "organizationId": ""}
+    return unary({"status": "authenticated", "session": session, "user": {"id": user_id, "email": EMAIL}})
 
 
 async def home(request: HttpRequest) -> Response:
@@ -86,7 +81,7 @@ async def sign_in(request: HttpRequest) -> Response:
 ROUTES = (
     Route("/rest/rate-limits", rate_limits, methods=["POST"]),
     Route("/rest/modes", modes, methods=["POST"]),
-    Route("/api/auth/session", session),
+    Route("/api/auth/session", signed_in),
     Route("/", home),
     Route("/sign-in", sign_in_page),
     Route("/sign-in", sign_in, methods=["POST"]),

@@ -35,12 +35,7 @@ SUMMARY = "CHANNEL_ASSISTANT_NOTETAKER_SUMMARY"
 
 _ROUND = 2
 _KINDS = {1: "KIND_THINKING_START", 2: "KIND_RESPONSE_START"}
-_ATTACHMENTS_READ = {
-    "category": "ATTACHMENTS_PREPROCESSING",
-    "state": "SUCCESS",
-    "message": "Reading attachments",
-    "percentage": 100.0,
-}
+_READ = {"category": "ATTACHMENTS_PREPROCESSING", "state": "SUCCESS", "message": "Reading attachments"}
 
 
 def text_chunk(text: str, channel: str) -> dict[str, Any]:
@@ -86,7 +81,7 @@ class Chunks:
         phase: Mapping[str, Any] = {"metadata": {"phase_index": 0}} if self.interleaved else {}
         yield Frame("response", {**phase, "ui_layout": layout})
         if has_files:
-            yield Frame("response", {**phase, "progress_report": _ATTACHMENTS_READ})
+            yield Frame("response", {**phase, "progress_report": {**_READ, "percentage": 100.0}})
         yield self._chunk(text_chunk(PLACEHOLDER, HEADER), is_token=True, part=Thought(PLACEHOLDER, ""))
 
     def body(self, composition: Composition) -> Iterator[Frame]:

@@ -181,9 +181,7 @@ _ON_BOTH: _Rows = {
             retry_after=None,
             in_stream=False,
         ),
-        "heavy_load": _row(
-            "429 (or `status`) under heavy usage, or the same as a stream's only line", status=429, in_stream=False
-        ),
+        "heavy_load": _row("429 (or `status`) of heavy usage, or a stream's only line", status=429, in_stream=False),
         "server_error": _row("5xx with an HTML body, or with none where `empty`", status=500, empty=False),
         "html": _row("200 with an HTML page where JSON was due"),
         "login_redirect": _row(
@@ -191,19 +189,14 @@ _ON_BOTH: _Rows = {
         ),
     },
     "upload": {
-        "upload_refused": _row(
-            "an upload ends with the StreamError `kind` in `terminalError` (a guess), the classic one with 400",
-            kind="attachment_moderated",
-        ),
+        "upload_refused": _row("`kind` in an upload's `terminalError`; 400 for base64", kind="attachment_moderated"),
     },
     "opening": {"slow_open": _row("the headers come `seconds` late", seconds=1.0)},
     "content": {
         "unknown_frames": _row("keep-alives, future frames and members, unknown tags or channels between"),
         "garbage": _row("a line or message that is not JSON, after `after` response frames", after=1),
         "late_title": _row("the title comes `seconds` after the answer", seconds=0.2),
-        "long_thinking": _row(
-            "nothing but reports of progress for `seconds`, one every 50 ms, before the answer", seconds=1.0
-        ),
+        "long_thinking": _row("reports of progress, one every 50 ms, for `seconds` before the answer", seconds=1.0),
         "early_title": _row("the title comes before the first token"),
         **{name: _row(f"the answer's stream reports: {error.message}") for name, error in STREAM_ERRORS.items()},
     },
@@ -219,17 +212,8 @@ _ON_BOTH: _Rows = {
             then="active",
             torn=False,
         ),
-        "reset": _row(
-            "the connection is reset after `after` response frames; `then` and `torn` as for cut",
-            after=3,
-            then="active",
-            torn=False,
-        ),
-        "no_reply": _row(
-            "the connection is reset before a word of reply, the question `taken` on or not; `then` as for cut",
-            taken=True,
-            then="active",
-        ),
+        "reset": _row("like cut, but the connection is reset", after=3, then="active", torn=False),
+        "no_reply": _row("a reset before any reply, the question `taken` on or not", taken=True, then="active"),
         "silence": _row("nothing more after `after` response frames; the socket stays open", after=3),
         "keepalive_only": _row("after `after` response frames only a keep-alive (gateway: pong) every 20 ms", after=3),
     },
@@ -249,35 +233,20 @@ _ON_GATEWAY: _Rows = {
     "framing": {"two_objects": _row("gateway: two JSON objects in one message")},
     "session": {
         "attached_first": _row("gateway: conversation.attached before session.created"),
-        "late_attach": _row(
-            "gateway: conversation.attached comes `seconds` after session.created; what is sent before it is dropped",
-            seconds=0.2,
-        ),
+        "late_attach": _row("gateway: attached `seconds` late; what is sent before it is dropped", seconds=0.2),
     },
     "resume": {"conversation_not_found": _row("gateway: an error where a conversation was to be loaded")},
     "content": {
         "duplicate_citations": _row("gateway: each citation twice in a row"),
         "late_text": _row("gateway: text after response.done, with empty ids and with the real"),
         "no_channel": _row("gateway: the answer's text chunks name no channel (chunk dialect)"),
-        "incomplete": _row(
-            "gateway: response.done with another `status` than completed, and `reason`",
-            status="incomplete",
-            reason="stream_error",
-        ),
+        "incomplete": _row("gateway: response.done is not completed", status="incomplete", reason="stream_error"),
         "wrong_session": _row("gateway: text and an end of a foreign session and response between"),
         "no_persisted": _row("gateway: response.persisted never comes"),
     },
     "delivery": {
-        "close_without_done": _row(
-            "gateway: the whole answer, then a close with `code` where response.done was due",
-            code=1000,
-            then="finished",
-        ),
-        "session_ended": _row(
-            "gateway: session.ended and a close after `after` response events; `then` as for cut",
-            after=3,
-            then="active",
-        ),
+        "close_without_done": _row("gateway: a close where response.done was due", code=1000, then="finished"),
+        "session_ended": _row("gateway: session.ended, and a close, where cut would end", after=3, then="active"),
     },
 }
 
