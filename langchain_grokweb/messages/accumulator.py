@@ -191,7 +191,9 @@ class Answer:
             return None
         if self._unmarked and self._may_ask:
             return self._spec.ask_prompt()
-        return self._spec.repair_prompt(reasons, of_json=self._lacks_json) if reasons else None
+        if not reasons:
+            return None
+        return self._spec.repair_prompt(reasons, of_json=self._lacks_json, faults=self._faults)
 
     def start_repair(self) -> None:
         """A further turn begins, which is to repair the answer."""

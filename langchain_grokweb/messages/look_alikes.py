@@ -15,7 +15,7 @@ from collections.abc import Iterator
 _QUOTES = "‹〈⟨〈《⟪«❮❬❰⋖≺⪡≪"  # they stand around words too, so only a tag counts after them
 _OPENER = re.compile(f"[<＜﹤˂ᐸ𐤠{_QUOTES}]")
 _TAG_AFTER_QUOTE = re.compile(r"\s*[/⁄∕⧸╱]|[^\n›〉⟩〉》⟫»]{0,60}(?:=|tool:)")
-_WORDS = ("message", "tool", "reply_schema")
+_WORDS = ("message", "tool", "reply_schema", "reply_example")
 _UNSEEN = "\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5"
 _UNSEEN_KINDS = {"Cf", "Mn", "Me", "Cc", "Cn"}
 _LETTERS = str.maketrans(
@@ -45,7 +45,7 @@ def _begins_element(text: str, at: int) -> bool:
         for char in _looks(text[place]):
             if not word and (char.isspace() or char in "/⁄∕⧸╱"):
                 continue
-            if word in {"message", "reply_schema"}:
+            if word in {"message", "reply_schema", "reply_example"}:
                 return not (char.isalnum() or char == "_")
             word += char
             if word == "tool":

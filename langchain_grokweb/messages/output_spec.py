@@ -17,16 +17,19 @@ from typing import Any, Self, TypeAlias
 
 from langchain_grokweb.errors import GrokWebToolCallError
 from langchain_grokweb.messages import prompt_format
+from langchain_grokweb.messages.json_schema import short
 from langchain_grokweb.messages.role_cut import Reader, WithoutRoles
 from langchain_grokweb.messages.structured.response_format import JsonFormat, json_format
 from langchain_grokweb.messages.structured.stream import EmittedObject, JsonReader
 from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolCallParser, ToolFault, Unmarked
+from langchain_grokweb.messages.tools.corrections import corrected_call
 from langchain_grokweb.messages.tools.toolbox import Toolbox, toolbox
 
 KEEPS_UNFIT = "keep_unfit"  # among the keyword arguments of a call
 UNFIT_KEY = "unfit"
 
 _MARK_DIGITS, _HASH_DIGITS = 8, 16
+_MOST_REASONS = 3
 _SALT = re.compile(r"[0-9a-f]{16}")
 
 Piece: TypeAlias = str | ToolCall | ToolFault | Unmarked
@@ -128,20 +131,26 @@ class OutputSpec:
         question = prompt_format.REPAIR_ASK.format(mark=self.mark, otherwise=otherwise)
         return prompt_format.element("message", question, role="system", repair="ask")
 
-    def repair_prompt(self, reasons: Sequence[str], *, of_json: bool) -> str:
-        """The prompt of a turn that repairs an answer.
+    def repair_prompt(self, reasons: Sequence[str], *, of_json: bool, faults: Sequence[ToolFault] = ()) -> str:
+        """The prompt of a turn that repairs an answer: what was wrong, and what is right, of bounded length.
 
         Args:
             reasons: What was wrong with it.
             of_json: Whether not a call is at fault, but the JSON.
+            faults: The calls that are at fault.
         """
         if of_json or (self.format and self.box.choice == "none"):
-            kind, sentence = "json", prompt_format.REPAIR_JSON
+            example = self.format.example if self.format else ""
+            kind, sentence = "json", "\n".join(filter(None, [prompt_format.REPAIR_JSON, example]))
         elif self.box.choice == "none":
             kind, sentence = "words", prompt_format.REPAIR_WORDS
         else:
-            kind, sentence = "call", prompt_format.REPAIR_CALL.format(mark=self.mark)
-        fault = prompt_format.escape(prompt_format.REPAIR.format(reasons="; ".join(reasons)))
+            calls = prompt_format.call(self.mark, corrected_call(self.box, faults))
+            kind, sentence = "call", f"{prompt_format.REPAIR_CALL}\n{calls}"
+        named = list(dict.fromkeys(map(short, reasons)))
+        if more := named[_MOST_REASONS:]:
+            named = [*named[:_MOST_REASONS], prompt_format.REPAIR_MORE.format(count=len(more))]
+        fault = prompt_format.escape(prompt_format.REPAIR.format(reasons="; ".join(named)))
         return prompt_format.element("message", f"{fault}\n{sentence}", role="system", repair=kind)
 
 

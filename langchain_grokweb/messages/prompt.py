@@ -79,12 +79,12 @@ def _transcript(
     said = [_element(*said, enclosed) for said in messages]
     earlier = said[: _too_much(head, said)]
     attachments = tuple(enclosed.values())
-    preamble = form.TRANSCRIPT
+    preamble = "" if instructions else form.TRANSCRIPT
     if earlier:
         name = unique(_EARLIER_NAME, [file.name for file in attachments])
         preamble += form.EARLIER.format(count=len(earlier), name=name)
         attachments = (Attachment(name, "text/plain", _whole("\n".join(earlier)).encode()), *attachments)
-    return Prompt(_whole("\n".join([preamble, *head, *said[len(earlier) :]])), attachments)
+    return Prompt(_whole("\n".join([*filter(None, [preamble.strip()]), *head, *said[len(earlier) :]])), attachments)
 
 
 def _too_much(head: Sequence[str], said: Sequence[str]) -> int:

@@ -27,26 +27,21 @@ ATTACHED = "[{kind} attached: {name}]"
 NOT_ATTACHED = "[{kind} not shown here]"
 NOT_ATTACHED_NAMED = "[{kind} not shown here: {name}]"
 SYSTEM_REVOKED = "The instructions given before no longer apply."
-TOOLS = """\
-You can use tools. To use one, write its call in exactly this form, on a line of its own:
-<tool:{mark}>{{"name": "TOOL", "args": {{ARGUMENTS}}}}</tool:{mark}>
-The JSON must be complete and fit the tool's parameters. Write several calls one after another if you need several.
-Write nothing after the calls: the results come with the next message. \
-Never make up a result, and use this form for calls alone.
-The tools, one a line:"""
+TOOLS = (
+    "Answer with a call like these, with values of the user's message, or several, one a line. "
+    "Where no tool helps, answer in words. "
+    "Results come with the next message: never make one up."
+)
 TOOLS_REVOKED = "The tools are not available any more: do not call any."
 USE_NONE = "Do not use a tool in this turn."
 USE_ANY = "You must use at least one of the tools in this turn: answer with a call."
 USE_NAMED = "You must use the tool {name} in this turn: answer with its call."
 ONE_CALL = "Use at most one tool in this turn."
 REPLY_OBJECT = "Answer with one JSON object and nothing else, without a code fence."
-REPLY_SCHEMA = (
-    "Answer with one JSON value and nothing else, without a code fence. It must fit the JSON schema that follows."
-)
+REPLY_FORM = "Answer with one JSON value and nothing else, in this form, with values from the user's message:"
 REPAIR = "Your last answer could not be used: {reasons}."
-REPAIR_CALL = (
-    'Write the corrected call(s) in the form <tool:{mark}>{{"name": …, "args": …}}</tool:{mark}>, and nothing else.'
-)
+REPAIR_MORE = "and {count} more"
+REPAIR_CALL = "Write the corrected call and nothing else. It looks like this:"
 REPAIR_ASK = (
     "Nothing was called. If you meant to call a tool, write the call again, between <tool:{mark}> and </tool:{mark}>. "
     "If you did not, {otherwise}."
@@ -63,6 +58,11 @@ def element(tag: str, body: str, /, **attributes: str | None) -> str:
     """An element on lines of its own; attributes without a value are left out, and the body stands as it is."""
     written = "".join(f' {key}="{attribute(value)}"' for key, value in attributes.items() if value)
     return f"<{tag}{written}>\n{body}\n</{tag}>"
+
+
+def call(mark: str, body: str) -> str:
+    """A call with its mark, in one line."""
+    return f"<tool:{mark}>{body}</tool:{mark}>"
 
 
 def attribute(value: str) -> str:

@@ -63,10 +63,10 @@ def words_of_ours(prompt: str) -> list[str]:
     for marked in (
         r'<message role="(?!system).*?</message>',
         r"<tools.*?</tools>",
-        r"<reply_schema>.*?</reply_schema>",
+        r"<reply_(schema|example)>.*?</reply_\1>",
         r"</?message.*?>",
         "[0-9a-f]{6,}",  # the mark
-        "get_weather|Person",
+        "get_weather|A person|Person",
         "Be brief",
     ):
         prompt = re.sub(marked, "", prompt, flags=re.DOTALL)

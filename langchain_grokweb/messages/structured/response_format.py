@@ -15,6 +15,7 @@ from typing import Any
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages import prompt_format
+from langchain_grokweb.messages.example_values import described, example_value, says_more_than_example
 from langchain_grokweb.messages.json_schema import fit, validator
 from langchain_grokweb.messages.tools.call_json import load_json
 from langchain_grokweb.messages.tools.definitions import json_schema
@@ -35,13 +36,24 @@ class JsonFormat:
     schema: Mapping[str, Any] | None = None
 
     def note(self) -> str:
-        """How it is asked for: a sentence, and the schema in an element."""
+        """How it is asked for: a filled example, and the schema itself where that says more."""
         if self.schema is None:
             return prompt_format.REPLY_OBJECT
-        schema = json.dumps(self.schema, ensure_ascii=False, separators=(",", ":"))
-        return (
-            f"{prompt_format.REPLY_SCHEMA}\n{prompt_format.element('reply_schema', prompt_format.escape_json(schema))}"
-        )
+        if says_more_than_example(self.schema):
+            schema = json.dumps(self.schema, ensure_ascii=False, separators=(",", ":"))
+            head = prompt_format.element("reply_schema", prompt_format.escape_json(schema))
+        else:
+            description = str(self.schema.get("description") or "")
+            head = prompt_format.escape(" ".join(filter(None, [description, described(self.schema)])))
+        return "\n".join(filter(None, [head, prompt_format.REPLY_FORM, self.example]))
+
+    @property
+    def example(self) -> str:
+        """The element with a skeleton of the reply; empty where any object will do."""
+        if self.schema is None:
+            return ""
+        example = json.dumps(example_value(self.schema), ensure_ascii=False)
+        return prompt_format.element("reply_example", prompt_format.escape_json(example))
 
     def read(self, text: str) -> tuple[str, str]:
         """The bare JSON of a reply, and no fault; or nothing and the fault."""

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from langchain_grokweb.messages.example_values import leaves_a_choice
 from langchain_grokweb.messages.json_schema import short
 from langchain_grokweb.messages.tools.call_json import load_json, read_calls, read_json, some_name
 from langchain_grokweb.messages.tools.quotations import Quotations
@@ -127,7 +128,7 @@ class _Example:
     Attributes:
         text: What it is as text.
         outcomes: What it is as a call.
-        is_only_call: Whether the tool takes no arguments, so that it cannot be called otherwise.
+        is_only_call: Whether the tool can hardly be called otherwise: it takes no arguments, or one of few.
     """
 
     text: str
@@ -215,7 +216,7 @@ class ToolCallParser:
         yield from self._marked()
         self._settle_examples()
         text = "" if self._has_calls else "".join(self._given)
-        if calls := find(text, self._tools):
+        if not self._quotations.is_quoted_in(text) and (calls := find(text, self._tools)):
             self._take_unmarked("", calls)
 
     def _hold(self) -> Wait[str]:
@@ -267,11 +268,16 @@ class ToolCallParser:
     # --- what is settled
 
     def _give(self, text: str) -> None:
-        """This is text; so is then what waited to be a call, or an example of one."""
+        """This is text; so is then an example that waited to be a call, unless it is an only call beside others."""
         if text.strip():
             for item in self._pending:
-                self._out.append(item.text if isinstance(item, _Example) else item)
-                self._given.append(item.text if isinstance(item, _Example) else "")
+                if not isinstance(item, _Example):
+                    self._out.append(item)
+                elif self._has_calls and item.is_only_call:
+                    self._out += item.outcomes
+                else:
+                    self._out.append(item.text)
+                    self._given.append(item.text)
             self._pending.clear()
         self._out.append(text)
         self._given.append(text)
@@ -409,7 +415,7 @@ class ToolCallParser:
 
     def _takes_nothing(self, outcomes: Sequence[ToolCall | ToolFault]) -> bool:
         calls = [self._tools[item.name] for item in outcomes if isinstance(item, ToolCall)]
-        return bool(calls) and not any(tool.parameters.get("properties") for tool in calls)
+        return bool(calls) and not any(leaves_a_choice(tool.parameters) for tool in calls)
 
     def _closing_tag(self) -> Wait[bool]:
         """Pass a closing tag; whether it is whole."""

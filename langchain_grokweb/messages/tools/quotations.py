@@ -8,6 +8,7 @@ from typing import Any
 
 from langchain_grokweb.messages.tools.toolbox import Toolbox
 
+_CALL = re.compile(r"<tool(?::[0-9a-f]*)?>.*?</tool(?::[0-9a-f]*)?>")
 _SHORTEST_LINE = 12  # characters; shorter lines stand in other texts too
 
 
@@ -18,7 +19,7 @@ class Quotations:
         text = box.instructions(mark)
         tag = re.escape(f"tool:{mark}")
         self._examples = {_canonical(body) for body in re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)}
-        lines = (line.strip() for line in text.splitlines())
+        lines = map(_without_call, text.splitlines())
         self._lines = {line for line in lines if len(line) >= _SHORTEST_LINE and not line.startswith("<")}
 
     def is_example(self, body: str) -> bool:
@@ -27,7 +28,12 @@ class Quotations:
 
     def is_quoted_in(self, text: str) -> bool:
         """Whether a text holds a line of the instructions."""
-        return any(line.strip() in self._lines for line in text.splitlines())
+        return any(_without_call(line) in self._lines for line in text.splitlines())
+
+
+def _without_call(line: str) -> str:
+    """A line without the example at its head, of which the mark may have been taken out."""
+    return _CALL.sub("", line).strip()
 
 
 def _canonical(body: str) -> Any:

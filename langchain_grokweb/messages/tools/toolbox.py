@@ -18,8 +18,10 @@ from typing import Any
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages import prompt_format
+from langchain_grokweb.messages.example_values import described, example_args
 from langchain_grokweb.messages.json_schema import check_args, validator
 from langchain_grokweb.messages.tools.definitions import definition
+from langchain_grokweb.messages.tools.signatures import signature
 
 SITE_TOOLS = ("web_search", "x_search", "image_generation")
 _CHOICES = {"auto": "auto", "none": "none", "any": "any", "required": "any"}
@@ -43,10 +45,25 @@ class Tool:
         """The arguments as the schema has them and `""`, or `None` and what is wrong with them in one line."""
         return check_args(self.parameters, args)
 
-    def render(self) -> str:
-        """The definition in one line."""
-        described = {"description": self.description} if self.description else {}
-        return _json({"name": self.name, **described, "parameters": self.parameters})
+    @property
+    def example(self) -> str:
+        """What stands between the marks of a plausible call."""
+        return self.written(example_args(self.parameters))
+
+    def written(self, args: Mapping[str, Any]) -> str:
+        """What stands between the marks of a call with these arguments."""
+        return prompt_format.escape_json(json.dumps({"name": self.name, "args": args}, ensure_ascii=False))
+
+    def render(self, mark: str) -> str:
+        """The tool in one line: an example call; its signature, or its schema where that says more; what it is for."""
+        call = prompt_format.call(mark, self.example)
+        if (form := signature(self.name, self.parameters)) is not None:
+            words = " ".join(filter(None, [" ".join(self.description.split()), described(self.parameters)]))
+            form = prompt_format.escape_json(form) + prompt_format.escape(f": {words}" if words else "")
+            return f"{call} {form}"
+        description = {"description": self.description} if self.description else {}
+        schema = _json({"name": self.name, **description, "parameters": self.parameters})
+        return f"{call} {prompt_format.escape_json(schema)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +104,8 @@ class Toolbox:
         """How calls are to be written, and what can be called; without tools, that there are none any more."""
         if not self.tools:
             return f"{prompt_format.TOOLS_REVOKED}\n{prompt_format.element('tools', '')}"
-        definitions = prompt_format.escape_json("\n".join(tool.render() for tool in self.tools))
-        return f"{prompt_format.TOOLS.format(mark=mark)}\n{prompt_format.element('tools', definitions, mark=mark)}"
+        lines = "\n".join(tool.render(mark) for tool in self.tools)
+        return f"{prompt_format.element('tools', lines, mark=mark)}\n{prompt_format.TOOLS}"
 
     @property
     def attributes(self) -> dict[str, str]:

@@ -11,13 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from langchain_grokweb.testing.assistant.signatures import read_signature
+
 History = Sequence[tuple[str, str]]
 
 _MESSAGE = re.compile(r"^<message((?: [a-z_]+=\"[^\"]*\")+)>\n(.*?)\n?</message>$", re.DOTALL | re.MULTILINE)
 _ATTRIBUTE = re.compile(r"([a-z_]+)=\"([^\"]*)\"")
 _TOOLS = re.compile(r"^<tools(?: mark=\"([0-9a-f]+)\")?>\n(.*?)\n?</tools>$", re.DOTALL | re.MULTILINE)
-_SCHEMA = re.compile(r"^<reply_schema>\n(.*?)\n</reply_schema>$", re.DOTALL | re.MULTILINE)
-_ESCAPED = re.compile(r"&lt;(?=\s*/?\s*(?:message\b|tool|reply_schema\b))", re.IGNORECASE)
+_REPLY = re.compile(r"^<reply_(schema|example)>\n(.*?)\n</reply_\1>$", re.DOTALL | re.MULTILINE)
+_EXAMPLE = re.compile(r"^<tool:[0-9a-f]+>.*?</tool:[0-9a-f]+> ")
+_ESCAPED = re.compile(r"&lt;(?=\s*/?\s*(?:message\b|tool|reply_(?:schema|example)\b))", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def read(prompt: str, history: History) -> Brief:
     past = [message for role, text in history for message in _earlier(role, text)]
     spoken = [message for message in [*past, *own] if message.role != "system"]
     asked = max((place for place, message in enumerate(spoken) if message.role == "user"), default=-1)
-    schema = next((match[1] for message in own if message.role == "system" and (match := _schema(message))), None)
+    replies = {kind: text for message in own if message.role == "system" for kind, text in _REPLY.findall(message.text)}
     return Brief(
         question=spoken[asked].text if asked >= 0 else "",
         results=tuple(message for message in spoken[asked + 1 :] if message.role == "tool"),
@@ -93,7 +96,7 @@ def read(prompt: str, history: History) -> Brief:
         use=system.get("use", ""),
         at_most_one=system.get("calls") == "one",
         is_json=system.get("reply") == "json",
-        schema=json.loads(schema) if schema else None,
+        schema=_reply_schema(replies),
     )
 
 
@@ -118,8 +121,21 @@ def _system(messages: Sequence[Message]) -> dict[str, Any]:
     return {name: value for one in messages if one.role == "system" for name, value in one.attributes.items()}
 
 
-def _schema(message: Message) -> re.Match[str] | None:
-    return _SCHEMA.search(message.text)
+def _reply_schema(replies: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """The schema of the reply; where only an example of it is given, the schema of what is like that."""
+    if "schema" in replies:
+        return dict(json.loads(replies["schema"]))
+    return _schema_like(json.loads(replies["example"])) if "example" in replies else None
+
+
+def _schema_like(value: Any) -> dict[str, Any]:
+    if isinstance(value, dict):
+        members = {name: _schema_like(of_it) for name, of_it in value.items()}
+        return {"type": "object", "properties": members, "required": list(value)}
+    if isinstance(value, list):
+        return {"type": "array", "items": _schema_like(value[0])} if value else {"type": "array"}
+    kinds = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
+    return {"type": kinds[type(value)]}
 
 
 def _earlier(role: str, text: str) -> list[Message]:
@@ -145,6 +161,11 @@ def _offered(prompt: str, history: History) -> tuple[str | None, tuple[Tool, ...
 
 
 def _definitions(lines: str) -> Iterator[Tool]:
+    """A tool for each line: after its example call stands its signature, or all of it as JSON."""
     for line in lines.splitlines():
-        definition = json.loads(line)
-        yield Tool(definition["name"], definition.get("parameters", {}))
+        definition = _EXAMPLE.sub("", line)
+        if definition.startswith("{"):
+            tool = json.loads(definition)
+            yield Tool(tool["name"], tool.get("parameters", {}))
+        elif definition:
+            yield Tool(*read_signature(definition))
