@@ -24,7 +24,7 @@ _LETTERS = str.maketrans(
         **dict.fromkeys("ɡԍց", "g"), **dict.fromkeys("һհ", "h"), **dict.fromkeys("ӏіιⅼ|1І", "l"),
         **dict.fromkeys("мϻᴍ", "m"), **dict.fromkeys("оοσօᴏ0", "o"), **dict.fromkeys("рρ", "p"),
         **dict.fromkeys("гᴦ", "r"), **dict.fromkeys("ѕꜱ", "s"), **dict.fromkeys("тτᴛ", "t"),
-        **dict.fromkeys("уγү", "y"),
+        **dict.fromkeys("уγү", "y"), **dict.fromkeys("хⅹ", "x"),
     }
 )  # fmt: skip
 
