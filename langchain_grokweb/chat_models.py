@@ -12,7 +12,6 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import httpx
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -42,6 +41,7 @@ from langchain_grokweb.client.service import (
     COOKIES_VARIABLE,
     GROK_URL,
     ExtraHeaders,
+    HttpClient,
     Transport,
     assets_of,
     check_proxy,
@@ -157,8 +157,11 @@ class ChatGrokWeb(BaseChatModel):
     headers: ExtraHeaders | None = Field(default=None, exclude=True, repr=False)
     """Extra request headers: a mapping, or a callable `(method, path) -> mapping`."""
 
-    http_client: httpx.AsyncClient | None = Field(default=None, exclude=True, repr=False)
-    """Your own client, never closed here. It belongs to your event loop, so it serves asynchronous calls alone."""
+    http_client: HttpClient | None = Field(default=None, exclude=True, repr=False)
+    """Your own `httpx.AsyncClient` or `httpx2.AsyncClient`, never closed here.
+
+    It belongs to your event loop, so it serves asynchronous calls alone.
+    """
 
     streaming: bool = False
     """Make `invoke` stream inside, for callbacks that want tokens."""

@@ -11,8 +11,6 @@ from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
-
 from langchain_grokweb.client import portal, state
 from langchain_grokweb.client.account import AvailableMode, list_modes
 from langchain_grokweb.client.http import Http
@@ -22,6 +20,7 @@ from langchain_grokweb.client.service import (
     COOKIES_VARIABLE,
     GROK_URL,
     ExtraHeaders,
+    HttpClient,
     Service,
     assets_of,
     check_proxy,
@@ -62,7 +61,7 @@ class GrokWebClient:
         proxy: str | None = None,
         timeout: float = 30,
         headers: ExtraHeaders | None = None,
-        http_client: httpx.AsyncClient | None = None,
+        http_client: HttpClient | None = None,
     ) -> None:
         """Make one; nothing is sent.
 
@@ -81,10 +80,11 @@ class GrokWebClient:
             GrokWebAuthenticationError: There is no usable `sso` in `cookies`.
             ValueError: An address cannot be used.
         """
-        base_url = check_url(base_url or os.environ.get(BASE_URL_VARIABLE) or GROK_URL)
+        source = "`base_url=`" if base_url else BASE_URL_VARIABLE
+        base_url = check_url(base_url or os.environ.get(BASE_URL_VARIABLE) or GROK_URL, source)
         self._service = Service(
             base_url=base_url,
-            assets_url=check_url(assets_url) if assets_url else assets_of(base_url),
+            assets_url=check_url(assets_url, "`assets_url=`") if assets_url else assets_of(base_url),
             timeout=timeout,
             proxy=check_proxy(proxy) if proxy else None,
             headers=headers,

@@ -13,19 +13,26 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import Enum, auto
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from urllib.parse import quote, urlsplit
 
 import anyio
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidState, InvalidStatus, WebSocketException
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidMessage,
+    InvalidState,
+    InvalidStatus,
+    ProxyError,
+    WebSocketException,
+)
 from websockets.frames import CloseCode
 from websockets.typing import Origin
 
 from langchain_grokweb.client.account import AvailableMode, list_modes, user_id
-from langchain_grokweb.client.http import Http, RedactedHeaders, what_failed
-from langchain_grokweb.client.pool import attend, shared_context
-from langchain_grokweb.client.service import Service, Wire, environment_proxy
+from langchain_grokweb.client.http import Http, RedactedHeaders, what_failed, what_to_check
+from langchain_grokweb.client.pool import attend, shared_context, socks_package_missing
+from langchain_grokweb.client.service import Service, Wire
 from langchain_grokweb.client.stopping import (
     LATE_SECONDS,
     BrokenOff,
@@ -151,10 +158,12 @@ class GatewayTurn:
     async def _connect(self) -> ClientConnection:
         await attend()
         service = self._http.service
-        parts = urlsplit(service.base_url)
-        secure = parts.scheme == "https"
+        parts, secure, proxy = urlsplit(service.base_url), service.is_secure, service.find_proxy()
         uid = quote(await user_id(self._http), safe="")
         url = f"{'wss' if secure else 'ws'}://{parts.netloc}{gateway_frames.PATH}?uid={uid}"
+        proxy_options: dict[str, Any] = {}
+        if proxy is not None and proxy.is_secure:
+            proxy_options["proxy_ssl"] = await shared_context()
         headers = RedactedHeaders(self._http.headers("GET", gateway_frames.PATH))
         return await _Connect(
             url,
@@ -162,7 +171,8 @@ class GatewayTurn:
             user_agent_header=headers["user-agent"],
             additional_headers=RedactedHeaders({n: v for n, v in headers.items() if n not in {"origin", "user-agent"}}),
             ssl=await shared_context() if secure else None,
-            proxy=service.proxy or (None if service.is_local else environment_proxy(url)),
+            proxy=None if proxy is None else proxy.url,
+            **proxy_options,
             compression=None,
             max_size=MAX_OBJECT_BYTES,
             max_queue=None,  # `_listen` takes everything at once, so nothing is to be held back in the kernel
@@ -377,12 +387,12 @@ def _translated(error: Exception, service: Service) -> GrokWebError:
             never_sent="handshake" in str(error),
         )
     if isinstance(error, ImportError):
-        return GrokWebInvalidRequestError(
-            "A SOCKS proxy needs one more package for the gateway.", next_step="pip install python-socks"
-        )
+        return socks_package_missing(service.find_proxy())
     if isinstance(error, InvalidStatus):
         return _refused(error, service)
-    if isinstance(error, OSError):
+    if isinstance(error, ProxyError):
+        what = "the proxy refused"
+    elif isinstance(error, OSError):
         what = what_failed(error)
     elif isinstance(error, ConnectionClosed):
         what = "it closed the socket at once"
@@ -390,7 +400,7 @@ def _translated(error: Exception, service: Service) -> GrokWebError:
         what = "it, or a proxy before it, did not answer as a WebSocket should"
     return GrokWebConnectionError(
         f"{service.base_url} could not be reached: {what}.",
-        next_step="Check the network, `base_url=` and `proxy=`.",
+        next_step=what_to_check(service),
         never_sent=isinstance(error, OSError | InvalidMessage),  # the prompt goes after the handshake
     )
 

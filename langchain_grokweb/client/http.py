@@ -12,7 +12,7 @@ import re
 import socket
 import ssl
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -26,8 +26,9 @@ import orjson
 
 from langchain_grokweb._version import __version__
 from langchain_grokweb.client import state
+from langchain_grokweb.client.environment import PROXY_FIELD, TrustSettings
 from langchain_grokweb.client.pool import Lease, lease
-from langchain_grokweb.client.service import Service
+from langchain_grokweb.client.service import HttpClient, Service
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import (
     GrokWebConnectionError,
@@ -92,6 +93,15 @@ class Reply:
     def __init__(self, leased: Lease | None) -> None:
         self._leased = leased
 
+    def pieces(self, *, raw: bool = False) -> AsyncIterator[bytes]:
+        """The body as it comes; `raw` where it is not to be unpacked.
+
+        Raises:
+            httpx.HTTPError: It broke off, or cannot be unpacked; also where the client is one of httpx2.
+        """
+        pieces = self.response.aiter_raw() if raw else self.response.aiter_bytes()
+        return pieces if isinstance(self.response, httpx.Response) else _with_known_errors(pieces)
+
     async def aclose(self) -> None:
         """Close the reply, and give the client back."""
         leased, self._leased = self._leased, None
@@ -142,10 +152,7 @@ class Http:
             GrokWebError: It is a refusal.
             httpx.HTTPError: It could not be fetched; see `in_time`.
         """
-        client, leased = self.service.http_client, None
-        if client is None:
-            leased = await self._lease()
-            client = leased.client
+        client, leased = await self._find_client()
         reply = Reply(leased)
         try:
             request = self._request(client, method, path, body=body, referer=referer, file=file)
@@ -153,7 +160,7 @@ class Http:
                 if leased is None:  # a transport of the caller's may not report
                     on_sent()
                 request.extensions["trace"] = _sending(on_sent)
-            reply.response = await client.send(request, stream=True, follow_redirects=False)
+            reply.response = await _send(client, request)
             self.last_date = (reply.response.headers.get("date", ""), datetime.now(UTC))
             self._keep_renewed(reply.response)
             if not (page and reply.response.is_success):
@@ -181,7 +188,7 @@ class Http:
         reply = await self.open(method, path, body, file=file)
         body_read = bytearray()
         try:
-            async for piece in reply.response.aiter_bytes():
+            async for piece in reply.pieces():
                 body_read += piece
                 if len(body_read) > _MAX_REPLY_BYTES:
                     raise GrokWebProtocolError(where=path, expected="a reply of at most 64 MiB", got="a larger one")
@@ -189,13 +196,21 @@ class Http:
             await reply.aclose()
         return bytes(body_read)
 
-    async def _lease(self) -> Lease:
-        proxy = self.service.proxy
-        return await lease(proxy, trust_env=proxy is None and not self.service.is_local)
+    async def _find_client(self) -> tuple[HttpClient, Lease | None]:
+        """The caller's own client, or one that is leased."""
+        own = self.service.http_client
+        if own is None:
+            leased = await lease(self.service.find_proxy(), is_secure=self.service.is_secure)
+            return leased.client, leased
+        if own.is_closed:
+            raise GrokWebInvalidRequestError(
+                "`http_client=` is closed.", next_step="Keep it open for as long as it is used here."
+            )
+        return own, None
 
     def _request(
-        self, client: httpx.AsyncClient, method: str, path: str, *, body: Any, referer: str, file: Attachment | None
-    ) -> httpx.Request:
+        self, client: HttpClient, method: str, path: str, *, body: Any, referer: str, file: Attachment | None
+    ) -> Any:
         service = self.service
         if not _PATH.fullmatch(path):
             raise GrokWebInvalidRequestError(
@@ -217,10 +232,9 @@ class Http:
             files=None if file is None else {"file": (file.name, file.content, file.mime_type)},
             headers=headers,
             # Less to connect than to open a turn, so that it is known when nothing was sent. `in_time` bounds the
-            # writing: here that would be the time for one write, and a whole file is one.
-            timeout=httpx.Timeout(
-                service.timeout, connect=service.timeout / 2, read=service.stream_event_timeout, write=None
-            ),
+            # writing: here that would be the time for one write, and a whole file is one. As httpx and httpx2 both
+            # read it: to connect, to read, to write, and to wait for a connection of the pool.
+            timeout=(service.timeout / 2, service.stream_event_timeout, None, service.timeout),
         )
 
     def headers(self, method: str, path: str) -> dict[str, str]:
@@ -283,6 +297,39 @@ def _without(text: str, secret: str) -> str:
         same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(part, more, strict=False)))
         first += f"[cookie]{part[same:]}"
     return first
+
+
+async def _send(client: HttpClient, request: Any) -> Any:
+    try:
+        return await client.send(request, stream=True, follow_redirects=False)
+    except Exception as error:
+        known = _known_error(error)
+        if known is None:
+            raise
+    raise known
+
+
+async def _with_known_errors(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    known = None
+    try:
+        async for piece in pieces:
+            yield piece
+    except Exception as error:
+        known = _known_error(error)
+        if known is None:
+            raise
+    if known is not None:
+        raise known
+
+
+def _known_error(error: Exception) -> httpx.HTTPError | None:
+    """The error of httpx that has the name of one of httpx2, and its causes; it does not hold the request."""
+    kind = getattr(httpx, type(error).__name__, None)
+    if not (type(error).__module__.startswith("httpx2") and isinstance(kind, type) and issubclass(kind, Exception)):
+        return None
+    known = kind(str(error))
+    known.__cause__ = error.__cause__ or error.__context__
+    return known if isinstance(known, httpx.HTTPError) else None
 
 
 def _sending(on_sent: Callable[[], None]) -> Callable[[str, Any], Awaitable[None]]:
@@ -361,9 +408,20 @@ def _translated(error: Exception, service: Service, seconds: float) -> GrokWebEr
         )
     return GrokWebConnectionError(
         f"{service.base_url} could not be reached: {_kind(error)}.",
-        next_step="Check the network, `base_url=` and `proxy=`.",
+        next_step=what_to_check(service),
         never_sent=never_sent,
     )
+
+
+def what_to_check(service: Service) -> str:
+    """The next step where the service could not be reached: it names the settings that lead there."""
+    proxy = PROXY_FIELD
+    if service.http_client is None or service.proxy is not None:
+        with suppress(GrokWebError):
+            found = service.find_proxy()
+            proxy = found.source if found is not None else proxy
+    trust = TrustSettings.now().source if service.is_secure else ""
+    return f"Check the network, `base_url=` and {proxy}{f' and {trust}' if trust else ''}."
 
 
 def _kind(error: Exception) -> str:
@@ -406,7 +464,7 @@ class _CookieFilter(logging.Filter):
 
 def _keep_cookies_out_of_logs() -> None:
     """From now on, for the life of the process."""
-    for name in ("httpcore.http11", "httpcore.http2"):
+    for name in ("httpcore.http11", "httpcore.http2", "httpcore2.http11", "httpcore2.http2"):
         library_logger = logging.getLogger(name)
         if not any(isinstance(log_filter, _CookieFilter) for log_filter in library_logger.filters):
             library_logger.addFilter(_CookieFilter())

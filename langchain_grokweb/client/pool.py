@@ -4,7 +4,8 @@ A loop's set is made on first use and closed with the loop: an asynchronous gene
 its `yield` until the loop shuts its generators down, and closes the set then. Each turn in flight has an
 `httpx.AsyncClient` of its own, taken from a capped list of idle ones: one client for many streams is slow, since its
 pool looks through all of its connections for each. All share one SSL context, which takes longer to make than all else
-and is made in a thread.
+and is made in a thread, where there is a secure connection to make.
+No client reads the environment: `environment` does, for both wires.
 No client keeps cookies: what an account receives must not go out with another's requests.
 """
 
@@ -20,6 +21,7 @@ from weakref import WeakKeyDictionary
 import anyio.to_thread
 import httpx
 
+from langchain_grokweb.client.environment import Proxy, TrustSettings, make_context, plain_context
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 
 MAX_IDLE_CLIENTS = 100
@@ -28,7 +30,7 @@ _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepal
 _TICKS = 5  # turns of an ending loop in which generators that nobody closed are closed
 FINISH_SECONDS = 10.0  # for turns that are being left, where their loop or the process ends
 
-_Route = tuple[str | None, bool]
+_Route = tuple[Proxy | None, TrustSettings | None]  # without the latter, no connection is a secure one
 
 
 class Lease:
@@ -44,9 +46,15 @@ class Lease:
         await self._owner.give_back(self._route, self.client)
 
 
-async def lease(proxy: str | None, *, trust_env: bool) -> Lease:
-    """Take a client that goes through `proxy`, or by the environment's settings."""
-    owner, route = await _of_running_loop(), (proxy, trust_env)
+async def lease(proxy: Proxy | None, *, is_secure: bool) -> Lease:
+    """Take a client that goes through `proxy`, where there is one.
+
+    Raises:
+        GrokWebConnectionError: A certificate file of the environment cannot be used.
+        GrokWebInvalidRequestError: The proxy needs a package that is not there.
+    """
+    needs_context = is_secure or (proxy is not None and proxy.is_secure)
+    owner, route = await _of_running_loop(), (proxy, TrustSettings.now() if needs_context else None)
     return Lease(owner, route, await owner.take(route))
 
 
@@ -66,34 +74,35 @@ class _LoopClients:
         if self._keeper is not None:
             await anext(self._keeper)
 
-    async def context(self) -> SSLContext:
-        """The one SSL context of the process, made in a thread."""
-        if not _contexts:
+    async def context(self, trust: TrustSettings) -> SSLContext:
+        """The one SSL context of the process for these settings, made in a thread."""
+        if trust not in _contexts:
             async with self._making_context:
-                try:
-                    await anyio.to_thread.run_sync(_make_context)
-                except RuntimeError:  # an interpreter that is ending starts no more threads
-                    _make_context()
-        return _contexts[0]
+                if trust not in _contexts:
+                    try:
+                        context = await anyio.to_thread.run_sync(make_context, trust)
+                    except RuntimeError:  # an interpreter that is ending starts no more threads
+                        context = make_context(trust)
+                    _contexts[trust] = context
+        return _contexts[trust]
 
     async def take(self, route: _Route) -> httpx.AsyncClient:
         client = self._idle[route].pop() if self._idle[route] else await self._make(*route)
         self._lent.add(client)
         return client
 
-    async def _make(self, proxy: str | None, trust_env: bool) -> httpx.AsyncClient:  # noqa: FBT001 - a route, unpacked
-        context = await self.context()
+    async def _make(self, proxy: Proxy | None, trust: TrustSettings | None) -> httpx.AsyncClient:
+        context = plain_context() if trust is None else await self.context(trust)
         try:
             return httpx.AsyncClient(
                 verify=context,
-                proxy=proxy,
-                trust_env=trust_env,
+                proxy=None if proxy is None else _httpx_proxy(proxy, context),
+                trust_env=False,
                 limits=_LIMITS,
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             )
         except ImportError:
-            msg = "A SOCKS proxy needs one more package."
-            raise GrokWebInvalidRequestError(msg, next_step='pip install "httpx[socks]"') from None
+            raise socks_package_missing(proxy) from None
 
     async def give_back(self, route: _Route, client: httpx.AsyncClient) -> None:
         idle = self._idle[route]
@@ -160,7 +169,7 @@ async def wait_for_finishing() -> None:
 # No lock of threads guards these: a loop's entry is made by its own thread alone, and a context for each of a few loops
 # does no harm. (A lock would be held for ever in a child that is forked at the wrong moment.)
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClients] = WeakKeyDictionary()
-_contexts: list[SSLContext] = []  # one, once it is made
+_contexts: dict[TrustSettings, SSLContext] = {}  # one, once it is made, unless the environment changes
 
 
 async def _of_running_loop() -> _LoopClients:
@@ -180,10 +189,22 @@ async def close_idle() -> None:
 
 
 async def shared_context() -> SSLContext:
-    """The one SSL context of the process."""
-    return await (await _of_running_loop()).context()
+    """The one SSL context of the process.
+
+    Raises:
+        GrokWebConnectionError: A certificate file of the environment cannot be used.
+    """
+    return await (await _of_running_loop()).context(TrustSettings.now())
 
 
-def _make_context() -> None:
-    if not _contexts:
-        _contexts.append(httpx.create_ssl_context())
+def socks_package_missing(proxy: Proxy | None) -> GrokWebInvalidRequestError:
+    """The error where a library needs one more package for a SOCKS proxy."""
+    return GrokWebInvalidRequestError(
+        f"{proxy.source if proxy else 'The environment'} names a SOCKS proxy, which needs two more packages.",
+        next_step='pip install "httpx[socks]" python-socks',
+    )
+
+
+def _httpx_proxy(proxy: Proxy, context: SSLContext) -> httpx.Proxy:
+    url = proxy.url.replace("socks5h://", "socks5://", 1)  # the same to httpx, which knew this name first
+    return httpx.Proxy(url, ssl_context=context if proxy.is_secure else None)

@@ -61,8 +61,7 @@ class EventStream:
             httpx.HTTPError: It could not be fetched; see `in_time`.
         """
         self._reply = await self._http.open(method, path, body, referer=referer, on_sent=on_sent)
-        response = self._reply.response
-        self._pieces = response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
+        self._pieces = self._reply.pieces(raw="content-encoding" not in self._reply.response.headers)
 
     async def begin(self) -> list[ev.Event]:
         """Wait for the first events, which `next_batch` gives too; none where the body ends without any."""

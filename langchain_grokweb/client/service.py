@@ -5,12 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
-import httpx
-
+from langchain_grokweb.client.environment import PROXY_FIELD, Proxy, proxy_for, read_place, read_proxy
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 
 Wire = Literal["rest", "gateway"]
@@ -21,6 +19,24 @@ COOKIES_VARIABLE = "GROKWEB_COOKIES"
 BASE_URL_VARIABLE = "GROKWEB_BASE_URL"
 GROK_URL = "https://grok.com"
 GROK_ASSETS_URL = "https://assets.grok.com"
+
+
+@runtime_checkable
+class HttpClient(Protocol):
+    """A user's own client: an `httpx.AsyncClient`, or an `httpx2.AsyncClient`, which has the same methods."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it can no longer be used."""
+
+    def build_request(self, *args: Any, **kwargs: Any) -> Any:
+        """A request."""
+
+    async def send(self, *args: Any, **kwargs: Any) -> Any:
+        """The reply to a request."""
+
+    async def aclose(self) -> None:
+        """Close its connections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +62,7 @@ class Service:
     transport: Transport = "auto"
     proxy: str | None = field(default=None, repr=False)
     headers: ExtraHeaders | None = field(default=None, repr=False)
-    http_client: httpx.AsyncClient | None = field(default=None, repr=False)
+    http_client: HttpClient | None = field(default=None, repr=False)
 
     @property
     def login_url(self) -> str:
@@ -57,6 +73,30 @@ class Service:
     def is_local(self) -> bool:
         """Whether the service is on this machine, where no proxy of the environment leads to."""
         return is_loopback(self.base_url)
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether what is sent is encrypted."""
+        return self.base_url.startswith("https://")
+
+    def find_proxy(self) -> Proxy | None:
+        """The proxy to go through, on either wire: `proxy`, or the environment's.
+
+        Raises:
+            GrokWebConnectionError: The environment names one that cannot be used.
+            GrokWebInvalidRequestError: It would see the cookies, or `proxy` cannot be used.
+        """
+        if self.proxy is None:
+            return None if self.is_local else proxy_for(self.base_url)
+        try:
+            proxy = read_proxy(self.proxy, PROXY_FIELD)
+        except ValueError as error:
+            problem = str(error)
+        else:
+            if self.is_secure or is_loopback(proxy.url):
+                return proxy
+            problem = f"{PROXY_FIELD} would get the cookies in clear text, since `base_url=` begins with http://."
+        raise GrokWebInvalidRequestError(problem, next_step=f"Correct {PROXY_FIELD}, or leave it out.")
 
     def check_blocking(self) -> None:
         """Whether blocking calls may be made.
@@ -76,43 +116,41 @@ def assets_of(base_url: str) -> str:
     return GROK_ASSETS_URL if base_url == GROK_URL else base_url
 
 
-def check_url(url: str) -> str:
-    """A service's address without a slash at its end.
+def check_url(url: str, source: str = "The service's address") -> str:
+    """A service's address in its one spelling: small letters, no port that is usual, no slash at its end.
 
     Raises:
-        ValueError: It is not absolute, or would send cookies in clear text over a network.
+        ValueError: It is not absolute, holds more than scheme, host and port, or a character that no address holds,
+            or would send cookies in clear text over a network. The message does not show it.
     """
-    parts = urlsplit(url)
-    more = parts.username or parts.query or parts.fragment or parts.path not in {"", "/"}
-    if parts.scheme not in {"http", "https"} or not parts.hostname or more:
-        msg = "An address of the service is needed, such as https://grok.com."
+    scheme, slashes, place = url.partition("://")
+    scheme = scheme.lower()
+    if not (slashes and scheme in {"http", "https"}):
+        msg = f"{source} is no address such as https://grok.com."
         raise ValueError(msg)
-    if parts.scheme == "http" and not is_loopback(url):
+    if not place.isascii():
+        msg = f"{source} holds letters that may only look like others: write the host in ASCII (xn--…)."
+        raise ValueError(msg)
+    host, port = read_place(place.removesuffix("/"), source)
+    shown_port = "" if port in {None, 443 if scheme == "https" else 80} else f":{port}"
+    address = f"{scheme}://{host}{shown_port}"
+    if scheme == "http" and not is_loopback(address):
         msg = "Cookies go over TLS only: use https://, or http:// on this machine's loopback address."
         raise ValueError(msg)
-    return url.rstrip("/")
+    return address
 
 
 def check_proxy(proxy: str) -> str:
     """A proxy's address.
 
     Raises:
-        ValueError: It is of no kind that is known.
+        ValueError: It cannot be used.
     """
-    if not proxy.startswith(("http://", "https://", "socks5://", "socks5h://")):
-        msg = "A proxy is given as http://…, https://… or socks5://…"
+    if "://" not in proxy:
+        msg = f"{PROXY_FIELD} takes a scheme: http://…, https://… or socks5://…"
         raise ValueError(msg)
+    read_proxy(proxy, PROXY_FIELD)
     return proxy
-
-
-def environment_proxy(url: str) -> str | None:
-    """The proxy that the environment names for an address, by the rules that httpx has for its own requests."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    known = getproxies()
-    proxy = known.get({"wss": "https", "ws": "http"}.get(parts.scheme, parts.scheme)) or known.get("all")
-    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
 def is_loopback(url: str) -> bool:
