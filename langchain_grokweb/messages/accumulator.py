@@ -155,6 +155,7 @@ class Answer:
         self._unmarked: Unmarked | None = None  # what looks like a call in this turn's text
         self._unmarked_texts: list[str] = []  # what of it was held back in the turns before
         self._repair_texts: list[str] = []  # words of a turn that was to repair a call
+        self._dropped_texts: list[str] = []  # of JSON that was to be repaired, and is not out
         self.closing = Delta()
 
     @property
@@ -201,6 +202,9 @@ class Answer:
         self._faults_before_repair, self._faults = self._faults, []
         self._unmarked_texts, self._unmarked = self._held_texts(), None
         self._content.link["repairs"] = self._content.link.get("repairs", 0) + 1
+        if self._emitted and not self._out.texts:  # of JSON that nobody has seen nothing must be continued
+            self._dropped_texts, self._content.texts = self._content.texts, []
+            self._emitted = EmittedObject()
         self._turn_start, self._turn_emitted = self._extent(), self._emitted.copy()
         self._reader = self._spec.reader(self._emitted, asked=True)
 
@@ -210,6 +214,7 @@ class Answer:
             return False
         self._move(Signal.REPAIR_FAILED)
         self._faults, self._repair_texts, self._reader = self._faults_before_repair, [], None
+        self._content.texts = [*self._dropped_texts, *self._content.texts]
         return self._is_usable
 
     @property

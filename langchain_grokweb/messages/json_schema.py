@@ -2,7 +2,8 @@
 
 A validator finds the faults. Where one is that a value has the wrong type, and JSON is ambiguous there while the schema
 is not ("5" for an integer, a JSON string for an object), the value is written as the schema has it, and all is
-validated again. Everything else stays a fault, described in one line.
+validated again. A member that is required, may be null and is left out is null. Everything else stays a fault,
+described in one line.
 `jsonschema` is imported with the first tool, since it takes long.
 """
 
@@ -28,6 +29,7 @@ _LONGEST_REASON = 240
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,99})")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,99})(?:\.[0-9]{1,99})?(?:[eE][+-]?[0-9]{1,2})?")
 _UNIONS = {"anyOf", "oneOf"}
+_OF_TYPES = _UNIONS | {"type", "enum", "const", "$ref"}
 
 
 def check_args(parameters: Mapping[str, Any], args: Any) -> tuple[dict[str, Any] | None, str]:
@@ -113,6 +115,9 @@ def _fit(checker: Validator, args: Any) -> tuple[Any, list[ValidationError]]:
     for _ in range(_ROUNDS):
         holder = [copy.deepcopy(args)] if faults else []
         repaired = [_repair(holder, [0, *fault.absolute_path], fault) for fault in faults]
+        repaired += [
+            _fill_in_nulls(checker, holder, fault) for fault in faults if fault.validator == "required" and holder
+        ]
         if not any(repaired):
             break
         args = holder[0]
@@ -137,6 +142,26 @@ def _repair(whole: Any, path: list[Any], fault: ValidationError) -> bool:
         del parent[path[-1]]
         return True
     return False
+
+
+def _fill_in_nulls(checker: Validator, holder: list[Any], fault: ValidationError) -> bool:
+    """Write null for members that are required, may be null, and were left out; whether there were any."""
+    try:
+        value = reduce(getitem, fault.absolute_path, holder[0])
+    except (LookupError, TypeError):  # another fault's repair has changed it
+        return False
+    members: Any = fault.schema.get("properties", {}) if isinstance(fault.schema, Mapping) else {}
+    required: Any = fault.validator_value
+    names = [name for name in required if name not in value and _may_be_null(checker, members.get(name))]
+    value.update(dict.fromkeys(names))
+    return bool(names)
+
+
+def _may_be_null(checker: Validator, member: Any) -> bool:
+    """Whether a member's schema speaks of its type, and allows null."""
+    return (
+        isinstance(member, Mapping) and bool(_OF_TYPES & member.keys()) and checker.evolve(schema=member).is_valid(None)
+    )
 
 
 def _readings(fault: ValidationError, value: Any) -> Iterator[Any]:

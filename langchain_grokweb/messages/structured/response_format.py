@@ -21,11 +21,15 @@ from langchain_grokweb.messages.tools.call_json import load_json
 from langchain_grokweb.messages.tools.definitions import json_schema
 
 _BRACKET = re.compile(r"[\[{]")
-_MOST_BRACKETS = 50
-_DECODER = json.JSONDecoder()
+_BRACKET_OR_STRING = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)
+_CLOSES = {"}": "{", "]": "["}
+_EXAMPLE = re.compile(r"\b(?:examples?|e\.\s?g\.|for instance|such as|sample|template)(?!\w)", re.IGNORECASE)
+_FENCE_LINE = re.compile(r"```[\w-]*[ \t]*$", re.MULTILINE)
+_WORD = re.compile(r"\w")
 _SAYS_NOTHING = {"title", "description", "default", "examples", "$schema", "$id", "$comment"}
 _OF_MEMBERS = _SAYS_NOTHING | {"type", "properties", "required", "additionalProperties", "$defs", "definitions"}
 _OF_ANY_STRING = _SAYS_NOTHING | {"type"}
+INCOMPLETE = "it holds no complete JSON"
 _FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 
 
@@ -56,23 +60,39 @@ class JsonFormat:
         return prompt_format.element("reply_example", prompt_format.escape_json(example))
 
     def read(self, text: str) -> tuple[str, str]:
-        """The bare JSON of a reply, and no fault; or nothing and the fault."""
-        fault = "it holds no complete JSON"
-        for candidate in _candidates(text):
-            try:
-                value = load_json(candidate)
-            except ValueError:
-                continue
-            fitted, fault = self.fit(value)
-            if not fault:
-                as_is = dump(value)
-                return candidate if dump(fitted) == as_is else dump(fitted), ""
-        return "", fault
+        """The bare JSON of a reply, and no fault; or nothing and the fault.
+
+        Only a complete value counts: nothing inside of one that broke off, no example among words, and none of several
+        that differ.
+        """
+        try:
+            values = _values(text)
+        except ValueError as error:
+            return "", str(error)
+        fault = INCOMPLETE
+        fitting: dict[str, tuple[str, _Value]] = {}
+        for value in values:
+            fitted, fault_of_it = self.fit(value.value)
+            if fault_of_it:
+                fault = fault_of_it
+            else:
+                fitting.setdefault(json.dumps(fitted, sort_keys=True), (dump(fitted), value))
+        match list(fitting.values()):
+            case []:
+                return "", fault
+            case [(fitted_text, value)]:
+                if value.is_among_words:
+                    return "", "its JSON stands among words, as an example does"
+                return (value.text if fitted_text == dump(value.value) else fitted_text), ""
+            case _:
+                return "", "it holds more than one answer"
 
     def fit(self, value: Any) -> tuple[Any, str]:
         """The value as the schema has it, and no fault; or nothing and the fault."""
         if self.schema is None:
             return value, "" if isinstance(value, dict) else "it is no JSON object"
+        if value == self.schema:
+            return None, "it repeats the schema"
         return fit(self.schema, value)
 
     @property
@@ -139,22 +159,72 @@ def dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _candidates(text: str) -> list[str]:
-    """What may be the JSON of a reply, the likeliest first."""
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A complete JSON value in a reply.
+
+    Attributes:
+        text: As it was written.
+        value: What it says.
+        is_among_words: Whether it stands inside of a sentence, or is called an example.
+    """
+
+    text: str
+    value: Any
+    is_among_words: bool = False
+
+
+def _values(text: str) -> list[_Value]:
+    """The complete values in a reply; none from inside of another one.
+
+    Raises:
+        ValueError: It broke off.
+    """
     stripped = text.strip()
-    return [stripped, *(fenced.strip() for fenced in _FENCE.findall(stripped)), *_inside(stripped)]
-
-
-def _inside(text: str) -> Iterator[str]:
-    """Each value in the text that begins with a bracket and is whole."""
+    try:
+        return [_Value(stripped, load_json(stripped))]
+    except ValueError:
+        pass
+    if _BRACKET.search(stripped) is None:
+        return [_Value(fenced, value) for fenced in _FENCE.findall(stripped) for value in _value_of(fenced)]
+    values = []
     place = 0
-    for _ in range(_MOST_BRACKETS):
-        begin = _BRACKET.search(text, place)
-        if begin is None:
-            return
-        try:
-            place = _DECODER.raw_decode(text, begin.start())[1]
-        except (ValueError, RecursionError):
-            place = begin.end()
-        else:
-            yield text[begin.start() : place]
+    while begin := _BRACKET.search(stripped, place):
+        start, place = begin.start(), _end_of_bracket(stripped, begin.start())
+        inner = stripped[start:place]
+        values += [_Value(inner, value, _is_among_words(stripped, start, place)) for value in _value_of(inner)]
+    return values
+
+
+def _value_of(text: str) -> Iterator[Any]:
+    """The value that a text is, if it is one."""
+    try:
+        yield load_json(text)
+    except ValueError:
+        return
+
+
+def _end_of_bracket(text: str, start: int) -> int:
+    """Where what begins with a bracket is over.
+
+    Raises:
+        ValueError: It is not closed.
+    """
+    opened: list[str] = []
+    for found in _BRACKET_OR_STRING.finditer(text, start):
+        token = found[0]
+        if token in {"{", "["}:
+            opened.append(token)
+        elif token in _CLOSES:
+            if opened.pop() != _CLOSES[token]:
+                break
+            if not opened:
+                return found.end()
+    raise ValueError(INCOMPLETE)
+
+
+def _is_among_words(text: str, start: int, end: int) -> bool:
+    before = _FENCE_LINE.sub("\n", text[:start])
+    on_its_line = text[end:].split("\n", 1)[0]
+    is_inline = _WORD.search(before.rsplit("\n", 1)[-1]) and _WORD.search(on_its_line)
+    return bool(is_inline or _EXAMPLE.search(before) or _EXAMPLE.search(on_its_line))

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import BaseMessage
-from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.output_parsers import (
+    BaseCumulativeTransformOutputParser,
+    BaseOutputParser,
+    JsonOutputParser,
+    PydanticOutputParser,
+)
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
+from langchain_core.outputs import Generation
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import RootModel, SkipValidation
+from typing_extensions import is_typeddict
 
 from langchain_grokweb.errors import GrokWebToolCallError
 from langchain_grokweb.messages.output_spec import KEEPS_UNFIT, UNFIT_KEY, unfit
@@ -37,7 +45,8 @@ def structured(
     if schema is None and method != "json_mode":
         msg = f"A schema is needed for {method}."
         raise ValueError(msg)
-    described = {"ls_structured_output_format": {"kwargs": {"method": method, "strict": strict}, "schema": schema}}
+    traced = json_schema(schema) if is_typeddict(schema) else schema  # LangChain stops at `NotRequired`
+    described = {"ls_structured_output_format": {"kwargs": {"method": method, "strict": strict}, "schema": traced}}
     if include_raw:
         bound = {**bound, KEEPS_UNFIT: True}
     if method == "function_calling":
@@ -50,26 +59,87 @@ def structured(
 def _by_tool(
     model: BaseChatModel, schema: Any, bound: dict[str, Any], *, strict: bool | None
 ) -> tuple[Runnable[LanguageModelInput, BaseMessage], BaseOutputParser[Any]]:
-    name = definition(schema)["name"]
-    llm = model.bind_tools([schema], tool_choice=name, parallel_tool_calls=False, strict=strict, **bound)
+    tool = definition(schema)
+    root = _root_name(schema, tool["parameters"])
+    if root:  # arguments are an object
+        tool["parameters"] = _as_member(root, tool["parameters"])
+    others = bound.pop("tools", None) or []
+    choice = bound.pop("tool_choice", None) or ("any" if others else tool["name"])
+    llm = model.bind_tools(
+        [*others, tool], tool_choice=choice, strict=strict, **{"parallel_tool_calls": False, **bound}
+    )
+    name = tool["name"]
     if _is_pydantic(schema):
-        return llm, PydanticToolsParser(tools=[schema], first_tool_only=True)
-    return llm, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
+        return llm, _AnswerParser(parser=PydanticToolsParser(tools=[schema], first_tool_only=True), call=name)
+    return llm, _AnswerParser(
+        parser=JsonOutputKeyToolsParser(key_name=name, first_tool_only=True), call=name, root=root
+    )
 
 
 def _by_json(
     model: BaseChatModel, schema: Any, method: Method, bound: dict[str, Any]
 ) -> tuple[Runnable[LanguageModelInput, BaseMessage], BaseOutputParser[Any]]:
     wanted: dict[str, Any] = {"type": "json_object"}
-    if method == "json_schema":
-        inner = json_schema(schema)
+    inner = None if schema is None else json_schema(schema)
+    if inner and (method == "json_schema" or _root_name(schema, inner)):  # what is no object cannot be asked for as one
         wanted = {"type": "json_schema", "json_schema": {"name": inner["title"], "schema": inner}}
-    llm = model.bind(response_format=wanted, **bound)
-    return llm, PydanticOutputParser(pydantic_object=schema) if _is_pydantic(schema) else JsonOutputParser()
+    others = bound.pop("tools", None)
+    if others:
+        llm: Runnable[LanguageModelInput, BaseMessage] = model.bind_tools(others, response_format=wanted, **bound)
+    else:
+        llm = model.bind(response_format=wanted, **bound)
+    parser: Any = PydanticOutputParser(pydantic_object=schema) if _is_pydantic(schema) else JsonOutputParser()
+    return llm, _AnswerParser(parser=parser)
 
 
 def _is_pydantic(schema: Any) -> bool:
     return isinstance(schema, type) and is_basemodel_subclass(schema)
+
+
+def _root_name(schema: Any, plain: dict[str, Any]) -> str:
+    """What the whole value is called where it need not be an object; else `""`."""
+    if isinstance(schema, type):
+        is_root = issubclass(schema, RootModel)
+        return "root" if is_root else "__root__" if "__root__" in vars(schema).get("__fields__", ()) else ""
+    return "root" if plain.get("type", "object") != "object" else ""
+
+
+def _as_member(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an object that has this as its one member."""
+    definitions: dict[str, Any] = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
+    member = {key: value for key, value in schema.items() if key not in definitions}
+    return {"type": "object", "properties": {name: member}, "required": [name], **definitions}
+
+
+class _AnswerParser(BaseCumulativeTransformOutputParser[Any]):
+    """Parses an answer with another parser; one that calls another tool has no value.
+
+    Attributes:
+        parser: LangChain's own.
+        call: The name of the call that holds the value; empty where the text does.
+        root: The argument that is the value; empty where all of them are.
+    """
+
+    parser: Annotated[BaseOutputParser[Any], SkipValidation()]
+    call: str = ""
+    root: str = ""
+
+    @property
+    def OutputType(self) -> Any:  # noqa: N802 - LangChain's name
+        """What it gives."""
+        return self.parser.OutputType
+
+    def parse(self, text: str) -> Any:
+        """The value of a text."""
+        return self.parser.parse(text)
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """The value of an answer; `None` where there is none (yet)."""
+        message = getattr(result[0], "message", None)
+        if isinstance(message, AIMessage) and any(call["name"] != self.call for call in message.tool_calls[:1]):
+            return None
+        value = self.parser.parse_result(result, partial=partial)
+        return value.get(self.root) if self.root and value else value
 
 
 def _with_raw(

@@ -2,7 +2,9 @@
 
 An object is given out member by member: each when it is whole and fits its part of the schema, and a string that may
 be anything as it grows. What has been given out cannot be taken back, so where the rest does not fit, the further turn
-that repairs it brings a whole object, of which what is missing is given out. Any other reply is held until it is whole.
+that repairs it must bring a whole object that begins the same, of which what is missing is given out: never is one
+object made of two. The end waits for what comes after it, which may be another answer. Any other reply is held until it
+is whole.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_grokweb.messages.structured.response_format import JsonFormat, dump
+from langchain_grokweb.messages.structured.response_format import INCOMPLETE, JsonFormat, dump
 from langchain_grokweb.messages.tools.call_json import load_json
 from langchain_grokweb.messages.tools.call_parser import ToolFault
 
@@ -26,7 +28,6 @@ _INSIDE = re.compile(  # of a string; half a character is not given out
 )
 _LONGEST_NAME = 1000  # characters until the first value; what begins later waits
 _STEPS = {"{": 1, "[": 1, "}": -1, "]": -1}
-_INCOMPLETE = "it holds no complete JSON"
 
 
 class JsonFault(ToolFault):
@@ -60,17 +61,19 @@ class EmittedObject:
         self.begun = None
         self.parts.clear()
 
-    def rest(self, whole: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-        """What makes it whole, out of another object, and the whole; `None` where a string that was begun differs."""
+    def rest(self, whole: Mapping[str, Any]) -> str | None:
+        """What makes it this object; `None` where it is the beginning of another one."""
         missing = {name: value for name, value in whole.items() if name not in self.members}
-        text, joined = "", {**self.members, **missing}
+        if any(name not in whole or dump(whole[name]) != dump(value) for name, value in self.members.items()):
+            return None
+        text = ""
         if self.begun is not None:
             so_far = json.loads(f'"{"".join(self.parts)}"')
             value = missing.pop(self.begun, None)
             if not isinstance(value, str) or not value.startswith(so_far):
                 return None
             text = dump(value[len(so_far) :])[1:]
-        return text + "".join(f", {dump(name)}: {dump(value)}" for name, value in missing.items()) + "}", joined
+        return text + "".join(f", {dump(name)}: {dump(value)}" for name, value in missing.items()) + "}"
 
 
 class JsonReader:
@@ -85,7 +88,6 @@ class JsonReader:
         self._streams = wanted.has_members and not self._repairs
         self._string = _String()
         self._fault = ""
-        self._over = False
 
     @property
     def held(self) -> str:
@@ -102,30 +104,19 @@ class JsonReader:
 
     def flush(self) -> list[str | ToolFault]:
         """The answer is over."""
-        if self._over:
-            return []
         text = "".join(self._pieces)
-        if self._emitted and not self._repairs:
-            return [JsonFault(self._fault or _INCOMPLETE, text)]
-        value, fault = self._wanted.read(text)
-        if self._repairs and not fault:
-            value, fault = self._rest(load_json(value))
+        value, fault = ("", self._fault) if self._fault else self._wanted.read(text)
+        if self._emitted and not fault:
+            whole = load_json(value)
+            rest = self._emitted.rest(whole) if isinstance(whole, dict) else None
+            value, fault = (rest, "") if rest is not None else ("", "it does not continue what it began with")
         return [JsonFault(fault, text)] if fault else [value]
-
-    def _rest(self, whole: Any) -> tuple[str, str]:
-        """What is missing to what was given out, taken from a whole object; or what is wrong."""
-        rest = self._emitted.rest(whole) if isinstance(whole, dict) else None
-        if rest is None:
-            return "", "it does not continue what it began with"
-        text, joined = rest
-        return text, self._wanted.fit(joined)[1]
 
     def _settled(self, text: str) -> Iterator[str]:
         for raw, end in self._members.feed(text):
             if raw.strip() or end == "," or self._emitted:
                 yield self._member(raw)
-            if self._streams and end == "}":
-                yield self._end(raw)
+            self._streams = self._streams and end == ","  # what closes it waits for what comes after it
             if not self._streams:
                 return
         yield self._begun(self._members.news())
@@ -151,17 +142,8 @@ class JsonReader:
         try:
             [(name, value)] = load_json(f"{{{raw}}}").items()
         except ValueError:
-            return "", None, _INCOMPLETE
+            return "", None, INCOMPLETE
         return name, value, f"it holds {name} twice" if name in self._emitted.members else ""
-
-    def _end(self, raw: str) -> str:
-        """The object's end, if it fits as a whole."""
-        self._fault = self._wanted.fit(self._emitted.members)[1]
-        self._over = not self._fault
-        self._streams = False
-        if self._fault:
-            return ""
-        return "}" if self._emitted else f"{{{raw}}}"
 
     def _begun(self, news: str) -> str:
         """What there is of a string that may be anything, and is not whole yet."""

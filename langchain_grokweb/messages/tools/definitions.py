@@ -12,9 +12,13 @@ from typing import Any
 
 from langchain_core.tools import BaseTool, Tool, create_schema_from_function
 from langchain_core.utils.function_calling import convert_to_openai_function
+from typing_extensions import is_typeddict
+
+from langchain_grokweb.messages.tools.typed_dicts import typed_dict_schema
 
 _NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
 _NAMED_SCHEMAS = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
+_NO_OBJECTS = ("array", "string", "number", "integer", "boolean")
 _DATA = {"enum", "const", "default", "examples", "required"}
 _DEFINITIONS = ("$defs", "definitions")  # Pydantic v2's, and v1's
 
@@ -31,6 +35,9 @@ def definition(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
     """
     if isinstance(tool, Mapping):
         tool = _inner(dict(tool))
+    if is_typeddict(tool):
+        description, schema = typed_dict_schema(tool)
+        tool = {"name": tool.__name__, "description": description, "parameters": schema}
     converted = convert_to_openai_function(tool)
     parameters = _with_references(tool) or converted.get("parameters") or _NO_PARAMETERS
     described = {
@@ -55,6 +62,9 @@ def json_schema(schema: Any) -> dict[str, Any]:
 
 def _inner(tool: dict[str, Any]) -> dict[str, Any]:
     """OpenAI's dict without the wrapping; what its own `strict` asks for is in the schema."""
+    if tool.get("type") in _NO_OBJECTS and "title" in tool:  # LangChain reads schemas of objects
+        schema = {key: value for key, value in tool.items() if key not in {"title", "description"}}
+        return {"name": tool["title"], "description": tool.get("description", ""), "parameters": schema}
     if tool.get("type") != "function":
         return tool
     function = {key: value for key, value in (tool.get("function") or tool).items() if key != "strict"}

@@ -1,0 +1,242 @@
+"""Structured output tells no lies: a table of schemas and replies, on both wires, blocking and async."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, NotRequired, Required
+
+import pytest
+from langchain_core.tools import tool
+from pydantic import BaseModel, RootModel
+from pydantic import v1 as pydantic_v1
+from typing_extensions import TypedDict
+
+from langchain_grokweb import GrokWebToolCallError
+from langchain_grokweb.messages.tools.definitions import json_schema
+
+
+@pytest.fixture
+def grok(shared_grok):
+    shared_grok.reset()
+    return shared_grok
+
+
+class Node(BaseModel):
+    name: str
+    children: list[Node]
+
+
+class Person(BaseModel):
+    name: str
+    nick: str | None
+    age: int
+
+
+class Numbers(RootModel[list[int]]):
+    """Numbers."""
+
+
+class Nodes(RootModel[list[Node]]):
+    """Nodes."""
+
+
+class Word(RootModel[Literal["yes", "no"]]):
+    """A word."""
+
+
+class OldNumbers(pydantic_v1.BaseModel):
+    __root__: list[int]
+
+
+class Street(TypedDict, total=False):
+    """A street."""
+
+    name: Required[str]
+    number: int
+
+
+class Home(TypedDict):
+    """Where someone lives.
+
+    Args:
+        city: The city.
+        street: The street, in that
+            city.
+    """
+
+    city: str
+    street: Street
+    others: NotRequired[list[Street]]
+    floor: Annotated[int | None, None, "The floor"]
+
+
+class Tree(TypedDict):
+    name: str
+    children: list[Tree]
+
+
+@tool
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+LEAF = {"name": "leaf", "children": []}
+ROOT = {"name": "root", "children": [LEAF]}
+CUT = '{"name": "root", "children": [{"name": "leaf", "children": []}'
+NUMBERS = {"title": "Numbers", "description": "Numbers.", "type": "array", "items": {"type": "integer"}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One row.
+
+    Attributes:
+        schema: What is asked for.
+        replies: What the model writes, turn by turn; a dict is the arguments of a call of the schema's name.
+        value: What comes of it; `None` for a `GrokWebToolCallError`.
+        methods: How it is asked for.
+        bound: Further arguments of `with_structured_output`.
+    """
+
+    schema: Any
+    replies: Sequence[Any]
+    value: Any
+    methods: Sequence[str] = ("json_schema",)
+    bound: dict[str, Any] = field(default_factory=dict)
+
+
+TEXT = ("json_schema", "json_mode")
+CALL = ("function_calling",)
+
+CASES: dict[str, Case] = {
+    "never closed": Case(schema=Node, replies=[CUT, CUT], value=None),
+    "never closed, then whole": Case(schema=Node, replies=[CUT, json.dumps(ROOT)], value=Node(**ROOT)),
+    "never closed, in a fence": Case(schema=Node, replies=[f"```json\n{CUT}"] * 2, value=None),
+    "never closed, as a call": Case(schema=Node, replies=[CUT, CUT], value=None, methods=CALL),
+    "never closed, no schema": Case(schema=None, replies=[CUT, CUT], value=None, methods=["json_mode"]),
+    "a list that broke off": Case(schema=Node, replies=[f"[{json.dumps(LEAF)}, {{"] * 2, value=None),
+    "a list that broke off, no schema": Case(
+        schema=None, replies=[f"[{json.dumps(LEAF)}, {{"] * 2, value=None, methods=["json_mode"]
+    ),
+    "a list of roots that broke off": Case(schema=Nodes, replies=[f"[{json.dumps(LEAF)}, {{"] * 2, value=None),
+    "numbers that broke off": Case(schema=Numbers, replies=["[1, 2", "[1, 2, 3]"], value=Numbers([1, 2, 3])),
+    "an example": Case(
+        schema=Node, replies=[f"An example is {json.dumps(LEAF)}.", json.dumps(ROOT)], value=Node(**ROOT)
+    ),
+    "within a sentence": Case(
+        schema=Node, replies=[f"I may say {json.dumps(LEAF)} if you like.", json.dumps(ROOT)], value=Node(**ROOT)
+    ),
+    "two answers": Case(
+        schema=Node, replies=[f"{json.dumps(LEAF)}\nor\n{json.dumps(ROOT)}", json.dumps(ROOT)], value=Node(**ROOT)
+    ),
+    "two cut replies": Case(schema=Person, replies=['{"name": "Ada", "nick": "A', '{"age": 3'], value=None),
+    "cut, then another": Case(
+        schema=Person,
+        replies=['{"name": "Ada", "ni', '{"name": "Eva", "age": 3}'],
+        value=Person(name="Eva", nick=None, age=3),
+    ),
+    "words around": Case(schema=Node, replies=[f"Sure:\n```json\n{json.dumps(ROOT)}\n```\nMore?"], value=Node(**ROOT)),
+    "a null left out": Case(
+        schema=Person, replies=['{"name": "Ada", "age": 3}'], value=Person(name="Ada", nick=None, age=3)
+    ),
+    "a null left out of a call": Case(
+        schema=Person, replies=[{"name": "Ada", "age": 3}], value=Person(name="Ada", nick=None, age=3), methods=CALL
+    ),
+    "a root": Case(schema=Numbers, replies=["[1, 2]"], value=Numbers([1, 2]), methods=TEXT),
+    "a root in a call": Case(schema=Numbers, replies=[{"root": [1, 2]}], value=Numbers([1, 2]), methods=CALL),
+    "a root of objects": Case(schema=Nodes, replies=[json.dumps([ROOT])], value=Nodes([Node(**ROOT)]), methods=TEXT),
+    "a root of objects in a call": Case(
+        schema=Nodes, replies=[{"root": [ROOT]}], value=Nodes([Node(**ROOT)]), methods=CALL
+    ),
+    "a word": Case(schema=Word, replies=['"yes"'], value=Word("yes"), methods=TEXT),
+    "an old root": Case(schema=OldNumbers, replies=["[1, 2]"], value=OldNumbers(__root__=[1, 2]), methods=TEXT),
+    "an old root in a call": Case(
+        schema=OldNumbers, replies=[{"__root__": [1, 2]}], value=OldNumbers(__root__=[1, 2]), methods=CALL
+    ),
+    "a list's schema": Case(schema=NUMBERS, replies=["[1, 2]"], value=[1, 2], methods=TEXT),
+    "a list's schema in a call": Case(schema=NUMBERS, replies=[{"root": [1, 2]}], value=[1, 2], methods=CALL),
+    "a TypedDict": Case(
+        schema=Home,
+        replies=['{"city": "Oslo", "street": {"name": "A"}}'],
+        value={"city": "Oslo", "street": {"name": "A"}},
+    ),
+    "a TypedDict in a call": Case(
+        schema=Home,
+        replies=[{"city": "Oslo", "street": {"name": "A"}}],
+        value={"city": "Oslo", "street": {"name": "A"}},
+        methods=CALL,
+    ),
+    "a TypedDict that lacks something": Case(schema=Home, replies=['{"city": "Oslo", "street": {}}'] * 2, value=None),
+    "a TypedDict that refers to itself": Case(schema=Tree, replies=[json.dumps(ROOT)], value=ROOT),
+    "tools beside it": Case(
+        schema=Node, replies=[json.dumps(ROOT)], value=Node(**ROOT), methods=TEXT, bound={"tools": [add]}
+    ),
+    "tools beside a call": Case(schema=Node, replies=[ROOT], value=Node(**ROOT), methods=CALL, bound={"tools": [add]}),
+}
+ROWS = [pytest.param(case, method, id=f"{name}-{method}") for name, case in CASES.items() for method in case.methods]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize(("case", "method"), ROWS)
+def test_only_what_was_asked_for_is_given(grok, model, case, method, asynchronous):
+    chain = model.with_structured_output(case.schema, method=method, **case.bound)
+    for reply in case.replies:
+        if isinstance(reply, str):
+            grok.reply(reply)
+        else:
+            grok.reply(tool_calls=[{"name": json_schema(case.schema)["title"], "args": reply}])
+    if case.value is None:
+        with pytest.raises(GrokWebToolCallError):
+            asyncio.run(chain.ainvoke("q")) if asynchronous else chain.invoke("q")
+    else:
+        assert (asyncio.run(chain.ainvoke("q")) if asynchronous else chain.invoke("q")) == case.value
+    assert len(grok.turns) == len(case.replies)
+
+
+@pytest.mark.parametrize("method", ["json_schema", "json_mode", "function_calling"])
+@pytest.mark.parametrize("schema", [Node, Tree, Numbers])
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_a_tool_beside_it_may_be_called_instead(grok, model, method, schema, asynchronous):
+    grok.reply(tool_calls=[{"name": "add", "args": {"a": 1, "b": 2}}])
+    chain = model.with_structured_output(schema, method=method, tools=[add], include_raw=True)
+    found = asyncio.run(chain.ainvoke("q")) if asynchronous else chain.invoke("q")
+    assert [call["name"] for call in found["raw"].tool_calls] == ["add"]
+    assert (found["parsed"], found["parsing_error"]) == (None, None)
+
+
+def test_a_stream_of_two_replies_is_not_made_one(grok, model):
+    grok.reply('{"name": "Ada", "ni')
+    grok.reply('{"name": "Eva", "nick": null, "age": 3}')
+    chain = model.with_structured_output(Person.model_json_schema())
+    with pytest.raises(GrokWebToolCallError, match="continue"):
+        list(chain.stream("q"))
+
+
+def test_a_typed_dict_is_described_as_python_means_it():
+    street = {
+        "description": "A street.",
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "number": {"type": "integer"}},
+        "required": ["name"],
+    }
+    assert json_schema(Home) == {
+        "title": "Home",
+        "description": "Where someone lives.",
+        "type": "object",
+        "properties": {
+            "city": {"type": "string", "description": "The city."},
+            "street": {"$ref": "#/$defs/Street", "description": "The street, in that city."},
+            "others": {"type": "array", "items": {"$ref": "#/$defs/Street"}},
+            "floor": {
+                "anyOf": [{"type": "integer"}, {"type": "null"}],
+                "description": "The floor",
+                "default": None,
+            },
+        },
+        "required": ["city", "street"],
+        "$defs": {"Street": street},
+    }
