@@ -2,7 +2,7 @@
 
 Objects are spelled as Go's encoder does: no blanks, `<`, `>`, `&`, U+2028 and U+2029 escaped, everything else
 as it is. An envelope is put around: nested or flat. The bytes then leave in awkward pieces, so that reads end
-inside UTF-8 sequences and inside tags: the first four kilobytes in pieces of `chunk_size`, what follows in
+inside UTF-8 sequences and inside tags: the first kilobyte in pieces of `chunk_size`, what follows in
 pieces of prime sizes (a long answer in 7-byte writes would take seconds); an exact size is kept throughout.
 Framing faults change the spelling.
 """
@@ -18,7 +18,7 @@ from langchain_grokweb.testing.state.delivery import Delivery
 from langchain_grokweb.testing.state.inflight import Frame
 
 _ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
-_FINE_BYTES = 4096
+_FINE_BYTES = 1024
 _PRIMES = (61, 131, 257, 509, 997)
 _MULTIBYTE = 0x80
 
