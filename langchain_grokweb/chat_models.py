@@ -286,7 +286,15 @@ class ChatGrokWeb(BaseChatModel):
     async def _open(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> ModelCall:
         settings, arguments = for_call(self, kwargs)
         service, credentials = settings._service, settings._credentials()  # noqa: SLF001 - a copy of this model
-        return await ModelCall.open(settings, service, credentials, messages, stop=stop, arguments=arguments)
+        return await ModelCall.open(
+            settings,
+            service,
+            credentials,
+            messages,
+            stop=stop,
+            arguments=arguments,
+            may_keep=kwargs.get("temporary") is not None and not settings.temporary,
+        )
 
     # --- where to ask, and who asks
 

@@ -25,6 +25,7 @@ from langchain_grokweb.errors import (
 )
 from langchain_grokweb.messages import json_schema, prompt
 from langchain_grokweb.messages.accumulator import Answer, Delta, OnReplaced, RequestInfo
+from langchain_grokweb.messages.history import private_conversations
 from langchain_grokweb.messages.output_spec import OutputSpec
 from langchain_grokweb.messages.planner import OnTruncated, Plan, Start, fresh
 from langchain_grokweb.messages.planner import plan as plan_turn
@@ -81,6 +82,7 @@ class ModelCall:
         *,
         stop: Sequence[str] | str | None,
         arguments: Mapping[str, Any],
+        may_keep: bool = False,
     ) -> Self:
         """Open a turn that says these messages.
 
@@ -93,6 +95,7 @@ class ModelCall:
             messages: The history, and what is to be answered.
             stop: Stop sequences of this call, instead of the model's own.
             arguments: The keyword arguments of the call that are no fields of the model: tools and the like.
+            may_keep: Whether what was said in a private chat may go into one that is kept.
 
         Raises:
             GrokWebError: The turn cannot be planned, was refused, or could not be opened.
@@ -105,9 +108,10 @@ class ModelCall:
         wanted = OutputSpec.of(arguments)
         secret = credentials.secret_for("tool calls") if wanted.box.tools else b""
         start = _named_start(settings)
-        plan = await _plan(settings, messages, client, credentials.account, start)
+        temporary = _is_private(settings, messages, start, may_keep=may_keep)
+        plan = await _plan(settings, messages, client, credentials.account, start, temporary=temporary)
         spec = wanted.marked(secret, plan.tools_salt)
-        turn = _turn(settings, plan, spec)
+        turn = _turn(settings, plan, spec, temporary=temporary)
         opener = client.opener()
         try:
             stream = await opener.open(turn)
@@ -117,7 +121,7 @@ class ModelCall:
             logger.info("The conversation of these messages is gone at grok.com: it is sent again to a new one.")
             plan = fresh(messages, "replayed")
             spec = wanted.marked(secret)
-            turn = _turn(settings, plan, spec)
+            turn = _turn(settings, plan, spec, temporary=temporary)
             stream = await opener.open(turn)
         request = RequestInfo(
             model=turn.model,
@@ -230,8 +234,31 @@ def _named_start(settings: CallSettings) -> Start | None:
     return start
 
 
+def _is_private(
+    settings: CallSettings, messages: Sequence[BaseMessage], start: Start | None, *, may_keep: bool
+) -> bool:
+    """Whether the turn goes to a private chat: also where something of its messages was said in one."""
+    if settings.temporary or settings.conversation == "stateless" or may_keep:
+        return settings.temporary or settings.conversation == "stateless"
+    private = private_conversations(messages)
+    if start and private - {start.conversation_id}:
+        raise GrokWebInvalidRequestError(
+            "Something of these messages was said in a private chat, and another conversation is named for them.",
+            next_step="Pass `temporary=False` in the call if it may go there, or leave `conversation_id=` out.",
+        )
+    if private:
+        logger.info("Something of these messages was said in a private chat: they are answered in a private chat too.")
+    return bool(private)
+
+
 async def _plan(
-    settings: CallSettings, messages: Sequence[BaseMessage], client: GrokWebClient, account: str, start: Start | None
+    settings: CallSettings,
+    messages: Sequence[BaseMessage],
+    client: GrokWebClient,
+    account: str,
+    start: Start | None,
+    *,
+    temporary: bool,
 ) -> Plan:
     """What to send, and which answer it follows."""
     if settings.conversation == "stateless":
@@ -241,7 +268,7 @@ async def _plan(
         messages,
         account,
         on_truncated=settings.on_truncated,
-        temporary=settings.temporary,
+        temporary=temporary,
         whole=strict,
         start=start,
     )
@@ -258,7 +285,7 @@ async def _plan(
     return plan
 
 
-def _turn(settings: CallSettings, plan: Plan, spec: OutputSpec) -> Turn:
+def _turn(settings: CallSettings, plan: Plan, spec: OutputSpec, *, temporary: bool) -> Turn:
     """The turn that carries out a plan."""
     rendered = prompt.render(plan.system, plan.messages, spec.instructions(plan.tools_hash))
     return Turn(
@@ -266,7 +293,7 @@ def _turn(settings: CallSettings, plan: Plan, spec: OutputSpec) -> Turn:
         attachments=rendered.attachments,
         model=settings.model,
         conversation=plan.conversation,
-        temporary=settings.temporary or settings.conversation == "stateless",
+        temporary=temporary,
         search=settings.search or bool(spec.box.site_tools & {"web_search", "x_search"}),
         image_generation=settings.image_generation or "image_generation" in spec.box.site_tools,
         image_count=settings.image_count,

@@ -366,7 +366,6 @@ class Answer:
         link = {
             **self._known_link(),
             **({"started": True} if plan.started else {}),
-            **({"temporary": True} if self._request.temporary else {}),
             "turn_hash": plan.turn_hash,
             "self_hash": hash_answer(AIMessage("".join(content.texts), tool_calls=content.tool_calls)),
             "system_hash": plan.system_hash,
@@ -392,6 +391,7 @@ class Answer:
             **place,
             "mode": request.mode,
             "transport": request.transport,
+            **({"temporary": True} if request.temporary else {}),
             **self._content.link,
         }
 

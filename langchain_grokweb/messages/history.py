@@ -1,7 +1,8 @@
 """Which of the links in a history can be believed, and the hashes that prove them.
 
-Hashes are over what messages say (role, text, tool calls, attachments), never over ids, names, metadata, reasoning, or
-whether content is a string or blocks. The hash of several messages is a chain, followed by a few digits of each of the
+Hashes are over what messages say (role, name, text, tool calls, attachments with their names, types and places), never
+over ids, metadata, reasoning, or whether content is a string or blocks. An answer's own hash leaves its name out, which
+agents write into it afterwards. The hash of several messages is a chain, followed by a few digits of each of the
 newest of them: so the end of a turn can be checked too, when its beginning was trimmed away.
 
 A link is believed only as far as it is proven: `self_hash` must be the hash of the message that carries it, `turn_hash`
@@ -24,7 +25,7 @@ from typing import Any, Literal, Self
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, SystemMessage, ToolMessage
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
-from langchain_grokweb.messages.content import attachments, text_of
+from langchain_grokweb.messages.content import attachments, parts, text_of
 from langchain_grokweb.wire.conversation_ids import check_id
 from langchain_grokweb.wire.turn import ConversationRef
 
@@ -50,13 +51,19 @@ def hash_messages(messages: Sequence[BaseMessage]) -> str:
 
 def hash_answer(message: BaseMessage) -> str:
     """The hash of an answer: its text and tool calls."""
-    return hash_messages([message])
+    return _turn_hash([_hash_of_answer(message)])
+
+
+def _hash_of_answer(message: BaseMessage) -> str:
+    return digest(_canonical_text(message, named=False))
 
 
 def hash_system(messages: Sequence[SystemMessage]) -> str:
     """The hash of the instructions."""
-    attached = [part.key for message in messages for part in attachments(message)]
-    return digest(_ENCODER.encode([[text_of(message) for message in messages], attached]))
+    attached = [_attached(message) for message in messages]
+    return digest(
+        _ENCODER.encode([[text_of(message) for message in messages], [part for one in attached for part in one]])
+    )
 
 
 def digest(text: str) -> str:
@@ -64,14 +71,28 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
 
 
-def _canonical_text(message: BaseMessage) -> str:
+def _canonical_text(message: BaseMessage, *, named: bool = True) -> str:
     """What a message says, in one spelling."""
     kind = "ai" if isinstance(message, AIMessage) else message.type
     kind = f"{kind} {message.role}" if isinstance(message, ChatMessage) else kind
     calls = [[call["name"], call["args"]] for call in message.tool_calls] if isinstance(message, AIMessage) else []
     answered: list[Any] = [message.tool_call_id, message.status] if isinstance(message, ToolMessage) else []
-    attached = [part.key for part in attachments(message)]
-    return _ENCODER.encode([kind, calls, answered, attached]) + text_of(message)
+    name = [message.name] if named and message.name else []
+    return _ENCODER.encode([kind, calls, answered, _attached(message), *name]) + text_of(message)
+
+
+def _attached(message: BaseMessage) -> list[list[Any]]:
+    """What is attached to a message, and where in its text it stands."""
+    if not attachments(message):
+        return []
+    attached: list[list[Any]] = []
+    place = 0
+    for part in parts(message):
+        if isinstance(part, str):
+            place += len(part)
+        else:
+            attached.append([part.key, part.name, part.mime_type, place])
+    return attached
 
 
 def _turn_hash(hashes: Sequence[str]) -> str:
@@ -103,6 +124,16 @@ def _tail(hashes: Iterable[str]) -> str:
 
 
 # --- links
+
+
+def private_conversations(messages: Iterable[BaseMessage]) -> set[str]:
+    """The private chats, of whatever account, in which something of these messages was said; by id."""
+    links = [message.response_metadata.get(LINK_KEY) for message in messages if isinstance(message, AIMessage)]
+    return {
+        str(link.get("conversation_id", ""))
+        for link in links
+        if isinstance(link, dict) and link.get("temporary") is True
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +287,7 @@ class History:
     def _step(self, index: int) -> Proof | int:
         """Prove one turn: a verdict, or the answer before it that is to be proven next."""
         link = self.links[index]
-        if not _has_chain(link.self_hash, self._chain(index, index + 1)):
+        if not _has_chain(link.self_hash, _chain_hash(_CHAIN_START, [self._hash_of_answer(index)])):
             return "unproven"
         # An answer that was copied stands in more than one place.
         for before in reversed(self._indices.get(link.parent_response_id or "", ())):
@@ -274,6 +305,10 @@ class History:
         while len(self._chains) <= end:
             self._chains.append(_chain_hash(self._chains[-1], [self._hash(len(self._chains) - 1)]))
         return self._chains[end]
+
+    def _hash_of_answer(self, index: int) -> str:
+        message = self._messages[index]
+        return _hash_of_answer(message) if message.name else self._hash(index)
 
     def _hash(self, index: int) -> str:
         """The hash of one message, made at most once."""

@@ -97,6 +97,10 @@ def edited(message: BaseMessage, text: str) -> BaseMessage:
     return message.model_copy(update={"content": text})
 
 
+def edited_name(message: BaseMessage, name: str) -> BaseMessage:
+    return message.model_copy(update={"name": name})
+
+
 # --- as they were
 
 
@@ -116,10 +120,27 @@ def several_turns(ask):
 
 
 @case("continued", 2, "next question")
-def ids_names_and_metadata_are_others(ask):
-    messages = [message.model_copy(update={"id": "x", "name": "Ada"}) for message in thread(ask)]
+def ids_and_metadata_are_others(ask):
+    messages = [message.model_copy(update={"id": "x"}) for message in thread(ask)]
     messages[3].additional_kwargs["reasoning_content"] = "hm"
     return [*messages, NEXT]
+
+
+@case("continued", 2, "next question")
+def answers_get_a_name(ask):
+    return [edited_name(message, "agent") if message.type == "ai" else message for message in thread(ask)] + [NEXT]
+
+
+@case("branched", 0, "question 1", "answer 1", "question 2", "answer 2", "next question")
+def the_name_of_a_message_is_another(ask):
+    messages = thread(ask)
+    messages[2] = edited_name(messages[2], "Ada")
+    return [*messages, NEXT]
+
+
+@case("continued", 1, "next question")
+def messages_have_names(ask):
+    return [*say(ask, say(ask, [], HumanMessage("Hi", name="Ada")), HumanMessage("Ho", name="Bob")), NEXT]
 
 
 @case("continued", 2, "next question")

@@ -15,7 +15,11 @@ from langchain_core.messages import (
 )
 from paths import PATHS
 
-from langchain_grokweb import GrokWebConversationNotFoundError, GrokWebInvalidRequestError
+from langchain_grokweb import (
+    GrokWebConversationNotFoundError,
+    GrokWebInterruptedError,
+    GrokWebInvalidRequestError,
+)
 from langchain_grokweb.testing import GrokEmulator
 
 
@@ -144,13 +148,62 @@ def test_models_may_change_within_a_conversation(grok, make_model):
 def test_what_is_private_does_not_get_into_a_chat_that_is_kept_nor_the_other_way(grok, make_model, first):
     messages = talk(make_model(**first), "one")
     other = {"temporary": not first}
-    messages += [HumanMessage("two"), make_model(**other).invoke([*messages, HumanMessage("two")])]
-    make_model(**other).invoke([*messages, HumanMessage("three")])
+    messages += [HumanMessage("two"), make_model().bind(**other).invoke([*messages, HumanMessage("two")])]
+    make_model().bind(**other).invoke([*messages, HumanMessage("three")])
     assert [turn.parent_response_id for turn in grok.turns] == [None, None, grok.turns[1].response_id]
     assert [turn.prompt for turn in grok.turns[::2]] == ["one", "three"]
     assert "one" in grok.turns[1].prompt
     kept = {turn.conversation_id: grok.conversations[turn.conversation_id].temporary for turn in grok.turns}
     assert list(kept.values()) == [bool(first), not first]
+
+
+def of_another_account(messages: list[Any]) -> list[Any]:
+    link(messages[1])["account"] = "0123456789abcdef"
+    return messages
+
+
+PRIVATE = {
+    "a field": lambda make_model: talk(make_model(temporary=True), "secret"),
+    "an argument": lambda make_model: talk(make_model().bind(temporary=True), "secret"),
+    "stateless": lambda make_model: talk(make_model(conversation="stateless"), "secret"),
+    "another account": lambda make_model: of_another_account(talk(make_model(temporary=True), "secret")),
+    "edited": lambda make_model: [HumanMessage("other"), *talk(make_model(temporary=True), "secret")[1:]],
+    "the head is gone": lambda make_model: talk(make_model(temporary=True), "secret")[1:],
+}
+
+
+@pytest.mark.parametrize("way", PATHS)
+@pytest.mark.parametrize("row", PRIVATE)
+def test_what_is_said_in_private_goes_into_no_kept_chat(grok, make_model, caplog, row, way):
+    messages = [*PRIVATE[row](make_model), HumanMessage("more")]
+    with caplog.at_level("INFO", "langchain_grokweb"):
+        answer = PATHS[way](make_model(), messages)
+    assert [turn.temporary for turn in grok.turns] == [True, True]
+    assert answer.response_metadata["grokweb"]["temporary"] is True
+    assert "private" in caplog.text
+    PATHS[way](make_model(), [*messages, answer, HumanMessage("and more")])
+    assert (grok.turns[-1].temporary, grok.turns[-1].prompt) == (True, "and more")
+    PATHS[way](make_model(), messages, temporary=False)
+    assert not grok.turns[-1].temporary
+
+
+def test_what_is_said_in_private_goes_to_a_named_conversation_only_where_the_call_says_so(grok, make_model):
+    kept = talk(make_model(), "not secret")[-1].response_metadata["grokweb"]["conversation_id"]
+    messages = [*talk(make_model(temporary=True), "secret"), HumanMessage("more")]
+    with pytest.raises(GrokWebInvalidRequestError, match="private"):
+        make_model().invoke(messages, conversation_id=kept)
+    assert len(grok.turns) == 2
+    make_model().invoke(messages, conversation_id=kept, temporary=False)
+    assert (grok.turns[-1].conversation_id, grok.turns[-1].temporary) == (kept, False)
+
+
+def test_what_broke_off_in_private_is_private(grok, make_model):
+    grok.reply("One two three four five six.")
+    grok.fault("cut", after=8, then="lost")
+    with pytest.raises(GrokWebInterruptedError) as raised:
+        make_model(temporary=True).invoke("secret")
+    make_model().invoke([HumanMessage("secret"), raised.value.partial, HumanMessage("more")])
+    assert [turn.temporary for turn in grok.turns] == [True, True]
 
 
 def test_a_foreign_history_is_told(grok, model):

@@ -19,14 +19,18 @@ from langchain_grokweb.messages.history import ConversationLink, History, hash_a
 DATA = "iVBORw0KGgo="
 SAME = [
     {"type": "image", "base64": DATA, "mime_type": "image/png"},
-    {"type": "image", "base64": DATA, "mime_type": "image/png", "id": "lc_1", "extras": {"filename": "a.png"}},
+    {"type": "image", "base64": DATA, "mime_type": "image/png", "id": "lc_1", "extras": {"detail": "low"}},
     {"type": "image", "url": f"data:image/png;base64,{DATA}"},
     {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{DATA}", "detail": "low"}},
     {"type": "image_url", "image_url": f"data:image/png;base64,{DATA}"},
-    {"type": "file", "file": {"filename": "a.png", "file_data": f"data:image/png;base64,{DATA}"}},
+    {"type": "file", "file": {"file_data": f"data:image/png;base64,{DATA}"}},
     {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": DATA}},
     {"type": "image", "source_type": "base64", "data": DATA, "mime_type": "image/png"},
     {"type": "media", "mime_type": "image/png", "data": f"{DATA[:4]}\n{DATA[4:]}"},
+]
+SAME_NAMED = [
+    {"type": "image", "base64": DATA, "mime_type": "image/png", "extras": {"filename": "a.png"}},
+    {"type": "file", "file": {"filename": "a.png", "file_data": f"data:image/png;base64,{DATA}"}},
 ]
 
 
@@ -38,6 +42,26 @@ def test_the_same_bytes_have_the_same_hash_whatever_form_they_have():
     said = [with_block(block) for block in SAME]
     said += messages_from_dict(json.loads(json.dumps(messages_to_dict(said))))
     assert len({hash_messages([message]) for message in said}) == 1
+
+
+def test_the_name_the_type_and_the_place_of_an_attachment_count():
+    text = {"type": "text", "text": "What?"}
+    said = [[text, block] for block in (SAME[0], *SAME_NAMED)]
+    said += [[text, {**SAME[0], "mime_type": "image/webp"}], [SAME[0], text]]
+    said += [[{"type": "text", "text": "Wh"}, SAME[0], {"type": "text", "text": "at?"}]]
+    for hash_of in (
+        lambda content: hash_messages([HumanMessage(content)]),
+        lambda content: hash_system([SystemMessage(content)]),
+    ):
+        plain, named, also_named, *others = map(hash_of, said)
+        assert named == also_named
+        assert len({plain, named, *others}) == 5
+
+
+def test_the_name_of_a_message_counts_but_not_in_an_answers_own_hash():
+    for kind in (HumanMessage, AIMessage):
+        assert hash_messages([kind("Hi", name="Ada")]) != hash_messages([kind("Hi")])
+    assert hash_answer(AIMessage("Hi", name="Ada")) == hash_answer(AIMessage("Hi"))
 
 
 def test_what_cannot_be_read_has_a_hash_of_its_own_that_lasts():
