@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput, ModelProfile
@@ -50,14 +50,12 @@ from langchain_grokweb.client.service import (
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.messages import content_blocks
 from langchain_grokweb.messages.accumulator import PROVIDER
+from langchain_grokweb.messages.structured.response_format import Method
 from langchain_grokweb.messages.tools.toolbox import chosen, definitions
 from langchain_grokweb.model_call import ModelCall
 from langchain_grokweb.wire import modes
 from langchain_grokweb.wire.conversation_ids import parse_conversation
 from langchain_grokweb.wire.turn import DeepSearch
-
-if TYPE_CHECKING:
-    from langchain_grokweb.messages.structured.runnable import Method
 
 content_blocks.register()
 

@@ -30,11 +30,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core import exceptions as core
+from langchain_core.messages import AIMessage
 
 from langchain_grokweb._version import __version__
-
-if TYPE_CHECKING:
-    from langchain_core.messages import AIMessage
 
 __all__ = [
     "GrokWebAnswerReplacedError",

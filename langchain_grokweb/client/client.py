@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from langchain_grokweb.client import portal, state
 from langchain_grokweb.client.account import AvailableMode, list_modes
@@ -28,9 +28,7 @@ from langchain_grokweb.client.service import (
 )
 from langchain_grokweb.credentials import CookieSource, GrokCredentials
 from langchain_grokweb.wire.conversation_ids import parse_conversation
-
-if TYPE_CHECKING:
-    from langchain_grokweb.wire.stored import Conversation, StoredConversation
+from langchain_grokweb.wire.stored import Conversation, StoredConversation
 
 
 class GrokWebClient:

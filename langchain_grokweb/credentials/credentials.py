@@ -19,8 +19,6 @@ from typing import Any, NoReturn, TypeAlias, final
 from langchain_grokweb.credentials.formats import NAMES, UnreadableError, read
 from langchain_grokweb.errors import LOGIN_URL, GrokWebAuthenticationError
 
-CookieSource: TypeAlias = "str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | GrokCredentials"
-
 _SESSION = ("sso", "sso-rw")
 # RFC 6265, section 4.1.1, cookie-octet; browsers keep no cookie longer than this.
 _VALUE = re.compile(r"[!#-+\--:<-\[\]-~]{1,4096}")
@@ -137,6 +135,9 @@ class GrokCredentials:
 
     def _digest(self) -> bytes:
         return hashlib.sha256(repr((self._cookies, self._user_agent, self._account)).encode()).digest()
+
+
+CookieSource: TypeAlias = str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | GrokCredentials
 
 
 def _read(source: object) -> GrokCredentials | str:

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages import prompt_format
@@ -19,6 +19,8 @@ from langchain_grokweb.messages.example_values import described, example_value, 
 from langchain_grokweb.messages.json_schema import fit, validator
 from langchain_grokweb.messages.tools.call_json import load_json
 from langchain_grokweb.messages.tools.definitions import json_schema
+
+Method: TypeAlias = Literal["function_calling", "json_schema", "json_mode"]
 
 _BRACKET = re.compile(r"[\[{]")
 _BRACKET_OR_STRING = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)

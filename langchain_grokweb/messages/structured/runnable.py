@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -23,9 +23,8 @@ from typing_extensions import is_typeddict
 from langchain_grokweb.errors import GrokWebToolCallError
 from langchain_grokweb.messages.output_spec import KEEPS_UNFIT, UNFIT_KEY, unfit
 from langchain_grokweb.messages.planner import LINK_KEY
+from langchain_grokweb.messages.structured.response_format import Method
 from langchain_grokweb.messages.tools.definitions import definition, json_schema
-
-Method = Literal["function_calling", "json_schema", "json_mode"]
 
 
 def structured(
