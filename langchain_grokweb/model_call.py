@@ -176,8 +176,14 @@ class ModelCall:
             return await self._read_on()
         except GrokWebError as error:
             if self._answer.has_begun:
-                error.partial = self._answer.partial()
+                error.partial = self._redacted(self._answer.partial())
             raise
+
+    def _redacted(self, message: AIMessage) -> AIMessage:
+        """The message as an error may hold it: without cookies that the service repeated."""
+        redact = self._opener.redact
+        texts = ("content", "additional_kwargs", "response_metadata", "tool_calls", "invalid_tool_calls")
+        return message.model_copy(update={name: redact(getattr(message, name)) for name in texts})
 
     async def _read_on(self) -> list[Delta] | None:
         if not self._turn_ended:

@@ -32,7 +32,7 @@ from websockets.typing import Origin
 from langchain_grokweb.client.account import AvailableMode, list_modes, user_id
 from langchain_grokweb.client.http import Http, RedactedHeaders, what_failed, what_to_check
 from langchain_grokweb.client.pool import attend, shared_context, socks_package_missing
-from langchain_grokweb.client.service import Service, Wire
+from langchain_grokweb.client.service import Wire
 from langchain_grokweb.client.stopping import (
     LATE_SECONDS,
     BrokenOff,
@@ -101,6 +101,7 @@ class GatewayTurn:
     def __init__(self, http: Http, turn: Turn) -> None:
         self._http = http
         self._session = wire.GatewaySession(turn, assets_url=http.service.assets_url)
+        self._session.unknown.redact = http.redact
         self.answer = RunningAnswer(http, turn)
         self._state = State.CONNECTING
         self._socket: ClientConnection | None = None
@@ -132,7 +133,7 @@ class GatewayTurn:
         except (OSError, WebSocketException, ImportError) as error:
             # What the service said before it hung up, or the library's error as one of ours.
             refusal = split_failure([*self._first, *self._session.take()])[1]
-            failure = self._http.clean(refusal or _translated(error, self._http.service))
+            failure = self._http.clean(refusal or _translated(error, self._http))
         else:
             return
         if not isinstance(failure, GrokWebConnectionError):
@@ -379,7 +380,8 @@ def too_big() -> GrokWebProtocolError:
     )
 
 
-def _translated(error: Exception, service: Service) -> GrokWebError:
+def _translated(error: Exception, http: Http) -> GrokWebError:
+    service = http.service
     if isinstance(error, TimeoutError):
         return GrokWebTimeoutError(
             f"grok.com did not begin to answer within {service.timeout:g} seconds.",
@@ -389,7 +391,7 @@ def _translated(error: Exception, service: Service) -> GrokWebError:
     if isinstance(error, ImportError):
         return socks_package_missing(service.find_proxy())
     if isinstance(error, InvalidStatus):
-        return _refused(error, service)
+        return _refused(error, http)
     if isinstance(error, ProxyError):
         what = "the proxy refused"
     elif isinstance(error, OSError):
@@ -405,14 +407,13 @@ def _translated(error: Exception, service: Service) -> GrokWebError:
     )
 
 
-def _refused(error: InvalidStatus, service: Service) -> GrokWebError:
+def _refused(error: InvalidStatus, http: Http) -> GrokWebError:
     response = error.response
-    headers = {name.lower(): value for name, value in response.headers.raw_items() if name.lower() != "set-cookie"}
-    if response.status_code == 403 and not response.body:  # noqa: PLR2004 - how a challenge looks here (gateway.md 1.4)
-        headers["cf-mitigated"] = "challenge"
-    reply = error_mapping.Reply(response.status_code, headers, bytes(response.body or b""), service.login_url)
     if response.status_code == 404:  # noqa: PLR2004 - not found
         return GrokWebInvalidRequestError(
-            f"{service.base_url} has no realtime gateway.", next_step="Check `base_url=`."
+            f"{http.service.base_url} has no realtime gateway.", next_step="Check `base_url=`."
         )
-    return error_mapping.from_reply(reply)
+    headers = list(response.headers.raw_items())
+    if response.status_code == 403 and not response.body:  # noqa: PLR2004 - how a challenge looks here (gateway.md 1.4)
+        headers.append(("cf-mitigated", "challenge"))
+    return http.refusal(response.status_code, headers, bytes(response.body or b""))

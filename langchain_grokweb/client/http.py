@@ -12,12 +12,12 @@ import re
 import socket
 import ssl
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.cookies import CookieError, SimpleCookie
-from itertools import takewhile
 from typing import Any, TypeVar
 
 import anyio
@@ -30,6 +30,7 @@ from langchain_grokweb.client.environment import PROXY_FIELD, TrustSettings
 from langchain_grokweb.client.pool import Lease, lease
 from langchain_grokweb.client.service import HttpClient, Service
 from langchain_grokweb.credentials import GrokCredentials
+from langchain_grokweb.credentials.redaction import Redactor
 from langchain_grokweb.errors import (
     GrokWebConnectionError,
     GrokWebError,
@@ -38,10 +39,10 @@ from langchain_grokweb.errors import (
     GrokWebTimeoutError,
 )
 from langchain_grokweb.wire import error_mapping
+from langchain_grokweb.wire.json_fields import read_json
 from langchain_grokweb.wire.turn import Attachment
 
 T = TypeVar("T")
-_MAX_QUOTED_OF_A_SECRET = 8  # characters of its beginning: whatever more is quoted is taken out
 _MAX_REFUSAL_BYTES = 64 * 1024
 _MAX_REPLY_BYTES = 64 * 1024 * 1024
 # Ids that came from elsewhere stand in paths: no other host, no way up, no further query may hide in them.
@@ -92,6 +93,8 @@ class Reply:
 
     def __init__(self, leased: Lease | None) -> None:
         self._leased = leased
+        self._beginning = b""  # what was read of the body already
+        self._rest: AsyncIterator[bytes] | None = None
 
     def pieces(self, *, raw: bool = False) -> AsyncIterator[bytes]:
         """The body as it comes; `raw` where it is not to be unpacked.
@@ -99,8 +102,25 @@ class Reply:
         Raises:
             httpx.HTTPError: It broke off, or cannot be unpacked; also where the client is one of httpx2.
         """
+        if self._rest is not None:
+            return self._beginning_and_rest(self._rest)
         pieces = self.response.aiter_raw() if raw else self.response.aiter_bytes()
         return pieces if isinstance(self.response, httpx.Response) else _with_known_errors(pieces)
+
+    async def looks_like_frames(self) -> bool:
+        """Whether the body begins with a brace, whatever type it claims to be; it can be read as before."""
+        self._rest = self.pieces()
+        async for piece in self._rest:
+            self._beginning += piece
+            if text := self._beginning.removeprefix(b"\xef\xbb\xbf").lstrip():
+                return text.startswith(b"{")
+        return False
+
+    async def _beginning_and_rest(self, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        if self._beginning:
+            yield self._beginning
+        async for piece in rest:
+            yield piece
 
     async def aclose(self) -> None:
         """Close the reply, and give the client back."""
@@ -120,6 +140,8 @@ class Http:
         self.service = service
         self.credentials = credentials
         self.account = state.of_account(service.base_url, credentials.account)
+        _in_use.add(weakref.ref(self, _in_use.discard))
+        self._redactor: tuple[str, Redactor] | None = None  # and the cookies that it takes out
         self.last_date: tuple[str, datetime] | None = None  # what a reply gave as the date, and when that was here
 
     @property
@@ -164,7 +186,7 @@ class Http:
             self.last_date = (reply.response.headers.get("date", ""), datetime.now(UTC))
             self._keep_renewed(reply.response)
             if not (page and reply.response.is_success):
-                await self._check(reply.response)
+                await self._check(reply)
         except BaseException:  # a cancellation too must not leave the connection open
             await reply.aclose()
             raise
@@ -179,10 +201,12 @@ class Http:
             GrokWebError: It could not be fetched (within `seconds`, or `timeout`), or is a refusal.
         """
         raw = await in_time(self.service, lambda: self._fetch(method, path, body, file), seconds)
-        try:
-            return orjson.loads(raw) if raw.strip() else None
-        except orjson.JSONDecodeError:
-            raise GrokWebProtocolError(where=path, expected="JSON", got="something else") from None
+        if not raw.strip():
+            return None
+        with suppress(ValueError):
+            return read_json(raw)
+        del raw  # whoever reports the error with the frame's variables must not find there what the service said
+        raise GrokWebProtocolError(where=path, expected="JSON", got="something else")
 
     async def _fetch(self, method: str, path: str, body: Any, file: Attachment | None) -> bytes:
         reply = await self.open(method, path, body, file=file)
@@ -191,10 +215,13 @@ class Http:
             async for piece in reply.pieces():
                 body_read += piece
                 if len(body_read) > _MAX_REPLY_BYTES:
-                    raise GrokWebProtocolError(where=path, expected="a reply of at most 64 MiB", got="a larger one")
+                    break
+            else:
+                return bytes(body_read)
         finally:
             await reply.aclose()
-        return bytes(body_read)
+        del body_read, piece  # as in `fetch_json`
+        raise GrokWebProtocolError(where=path, expected="a reply of at most 64 MiB", got="a larger one")
 
     async def _find_client(self) -> tuple[HttpClient, Lease | None]:
         """The caller's own client, or one that is leased."""
@@ -265,38 +292,52 @@ class Http:
 
     # --- refusals
 
-    async def _check(self, response: httpx.Response) -> None:
-        kind = response.headers.get("content-type", "")
-        if response.status_code == httpx.codes.OK and "html" not in kind:
+    async def _check(self, reply: Reply) -> None:
+        response = reply.response
+        if response.status_code == httpx.codes.OK:
+            if "html" not in response.headers.get("content-type", "") or await reply.looks_like_frames():
+                return
+        elif response.is_success:
             return
-        if response.is_success and response.status_code != httpx.codes.OK:
-            return
-        refused = error_mapping.Reply(
-            status=response.status_code,
-            headers={name.lower(): value for name, value in response.headers.items() if name != "set-cookie"},
-            body=await _beginning(response),
+        raise self.refusal(response.status_code, response.headers.items(), await _beginning(reply))
+
+    def refusal(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> GrokWebError:
+        """The error for a reply that refuses; what it says is freed of cookies before anything is read or cut.
+
+        Args:
+            status: The HTTP status.
+            headers: All of its headers.
+            body: Its beginning.
+        """
+        text = body[:_MAX_REFUSAL_BYTES].decode("utf-8", "replace").replace("\0", "")
+        reply = error_mapping.Reply(
+            status=status,
+            headers={name.lower(): self.redact(value) for name, value in headers if name.lower() != "set-cookie"},
+            body=self.redact(text).encode(),
             login_url=self.service.login_url,
         )
-        raise self.clean(error_mapping.from_reply(refused))
+        return self.clean(error_mapping.from_reply(reply))
+
+    def redact(self, value: Any) -> Any:
+        """A text of the service, or all in a list or dict, freed of cookies, their beginnings and their encodings."""
+        return self._find_redactor().deep(value)
 
     def clean(self, error: GrokWebError) -> GrokWebError:
-        """The error, freed of cookies that the service sent back."""
-        values = [pair.partition("=")[2] for pair in self._cookies().split("; ")]
-        for value in sorted(filter(None, values), key=len, reverse=True):
-            error.args = tuple(_without(arg, value) if isinstance(arg, str) else arg for arg in error.args)
-            if error.error_code:
-                error.error_code = _without(error.error_code, value)
-        return error
+        """The error, freed of cookies that the service sent back, and of the frames that read them."""
+        redact = self._find_redactor()
+        error.args = tuple(map(redact.deep, error.args))
+        for name, value in vars(error).items():
+            if isinstance(value, str) and name != "login_url":
+                setattr(error, name, redact(value))
+        error.__cause__ = error.__context__ = None
+        return error.with_traceback(None)
 
-
-def _without(text: str, secret: str) -> str:
-    """The text without a secret, also where only its beginning is quoted: the service may have cut it short."""
-    first, *parts = text.split(secret[:_MAX_QUOTED_OF_A_SECRET])
-    more = secret[_MAX_QUOTED_OF_A_SECRET:]
-    for part in parts:
-        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(part, more, strict=False)))
-        first += f"[cookie]{part[same:]}"
-    return first
+    def _find_redactor(self) -> Redactor:
+        cookies = self._cookies()
+        if self._redactor is None or self._redactor[0] != cookies:
+            values = [pair.partition("=")[2] for pair in cookies.split("; ")]
+            self._redactor = cookies, Redactor([*values, *self.credentials.cookies.values()])
+        return self._redactor[1]
 
 
 async def _send(client: HttpClient, request: Any) -> Any:
@@ -369,10 +410,10 @@ def check_header(name: str, value: str) -> bool:
     return True
 
 
-async def _beginning(response: httpx.Response) -> bytes:
+async def _beginning(reply: Reply) -> bytes:
     body = bytearray()
     try:
-        async for piece in response.aiter_bytes():
+        async for piece in reply.pieces():
             body += piece
             if len(body) >= _MAX_REFUSAL_BYTES:
                 break
@@ -455,10 +496,15 @@ def what_failed(error: BaseException | None) -> str:
 _SET_COOKIE = re.compile(r"(\(b'set-cookie', b)(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")", re.IGNORECASE)
 
 
+_in_use: set[weakref.ref[Http]] = set()  # whose cookies a service may repeat in any header
+
+
 class _CookieFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.msg, str):
             record.msg = _SET_COOKIE.sub(r"\1'[cookie]'", record.msg)
+            for http in filter(None, (reference() for reference in list(_in_use))):
+                record.msg = http.redact(record.msg)
         return True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from langchain_grokweb.client.delivery_check import Unknowable, delivery_unknown, look_up
 from langchain_grokweb.client.gateway import GatewayTurn
@@ -47,6 +47,10 @@ class Opener:
                 return await self._open_anyhow(turn)
             case _:
                 assert_never(self._service.transport)
+
+    def redact(self, value: Any) -> Any:
+        """Texts, also in lists and dicts, freed of this account's cookies, which the service may have repeated."""
+        return self._http.redact(value)
 
     async def _open_anyhow(self, turn: Turn) -> ResumableStream:
         """Over the conversations endpoint, and over the gateway for an account that its anti-bot rule refuses."""

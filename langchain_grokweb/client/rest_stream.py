@@ -34,6 +34,7 @@ class EventStream:
             conversation_id=answer.conversation_id,
             answer_id=answer.answer_id,
         )
+        self.decoder.unknown.redact = http.redact
         self.ended = False
         self._is_silent = False  # the answer was awaited for too long
         self._http = http

@@ -113,8 +113,10 @@ class RunningAnswer:
                 case ev.AnswerFinished():
                     self.may_run = False
                 case ev.ErrorReported(error):
-                    self.reported = self.reported or self._http.clean(error)
+                    self._http.clean(error)
+                    self.reported = self.reported or error
                 case ev.TurnFailed(error):
+                    self._http.clean(error)
                     self.may_run = isinstance(error, GrokWebProtocolError)
                 case (
                     ev.ToolStarted()

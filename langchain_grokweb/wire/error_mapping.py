@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import orjson
-
 from langchain_grokweb import errors
 from langchain_grokweb.errors import LOGIN_URL, GrokWebError
+from langchain_grokweb.wire.json_fields import read_json
 from langchain_grokweb.wire.reasons import ROWS, Reason, ServiceError, error_for, harmless
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,40}", re.ASCII)
@@ -137,8 +137,8 @@ class Reply:
     """
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     login_url: str = LOGIN_URL
 
     @property
@@ -157,7 +157,10 @@ class Reply:
     @property
     def is_json(self) -> bool:
         """Whether the body claims, or looks like, JSON."""
-        return "json" in self.headers.get("content-type", "") or self.body.lstrip()[:1] == b"{"
+        return (
+            "json" in self.headers.get("content-type", "")
+            or self.body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,14 +225,10 @@ def _not_a_stream(reply: Reply) -> GrokWebError:
 
 
 def _read_json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        pass
-    try:  # the first line of a stream
-        return orjson.loads(body.split(b"\n", 1)[0])
-    except orjson.JSONDecodeError:
-        return None
+    for text in (body, body.split(b"\n", 1)[0]):  # or the first line of a stream
+        with suppress(ValueError):
+            return read_json(text)
+    return None
 
 
 # --- error objects

@@ -4,26 +4,26 @@ Strategy: the site writes one object a line, so a complete line is given to orjs
 or is no object alone (objects that follow each other on a line, or one over several lines), goes through a scanner that
 looks only at braces, quotes and backslashes, remembers where it stopped, and reads each byte once. `json.raw_decode`
 cannot continue where it stopped: a try with each piece takes time that grows with the square of the size. Lines end
-with `\n` alone: U+2028 and U+0085 occur inside strings. A `data:` prefix, comments and `[DONE]` are passed over;
-anything else between objects is an error.
+with `\n` alone: U+2028 and U+0085 occur inside strings. A `data:` prefix, comments, `[DONE]` and a byte order mark are
+passed over; anything else between objects is an error.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 import orjson
 
 from langchain_grokweb.errors import GrokWebProtocolError
+from langchain_grokweb.wire.json_fields import read_repaired
 
 MAX_OBJECT_BYTES = 16 * 1024 * 1024
 _MAX_BETWEEN_BYTES = 1024
 
 _OUTSIDE_STRING = re.compile(rb'["{}]')
 _INSIDE_STRING = re.compile(rb'["\\]')
-_NO_OBJECT = re.compile(rb"\s*(?:data:\s*)?(?:\[DONE\]\s*)?|\s*(?::|event:|id:|retry:).*", re.DOTALL)
+_NO_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:data:\s*)?(?:\[DONE\]\s*)?|\s*(?::|event:|id:|retry:).*", re.DOTALL)
 _ONLY_DICTS = {dict}
 _STREAMED = {"token", "text", "delta"}  # rest.md 4.5, gateway.md 4.1 and 4.3
 _QUOTE, _OPEN, _BACKSLASH = b'"{\\'
@@ -160,18 +160,17 @@ def _read_object(raw: bytes) -> dict[str, Any] | None:
 
 
 def _read_repaired(raw: bytes) -> dict[str, Any] | None:
-    """Broken UTF-8, and halves of characters in escapes, become U+FFFD: they shall not cost the whole answer.
+    """What is broken in an object shall not cost the whole answer: see `read_repaired`.
 
-    In a text that streams a half stays, since its other half may come with the next object.
+    In a text that streams, half a character stays, since its other half may come with the next object.
     """
     try:
-        loaded = json.loads(raw.decode("utf-8", "replace"))
-        text = json.dumps(loaded, ensure_ascii=False)
+        loaded, fields = read_repaired(raw)
     except (ValueError, RecursionError):
         return None
-    fields = _read_object(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode())
-    if fields is not None:
-        _keep_halves(loaded, fields)
+    if not isinstance(fields, dict):
+        return None
+    _keep_halves(loaded, fields)
     return fields
 
 

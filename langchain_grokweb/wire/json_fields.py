@@ -1,21 +1,72 @@
 """Members of parsed JSON: one that is missing has a default, since the service leaves out what is empty.
 
+`read_json` reads what the service sends as JSON, `get_…` and `require_…` its members.
+
 Every reader is lenient by default: a member of another type counts as missing. With `where`, the place in the protocol,
 it is strict: such a member is a `GrokWebProtocolError` that names its place, and the type that stood there.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, TypeVar
+
+import orjson
 
 from langchain_grokweb.errors import GrokWebProtocolError
 
 T = TypeVar("T", bool, list[Any], dict[str, Any])
 
 Fields = Mapping[str, Any]
+_MAX_DIGITS = 300  # of an integer: a longer one has no place in a float
 _MILLISECONDS = 1e11  # as seconds that would be in the year 5138
+
+
+def read_json(raw: bytes) -> Any:
+    """What a text says as JSON; a number that is none, or too large, is `None` and costs nothing else.
+
+    Raises:
+        ValueError: It is no JSON. The error does not hold it.
+    """
+    with suppress(orjson.JSONDecodeError):
+        return orjson.loads(raw)
+    with suppress(ValueError, RecursionError):
+        return read_repaired(raw)[1]
+    msg = "no JSON"
+    raise ValueError(msg)
+
+
+def read_repaired(raw: bytes) -> tuple[Any, Any]:
+    """What a text says as nearly JSON: as it came, and without halves of characters, which become U+FFFD.
+
+    Accepted are a byte order mark, broken UTF-8, and numbers that no JSON has (NaN, infinities) or that are too large:
+    these are `None`.
+
+    Raises:
+        ValueError: It is not even that.
+        RecursionError: It is nested too deeply.
+    """
+    text = raw.decode("utf-8", "replace").removeprefix("\ufeff")
+    loaded = json.loads(text, parse_constant=_no_number, parse_float=_finite, parse_int=_sized)
+    whole = json.dumps(loaded, ensure_ascii=False)
+    return loaded, orjson.loads(whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
+def _no_number(_: str) -> None:
+    """`NaN` and the infinities."""
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if isfinite(number) else None
+
+
+def _sized(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _MAX_DIGITS else None
 
 
 def get_str(fields: Any, *names: str, where: str = "") -> str:

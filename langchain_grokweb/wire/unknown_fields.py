@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from langchain_grokweb.wire.json_fields import Fields
@@ -20,15 +20,21 @@ _NAME = re.compile(rf"{_WORD}(?:\.{_WORD}){{0,3}}")
 
 
 class Unknown(Counter[str]):
-    """How often something unknown came, by `place.name:type`; of bounded size, whatever comes."""
+    """How often something unknown came, by `place.name:type`; of bounded size, whatever comes.
+
+    Attributes:
+        redact: Takes secrets out of a text: a name that holds one is none.
+    """
+
+    redact: Callable[[str], str] = staticmethod(str)
 
     def add(self, place: str, name: object, value: Any) -> None:
         """Count a member of this name and kind."""
-        self._count(f"{place}{readable(name)}:{type(value).__name__}")
+        self._count(place, name, f":{type(value).__name__}")
 
     def add_kind(self, place: str, name: object) -> None:
         """Count something that has a name alone."""
-        self._count(f"{place}{readable(name)}")
+        self._count(place, name)
 
     def look(self, place: str, fields: Fields) -> None:
         """Count the members of `fields` that none of the references has at this place."""
@@ -37,8 +43,11 @@ class Unknown(Counter[str]):
             for name in fields.keys() - known:
                 self.add(f"{place}.", name, fields[name])
 
-    def _count(self, name: str) -> None:
-        self[name if name in self or len(self) < MOST_NAMES else _ELSEWHERE] += 1
+    def _count(self, place: str, name: object, kind: str = "") -> None:
+        key = f"{place}{readable(name)}{kind}"
+        if key not in self and self.redact(key) != key:
+            key = f"{place}?{kind}"
+        self[key if key in self or len(self) < MOST_NAMES else _ELSEWHERE] += 1
 
 
 def readable(name: object) -> str:
