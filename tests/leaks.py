@@ -43,11 +43,11 @@ def _repr(value: object) -> str:
 
 @contextmanager
 def logged() -> Iterator[list[str]]:
-    """What all libraries log meanwhile, at DEBUG; the emulator's own server is not of the client."""
+    """What all libraries log meanwhile, at DEBUG; the servers of the tests are not of the client."""
 
     class Keep(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if not record.name.startswith(("uvicorn", "langchain_grokweb.testing")):
+            if not record.name.startswith(("uvicorn", "websockets.server", "langchain_grokweb.testing")):
                 lines.append(record.getMessage())
 
     lines: list[str] = []
