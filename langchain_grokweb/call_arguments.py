@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages.output_spec import KEEPS_UNFIT
@@ -61,6 +62,19 @@ def for_call(model: _Model, arguments: Mapping[str, Any]) -> tuple[_Model, dict[
     if "conversation_id" in changes and "parent_response_id" in fields:  # an answer belongs to its conversation
         changes.setdefault("parent_response_id", None)
     return _changed(model, changes), {name: value for name, value in named.items() if name in LANGCHAINS}
+
+
+def without_values(error: ValidationError) -> ValidationError:
+    """The same error, without the values that were given: one may be a cookie in the wrong place."""
+    lines = [
+        InitErrorDetails(
+            type=PydanticCustomError(detail["type"], "{text}", {"text": detail["msg"]}),
+            loc=detail["loc"],
+            input="[hidden]",
+        )
+        for detail in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return ValidationError.from_exception_data(error.title, lines, hide_input=True)
 
 
 def _changed(model: _Model, changes: Mapping[str, Any]) -> _Model:

@@ -31,10 +31,9 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from langchain_grokweb._version import __version__
-from langchain_grokweb.call_arguments import for_call
+from langchain_grokweb.call_arguments import for_call, without_values
 from langchain_grokweb.client import AvailableMode, GrokWebClient, Service, pool, portal
 from langchain_grokweb.client.service import (
     BASE_URL_VARIABLE,
@@ -49,7 +48,7 @@ from langchain_grokweb.client.service import (
 )
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.messages import content_blocks
-from langchain_grokweb.messages.accumulator import PROVIDER
+from langchain_grokweb.messages.accumulator import PREVIEWS_KEY, PROVIDER
 from langchain_grokweb.messages.structured.response_format import Method
 from langchain_grokweb.messages.tools.toolbox import chosen, definitions
 from langchain_grokweb.model_call import ModelCall
@@ -221,7 +220,7 @@ class ChatGrokWeb(BaseChatModel):
         try:
             return handler(data)
         except ValidationError as error:
-            raise _without_values(error) from None
+            raise without_values(error) from None
 
     @model_validator(mode="after")
     def _set_grokweb_version(self) -> Self:
@@ -239,7 +238,7 @@ class ChatGrokWeb(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         async with await self._open(messages, stop, kwargs) as call:
             while (chunks := await call.next_chunks()) is not None:
-                for chunk in chunks:
+                for chunk in _shown(chunks, run_manager):
                     yield chunk
 
     def _stream(
@@ -251,7 +250,7 @@ class ChatGrokWeb(BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         self._service.check_blocking()
         for chunks in portal.iterate(lambda: self._chunks(messages, stop, kwargs)):
-            yield from chunks
+            yield from _shown(chunks, run_manager)
 
     async def _agenerate(
         self,
@@ -545,13 +544,14 @@ class ChatGrokWeb(BaseChatModel):
         return super().__deepcopy__(memo)
 
 
-def _without_values(error: ValidationError) -> ValidationError:
-    lines = [
-        InitErrorDetails(
-            type=PydanticCustomError(detail["type"], "{text}", {"text": detail["msg"]}),
-            loc=detail["loc"],
-            input="[hidden]",
-        )
-        for detail in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
-    return ValidationError.from_exception_data(error.title, lines, hide_input=True)
+def _shown(
+    chunks: list[ChatGenerationChunk], run_manager: AsyncCallbackManagerForLLMRun | CallbackManagerForLLMRun | None
+) -> list[ChatGenerationChunk]:
+    """The chunks for whoever reads them; a finished message holds no previews.
+
+    LangChain passes a run manager only where it makes events (v3) of chunks: then no one sees the chunks, and all that
+    is in them goes into the message.
+    """
+    if run_manager is None:
+        return chunks
+    return [chunk for chunk in chunks if PREVIEWS_KEY not in chunk.message.additional_kwargs]

@@ -20,7 +20,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_grokweb.errors import GrokWebAnswerReplacedError, GrokWebServerError
-from langchain_grokweb.messages.answer_content import AnswerContent, call_chunk, citation, named, picture
+from langchain_grokweb.messages.answer_content import AnswerContent, call_chunk, citation, named, picture, same_calls
 from langchain_grokweb.messages.output_spec import UNFIT_KEY, OutputSpec, Piece, unfit
 from langchain_grokweb.messages.planner import LINK_KEY, LINK_VERSION, Plan, hash_answer
 from langchain_grokweb.messages.stop import StopCut
@@ -74,6 +74,7 @@ TRANSITIONS: dict[tuple[State, Signal], State] = {
 OnReplaced: TypeAlias = Literal["raise", "accept"]
 
 PROVIDER = "grokweb"
+PREVIEWS_KEY = "image_previews"
 
 # LangChain copies what it gets, so one of each serves all chunks.
 _NOTHING: dict[str, Any] = {}
@@ -174,11 +175,18 @@ class Answer:
                 deltas = self._replace(event.text, deltas)
             elif self._state is not State.STOPPED and (delta := self._delta(event)) is not None:
                 deltas.append(delta)
+        self._note_order(*deltas)
         return deltas
 
     def end_turn(self) -> Delta | None:
         """The turn is over: settle what was held back."""
-        return None if self.stopped or self._reader is None else self._read(self._reader.flush())
+        delta = None if self.stopped or self._reader is None else self._read(self._reader.flush())
+        self._note_order(delta or Delta())
+        return delta
+
+    def _note_order(self, *deltas: Delta) -> None:
+        for delta in deltas:
+            self._content.note_order(delta.content, delta.additional_kwargs or _NOTHING, delta.tool_call_chunks or ())
 
     # --- repairs
 
@@ -272,7 +280,7 @@ class Answer:
             late_text = f"\n\n{late_text}"
         text = self._cut(late_text) + self._stop.close()
         if self._image_markdown and not (self._spec.format or self.stopped):
-            text += "".join(f"\n\n![{_alt(image.get('prompt', ''))}]({image['url']})" for image in content.images)
+            text += content.images_in_markdown()
         if text:
             content.texts.append(text)
         may_be_empty = self._spec.keeps_unfit or self._withdrawn is not None
@@ -290,6 +298,8 @@ class Answer:
         content.server_tools += unfinished
         extra = {"server_tools": unfinished, "citations": content.citations}
         self.closing = Delta(text, {key: value for key, value in extra.items() if value}, chunks)
+        self._note_order(self.closing)
+        content.settle_order()
         self._move(Signal.FINISH)
 
     def conversation_ref(self) -> ConversationRef | None:
@@ -414,7 +424,7 @@ class Answer:
                 entry = {"id": tool_id, "name": name, "args": args, "output": None, "status": "unknown"}
                 content.running_tools[tool_id] = entry
             case ev.ToolFinished(tool_id, output, failed):
-                known = content.running_tools.pop(tool_id, None) or self._further_result(tool_id)
+                known = content.running_tools.pop(tool_id, None) or content.further_result(tool_id)
                 entry = {**known, "output": output, "status": "error" if failed else "success"}
                 content.server_tools.append(entry)
                 return Delta(additional_kwargs={"server_tools": [entry]})
@@ -426,7 +436,7 @@ class Answer:
                 content.citations.append(citation(event, placed=placed))
             case ev.ImagePreview(image_id, url, progress):
                 preview = {"id": image_id, "url": url, "progress": progress}
-                return Delta(additional_kwargs={"image_previews": [preview]})
+                return Delta(additional_kwargs={PREVIEWS_KEY: [preview]})
             case ev.ImageFinished():
                 content.images.append(image := picture(event))
                 return Delta(additional_kwargs={"images": [image]})
@@ -479,7 +489,7 @@ class Answer:
             return others
         out_text, new_text = "".join(texts), "".join(content.texts[start.texts :])
         new_calls = content.calls[start.calls :]
-        if not (new_text.startswith(out_text) and _same_calls(calls, new_calls[: len(calls)])):
+        if not (new_text.startswith(out_text) and same_calls(calls, new_calls[: len(calls)])):
             self._withdrawn = streamed.message(self._interrupted_metadata())
             return others
         content.texts[start.texts :] = [out_text, new_text[len(out_text) :]]
@@ -543,19 +553,3 @@ class Answer:
             return []
         calls.append(call)
         return [call_chunk(call, len(calls) - 1)]
-
-    def _further_result(self, tool_id: str) -> dict[str, Any]:
-        """One more result of a tool that has given one: an entry of its own, since LangChain adds up equal ids."""
-        results = [
-            tool for tool in self._content.server_tools if tool["id"] == tool_id or tool["id"].startswith(f"{tool_id}#")
-        ]
-        name, args = (results[0]["name"], results[0]["args"]) if results else ("tool", {})
-        return {"id": f"{tool_id}#{len(results) + 1}", "name": name, "args": args}
-
-
-def _same_calls(some: Sequence[ToolCall], others: Sequence[ToolCall]) -> bool:
-    return [(call.name, call.args) for call in some] == [(call.name, call.args) for call in others]
-
-
-def _alt(prompt: str) -> str:
-    return " ".join(prompt.replace("[", "(").replace("]", ")").split()) or "image"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,8 @@ from langchain_grokweb.errors import GrokWebError
 from langchain_grokweb.messages.tools.call_json import is_read_as_object
 from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolFault, new_id
 from langchain_grokweb.wire import events as ev
+
+ORDER_KEY = "order"  # in the link
 
 _IMAGE_TYPES = {"png": "image/png", "webp": "image/webp", "gif": "image/gif"}
 
@@ -36,6 +38,7 @@ class AnswerContent:
         server_tools: What the service's own tools did.
         running_tools: Those of them that have given no result yet, by id.
         link: What the events say of the place of the answer.
+        order: The names of its blocks, in the order in which they began.
         reported: The first error that the service reported and that did not end the answer.
     """
 
@@ -51,6 +54,7 @@ class AnswerContent:
     server_tools: list[dict[str, Any]] = field(default_factory=list)
     running_tools: dict[str, dict[str, Any]] = field(default_factory=dict)
     link: dict[str, Any] = field(default_factory=dict)
+    order: dict[str, None] = field(default_factory=dict)
     reported: GrokWebError | None = None
 
     def __bool__(self) -> bool:
@@ -60,6 +64,23 @@ class AnswerContent:
     def has_output(self) -> bool:
         """Whether there is anything besides calls."""
         return bool(self.texts or self.images or self.files or self.videos or self.withheld)
+
+    def note_order(self, text: str, extra: Mapping[str, Any], calls: Iterable[ToolCallChunk]) -> None:
+        """These come next."""
+        begun = [name for name, _ in block_names(extra, text=bool(text or extra.get("citations")))]
+        self.order.update(dict.fromkeys([*begun, *(f"lc_tc_{call['index']}" for call in calls)]))
+
+    def settle_order(self) -> None:
+        """Write into the link in which order the kinds of blocks came, if not in the usual one (`block_names`)."""
+        usual = [name for name, _ in block_names(self._members, text=bool(self.texts or self.citations))]
+        begun = [name for name in self.order if name in usual or name.startswith("lc_tc_")]
+        calls = [name for name in begun if name.startswith("lc_tc_")]
+        if begun != [*usual, *calls]:
+            self.link[ORDER_KEY] = [kind_of(name) for name in begun]
+
+    def images_in_markdown(self) -> str:
+        """The addresses of the pictures, for front ends that know only markdown."""
+        return "".join(f"\n\n![{_alt(image.get('prompt', ''))}]({image['url']})" for image in self.images)
 
     @property
     def tool_calls(self) -> list[LangChainToolCall]:
@@ -85,8 +106,14 @@ class AnswerContent:
             for number, call in enumerate(unread)
         ]
 
-    def message(self, metadata: dict[str, Any]) -> AIMessage:
-        """All of it as one message."""
+    def further_result(self, tool_id: str) -> dict[str, Any]:
+        """One more result of a tool that has given one: an entry of its own, since LangChain adds up equal ids."""
+        results = [tool for tool in self.server_tools if tool["id"] == tool_id or tool["id"].startswith(f"{tool_id}#")]
+        name, args = (results[0]["name"], results[0]["args"]) if results else ("tool", {})
+        return {"id": f"{tool_id}#{len(results) + 1}", "name": name, "args": args}
+
+    @property
+    def _members(self) -> dict[str, Any]:
         extra = {
             "reasoning_content": "".join(self.reasoning),
             "citations": self.citations,
@@ -95,13 +122,39 @@ class AnswerContent:
             "videos": self.videos,
             "server_tools": self.server_tools,
         }
+        return {key: value for key, value in extra.items() if value}
+
+    def message(self, metadata: dict[str, Any]) -> AIMessage:
+        """All of it as one message."""
         return AIMessage(
             content="".join(self.texts),
-            additional_kwargs={key: value for key, value in extra.items() if value},
+            additional_kwargs=self._members,
             tool_calls=self.tool_calls,
             invalid_tool_calls=self.invalid_calls,
             response_metadata=metadata,
         )
+
+
+def block_names(extra: Mapping[str, Any], *, text: bool) -> list[tuple[str, Any]]:
+    """The name of each block that a message holds besides calls, and its entry, in the usual order.
+
+    Args:
+        extra: The message's `additional_kwargs`.
+        text: Whether it has a block of text.
+    """
+    names: list[tuple[str, Any]] = [("lc_rs_0", None)] if extra.get("reasoning_content") else []
+    tools = [(f"lc_stc_{tool['id']}", tool) for tool in extra.get("server_tools", ())]
+    names += [(name, tool) for name, tool in tools if tool["status"] != "unknown"]
+    names += [("lc_txt_0", None)] if text else []
+    for kind, members in (("img", "images"), ("video", "videos"), ("file", "files")):
+        names += [(f"lc_{kind}_{entry['id']}", entry) for entry in extra.get(members, ())]
+    # A tool without a result comes at the end, as in a stream.
+    return names + [(name, tool) for name, tool in tools if tool["status"] == "unknown"]
+
+
+def kind_of(block_name: str) -> str:
+    """`rs` for thoughts, `stc` for the site's tools, `txt`, `img`, `video`, `file`, `tc` for calls."""
+    return block_name.split("_")[1]
 
 
 def call_chunk(call: ToolCall, index: int) -> ToolCallChunk:
@@ -144,3 +197,12 @@ def picture(event: ev.ImageFinished) -> dict[str, Any]:
 def named(event: ev.FileMade | ev.VideoMade, *names: str) -> dict[str, Any]:
     """These members of an event, without those that the service left out."""
     return {name: value for name in names if (value := getattr(event, name))}
+
+
+def same_calls(some: Sequence[ToolCall], others: Sequence[ToolCall]) -> bool:
+    """Whether these are the same calls, whatever their ids."""
+    return [(call.name, call.args) for call in some] == [(call.name, call.args) for call in others]
+
+
+def _alt(prompt: str) -> str:
+    return " ".join(prompt.replace("[", "(").replace("]", ")").split()) or "image"

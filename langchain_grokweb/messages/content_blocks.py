@@ -6,6 +6,8 @@ The blocks of chunks carry string indexes, by which LangChain adds them up.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -13,6 +15,8 @@ from langchain_core.messages.block_translators import register_translator
 from langchain_core.messages.content import ContentBlock
 
 from langchain_grokweb.messages.accumulator import PROVIDER
+from langchain_grokweb.messages.answer_content import ORDER_KEY, block_names, kind_of
+from langchain_grokweb.messages.planner import LINK_KEY
 
 
 def register() -> None:
@@ -24,29 +28,63 @@ _CITATION_KEYS = ("url", "title", "start_index", "end_index")
 
 
 def translate(message: AIMessage) -> list[ContentBlock]:
-    """The blocks of a message: reasoning, the site's tools, the text with its citations, what Grok made, tool calls.
+    """The blocks of a message, in the order in which they came.
 
     Raises:
         NotImplementedError: The content is blocks already; LangChain then reads them itself.
     """
     if not isinstance(message.content, str):
         raise NotImplementedError
-    blocks = _common_blocks(message, indexed=False)
-    return cast("list[ContentBlock]", blocks + _call_blocks(message))
+    calls = [(f"lc_tc_{number}", [call]) for number, call in enumerate(_call_blocks(message))]
+    named = _in_order([*_common_blocks(message), *calls], message)
+    return cast("list[ContentBlock]", [block for _, blocks in named for block in blocks])
 
 
 def translate_chunk(message: AIMessageChunk) -> list[ContentBlock]:
     """The blocks of a chunk; where it is the last, or the sum of all, its calls are whole."""
     if not isinstance(message.content, str):
         raise NotImplementedError
-    blocks = _common_blocks(message, indexed=True)
-    indexes = [f"lc_tc_{call.get('index')}" for call in message.tool_call_chunks]
     if message.chunk_position == "last":
         calls = _call_blocks(message)
     else:
         calls = [{"type": "tool_call_chunk", **_without(call, "type")} for call in message.tool_call_chunks]
-    blocks += [{**call, "index": index} for call, index in zip(calls, indexes, strict=True)]
-    return cast("list[ContentBlock]", blocks)
+    names = [f"lc_tc_{call.get('index')}" for call in message.tool_call_chunks]
+    named = [*_common_blocks(message), *((name, [call]) for name, call in zip(names, calls, strict=True))]
+    return cast(
+        "list[ContentBlock]",
+        [
+            {**block, "index": _result_name(name) if block["type"] == "server_tool_result" else name}
+            for name, blocks in _in_order(named, message)
+            for block in blocks
+        ],
+    )
+
+
+_Named = tuple[str, list[dict[str, Any]]]
+
+
+def _in_order(named: list[_Named], message: AIMessage) -> list[_Named]:
+    """The blocks as they came; a message whose blocks came in the usual order says nothing of it."""
+    order = message.response_metadata.get(LINK_KEY, {}).get(ORDER_KEY)
+    if not isinstance(order, list):
+        return named
+    places: dict[str, list[int]] = {}
+    for place, kind in enumerate(order):
+        places.setdefault(str(kind), []).append(place)
+    counts: Counter[str] = Counter()
+
+    def place_of(block: _Named) -> int:
+        kind = kind_of(block[0])
+        index = block[0].removeprefix("lc_tc_")
+        number = int(index) if index.isdecimal() else counts[kind]
+        counts[kind] += 1
+        return next(iter(places.get(kind, [])[number : number + 1]), len(order))
+
+    return sorted(named, key=place_of)
+
+
+def _result_name(name: str) -> str:
+    return name.replace("lc_stc_", "lc_str_", 1)
 
 
 def _call_blocks(message: AIMessage) -> list[dict[str, Any]]:
@@ -54,38 +92,34 @@ def _call_blocks(message: AIMessage) -> list[dict[str, Any]]:
     return valid + [{"type": "invalid_tool_call", **_without(call, "type")} for call in message.invalid_tool_calls]
 
 
-def _common_blocks(message: AIMessage, *, indexed: bool) -> list[dict[str, Any]]:
+def _common_blocks(message: AIMessage) -> list[_Named]:
+    """The blocks besides calls; the two of a tool of the site are together."""
     extra = message.additional_kwargs
-    blocks: list[tuple[str, dict[str, Any]]] = []
-    if reasoning := extra.get("reasoning_content"):
-        blocks.append(("lc_rs_0", {"type": "reasoning", "reasoning": reasoning}))
-    tools = [(tool, _tool_blocks(tool)) for tool in extra.get("server_tools", [])]
-    blocks += [block for tool, its_blocks in tools if tool["status"] != "unknown" for block in its_blocks]
     citations = [_annotation(citation) for citation in extra.get("citations", [])]
-    if message.content or citations:
-        text: dict[str, Any] = {"type": "text", "text": message.content}
-        blocks.append(("lc_txt_0", {**text, "annotations": citations} if citations else text))
-    for image in extra.get("images", []):
-        blocks.append((f"lc_img_{image['id']}", _image_block(image)))
-    for kind, entries in (("video", extra.get("videos", [])), ("file", extra.get("files", []))):
-        blocks += [(f"lc_{kind}_{entry['id']}", _made_block(kind, entry)) for entry in entries]
-    # A tool without a result comes at the end, as in a stream.
-    blocks += [block for tool, its_blocks in tools if tool["status"] == "unknown" for block in its_blocks]
-    return [{**block, "index": index} if indexed else block for index, block in blocks]
+    text: dict[str, Any] = {"type": "text", "text": message.content}
+    makers: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
+        "rs": lambda _: [{"type": "reasoning", "reasoning": extra["reasoning_content"]}],
+        "stc": _tool_blocks,
+        "txt": lambda _: [{**text, "annotations": citations} if citations else text],
+        "img": lambda image: [_image_block(image)],
+        "video": lambda video: [_made_block("video", video)],
+        "file": lambda file: [_made_block("file", file)],
+    }
+    names = block_names(extra, text=bool(message.content or citations))
+    return [(name, makers[kind_of(name)](entry)) for name, entry in names]
 
 
-def _tool_blocks(tool: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def _tool_blocks(tool: dict[str, Any]) -> list[dict[str, Any]]:
     call = {"type": "server_tool_call", "id": tool["id"], "name": tool["name"], "args": tool["args"]}
-    blocks = [(f"lc_stc_{tool['id']}", call)]
-    if tool["status"] in {"success", "error"}:
-        result = {
-            "type": "server_tool_result",
-            "tool_call_id": tool["id"],
-            "status": tool["status"],
-            "output": tool["output"],
-        }
-        blocks.append((f"lc_str_{tool['id']}", result))
-    return blocks
+    if tool["status"] not in {"success", "error"}:
+        return [call]
+    result = {
+        "type": "server_tool_result",
+        "tool_call_id": tool["id"],
+        "status": tool["status"],
+        "output": tool["output"],
+    }
+    return [call, result]
 
 
 def _annotation(citation: dict[str, Any]) -> dict[str, Any]:

@@ -99,12 +99,14 @@ async def test_blocks_are_the_same_by_every_road_that_langchain_has(grok, make_m
     events = await make_model(model="auto").astream_events("Foxes?", version="v3")
     async with events:
         found.append((await events.output).content_blocks)
-    # The order of a stream is that in which things came.
-    shapes = [
-        sorted((b["type"], b.get("text", ""), b.get("reasoning", ""), len(b.get("annotations", []))) for b in blocks)
-        for blocks in found
-    ]
-    assert all(shape == shapes[0] for shape in shapes)
+    assert [shapes(blocks) for blocks in found] == [shapes(found[0])] * len(found)
+
+
+def shapes(blocks: Any) -> list[Any]:
+    """What blocks are, in their order; ids differ from turn to turn."""
+    keys = ("type", "text", "reasoning", "name", "status")
+    titles = [[(a["url"], a.get("title")) for a in block.get("annotations", [])] for block in blocks]
+    return [({key: block.get(key) for key in keys}, of_it) for block, of_it in zip(blocks, titles, strict=True)]
 
 
 def test_previews_are_chunks_of_the_stream_and_no_part_of_the_message(grok, model):
@@ -114,6 +116,15 @@ def test_previews_are_chunks_of_the_stream_and_no_part_of_the_message(grok, mode
     assert [preview["progress"] for preview in previews] == [50]
     grok.reply("Here.", images=["a fox"])
     assert "image_previews" not in model.invoke("Draw a fox").additional_kwargs
+
+
+@pytest.mark.filterwarnings("ignore:The method `BaseChatModel._a?chat_model_stream_v3` is in beta")
+async def test_previews_are_in_no_message_that_is_made_of_events(grok, model):
+    grok.reply("Here.", images=["a fox"])
+    async with await model.astream_events("Draw a fox", version="v3") as events:
+        message = await events.output
+    assert message.additional_kwargs["images"]
+    assert "image_previews" not in message.additional_kwargs
 
 
 def test_what_is_not_there_has_no_key(grok, model):
