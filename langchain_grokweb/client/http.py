@@ -462,7 +462,7 @@ def what_to_check(service: Service) -> str:
             found = service.find_proxy()
             proxy = found.source if found is not None else proxy
     trust = TrustSettings.now().source if service.is_secure else ""
-    return f"Check the network, `base_url=` and {proxy}{f' and {trust}' if trust else ''}."
+    return f"Check the network, `base_url=`{f', {trust}' if trust else ''} and {proxy}."
 
 
 def _kind(error: Exception) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import base64
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,7 +18,7 @@ SHORTEST = 8  # characters of a beginning that must not show
 INSTEAD = "[cookie]"
 
 _ESCAPE = re.compile(
-    r"%(?:25)*(?P<percent>[0-9a-f]{2})|\\+(?:u00|x)(?P<json>[0-9a-f]{2})"
+    r"%(?:25)*(?P<percent>[0-9a-f]{2})|(?<!\\)\\++(?:u00|x)(?P<json>[0-9a-f]{2})"
     r"|&(?:amp;)*(?:#x0*(?P<hex>[0-9a-f]{2})|#0*(?P<number>\d{2,3})|(?P<name>amp|lt|gt|quot|apos));",
     re.IGNORECASE,
 )
@@ -88,11 +88,16 @@ def _found(form: str, text: str, shortest: int) -> Iterator[tuple[int, int]]:
     head, tail = form[:shortest], form[shortest:]
     start = text.find(head)
     while start >= 0:
-        after = text[start + shortest : start + len(form)]
-        same = takewhile(lambda pair: pair[0] == pair[1], zip(tail, after, strict=False))
-        end = start + shortest + sum(1 for _ in same)
+        end = start + shortest
+        end += _common(tail, text[end : end + len(tail)])
         yield start, end
         start = text.find(head, max(start + 1, end - shortest + 1))
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters two texts begin with in common."""
+    lengths = range(1, min(len(one), len(other)) + 1)
+    return bisect_left(lengths, x=True, key=lambda length: one[:length] != other[:length])
 
 
 def _in_base64(secret: str) -> Iterator[str]:
