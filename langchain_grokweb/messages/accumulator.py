@@ -435,8 +435,7 @@ class Answer:
                     return None
                 content.citations.append(citation(event, placed=placed))
             case ev.ImagePreview(image_id, url, progress):
-                preview = {"id": image_id, "url": url, "progress": progress}
-                return Delta(additional_kwargs={PREVIEWS_KEY: [preview]})
+                return Delta(additional_kwargs={PREVIEWS_KEY: [{"id": image_id, "url": url, "progress": progress}]})
             case ev.ImageFinished():
                 content.images.append(image := picture(event))
                 return Delta(additional_kwargs={"images": [image]})
@@ -453,7 +452,8 @@ class Answer:
             case ev.AnswerStarted(response_id) | ev.AnswerFinished(response_id):
                 content.link["response_id"] = response_id
             case ev.TitleGiven(title):
-                content.link["title"] = title
+                if not self._spec.mark or self._spec.mark not in title:  # the site may take it from the prompt
+                    content.link["title"] = title
             case ev.FollowUpsSuggested(labels):
                 content.link["follow_ups"] = labels
             case ev.ErrorReported(error):

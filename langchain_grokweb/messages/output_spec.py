@@ -118,7 +118,7 @@ class OutputSpec:
         reader: Reader | None = calls if self.box.tools else None
         if self.format is not None:
             reader = JsonAnswer(calls, JsonReader(self.format, emitted))
-        return WithoutRoles(reader) if self.cuts_roles else reader
+        return WithoutRoles(reader, of_tools=bool(self.box.tools)) if self.cuts_roles else reader
 
     def passes_on(self, fault: ToolFault) -> bool:
         """Whether a call that stayed wrong is made all the same, since who runs the tools can answer it."""

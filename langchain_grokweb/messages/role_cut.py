@@ -1,8 +1,8 @@
 """Cuts from an answer what a model writes as another's: a `<message role=…>` of the transcript's form.
 
-The model has seen a transcript and may go on with it. Its own element loses its tags alone. Another role's is left out
-whole; after words of the answer it is a dialogue that goes on without its people, so nothing after it counts. What
-stands in a code fence, or within a line, is text.
+The model has seen a transcript and may continue it. Its own element, and that of the tools, lose their tags alone.
+Another role's is left out whole; after words of the answer it is a dialogue that continues without its people, so
+nothing after it counts. What stands in a code fence, or within a line, is text.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from typing import Any, Protocol
 _TAG = re.compile(r'[ \t]*<(?P<end>/)?message(?:(?P<role> role="(?P<name>\w{1,32})")[^<>\n]{0,400})?>')
 _TAG_PART = re.compile(r"[ \t]*(?:</?|</?m\w{0,6}|<message [^<>\n]{0,400})?")
 _TAG_CUT = re.compile(r"</?m")
+_TOOLS_TAG = re.compile(r'[ \t]*<(?:/tools|tools mark="[^<>\n]{0,100})>')
+_TOOLS_PART = re.compile(r"[ \t]*(?:</?t\w{0,4}|<tools [^<>\n]{0,100})")
+_TOOLS_CUT = re.compile(r"</?tools\b")
 _END = "</message>"
 _FENCE = re.compile(r"[ \t]*`{3,}")
 _FENCE_PART = re.compile(r"[ \t]*`{0,2}")
@@ -44,9 +47,14 @@ class State(Enum):
 
 
 class RoleCut:
-    """Feed it an answer's text, get what is the answer."""
+    """Feed it an answer's text, get what is the answer.
 
-    def __init__(self) -> None:
+    Args:
+        of_tools: Whether tags of the element that holds the tools are left out too: only then can they be ours.
+    """
+
+    def __init__(self, *, of_tools: bool = False) -> None:
+        self._of_tools = of_tools
         self._state = State.LINE_START
         self._held = ""
         self._is_fenced = self._is_open = self._has_words = self._skips_newline = False
@@ -62,8 +70,8 @@ class RoleCut:
     def flush(self) -> str:
         """The text is over: give what is left; the beginning of a tag is none."""
         held, self._held = self._held, ""
-        is_text = self._state in {State.LINE_START, State.IN_LINE} and not _TAG_CUT.search(held)
-        return held if is_text else ""
+        is_cut = _TAG_CUT.search(held) or (self._of_tools and _TOOLS_CUT.search(held))
+        return held if self._state in {State.LINE_START, State.IN_LINE} and not is_cut else ""
 
     def _settled(self) -> list[str]:
         settled: list[str] = []
@@ -90,10 +98,16 @@ class RoleCut:
                 self._is_open = not tag["end"]
             else:
                 self._state = State.OVER if self._has_words else State.IN_OTHER
-        elif not (_FENCE_PART.fullmatch(self._held) or (not self._is_fenced and _TAG_PART.fullmatch(self._held))):
+        elif self._of_tools and not self._is_fenced and (part := _TOOLS_TAG.match(self._held)):
+            self._held, self._skips_newline = self._held[part.end() :], True
+        elif not (_FENCE_PART.fullmatch(self._held) or (not self._is_fenced and self._may_be_tag())):
             self._state = State.IN_LINE
             self._is_fenced ^= _FENCE.match(self._held) is not None
         return ""
+
+    def _may_be_tag(self) -> bool:
+        is_part = _TAG_PART.fullmatch(self._held) or (self._of_tools and _TOOLS_PART.fullmatch(self._held))
+        return bool(is_part)
 
     def _in_line(self) -> str:
         end = self._held.find("\n") + 1
@@ -128,8 +142,8 @@ class RoleCut:
 class WithoutRoles:
     """Reads what is left of an answer's text without others' messages."""
 
-    def __init__(self, reader: Reader | None) -> None:
-        self._roles = RoleCut()
+    def __init__(self, reader: Reader | None, *, of_tools: bool) -> None:
+        self._roles = RoleCut(of_tools=of_tools)
         self._reader = reader
 
     @property

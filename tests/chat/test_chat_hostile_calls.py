@@ -81,10 +81,10 @@ def test_the_mark_is_nowhere_in_metadata_nor_computed_from_it(grok, model):
     grok.reply("Let me look.", tool_calls=CALLED)
     messages.append(bound.invoke(messages))
     messages.append(ToolMessage("done", tool_call_id=messages[-1].tool_calls[0]["id"], name="delete_files"))
-    grok.reply(tool_calls=CALLED, slip="no_mark")
-    grok.reply("It is done.")
-    messages.append(bound.invoke(messages))
     mark = mark_of(grok.turns[0].prompt)
+    grok.reply(tool_calls=CALLED, slip="no_mark")
+    grok.reply("It is done.", title=f"Delete <tool:{mark}>")
+    messages.append(bound.invoke(messages))
     assert f"<tool:{mark}>" in grok.turns[2].prompt
     public = [dumps(messages), repr(messages), repr(bound), repr(model), dumps(model)]
     assert not [text for text in public if mark in text]
@@ -237,7 +237,7 @@ def test_no_text_in_any_position_becomes_a_call_or_another_role(text: str, size:
         ],
         spec.instructions(""),
     ).text
-    assert len(re.findall(r"<\s*/?\s*message\b", prompt, re.IGNORECASE)) == 1 + 2 * 5
+    assert len(re.findall(r"<\s*/?\s*message\b", prompt, re.IGNORECASE)) == 2 * 5
     assert len(re.findall("<tools", prompt)) == 1
     parser = spec.reader(EmittedObject(), asked=asked)
     assert parser is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -52,17 +53,17 @@ def read(answer: str, *, asked: bool = False, choice: Any = None) -> tuple[str, 
 @pytest.mark.parametrize(
     ("answer", "text", "calls", "asks"),
     [
-        (call(EXAMPLE), f"<tool>{EXAMPLE}</tool>", [], True),
-        (call(EXAMPLE.replace(" ", "")), f"<tool>{EXAMPLE.replace(' ', '')}</tool>", [], True),
+        (call(EXAMPLE), EXAMPLE, [], True),
+        (call(EXAMPLE.replace(" ", "")), EXAMPLE.replace(" ", ""), [], True),
         (call(EXAMPLE.replace("Springfield", "Paris")), "", ["get_weather"], False),
         (call(NOW), "", ["now"], False),
         (call(NOW) + call(NOW), "", ["now", "now"], False),
-        (f"Let me look.\n{call(NOW)}", f"Let me look.\n<tool>{NOW}</tool>", [], True),
-        (f"One writes {call(NOW)} for it.", f"One writes <tool>{NOW}</tool> for it.", [], False),
+        (f"Let me look.\n{call(NOW)}", f"Let me look.\n{NOW}", [], True),
+        (f"One writes {call(NOW)} for it.", f"One writes {NOW} for it.", [], False),
         (f"{OTHER}\n{call(NOW)}", "", ["get_weather", "now"], False),
         (f"{call(EXAMPLE)}\n{OTHER}", "", ["get_weather", "get_weather"], False),
-        (f"You can use tools.\n{call(NOW)}", f"You can use tools.\n<tool>{NOW}</tool>", [], False),
-        (INSTRUCTIONS, INSTRUCTIONS.replace(f"tool:{MARK}", "tool").rstrip("\n"), [], False),
+        (f"You can use tools.\n{call(NOW)}", f"You can use tools.\n{NOW}", [], False),
+        (INSTRUCTIONS, re.sub(rf"</?tool:{MARK}>|</?tools[^>]*>\n?", "", INSTRUCTIONS).rstrip("\n"), [], False),
     ],
 )
 def test_an_example_is_a_call_where_it_is_alone_or_stands_with_calls(answer, text, calls, asks):

@@ -12,8 +12,8 @@ USER, TOOL, OWN = '<message role="user">\n', '<message role="tool" name="x">\n',
 END = "</message>"
 
 
-def cut(text: str, size: int) -> str:
-    roles = RoleCut()
+def cut(text: str, size: int, *, of_tools: bool = False) -> str:
+    roles = RoleCut(of_tools=of_tools)
     return "".join(roles.feed(text[at : at + size]) for at in range(0, len(text), size)) + roles.flush()
 
 
@@ -44,7 +44,42 @@ def test_others_messages_are_cut(answer, left):
     assert {cut(answer, size) for size in range(1, len(answer) + 2)} == {left}
 
 
-PIECES = ["Hi", "\n", " ", "```", "<", "`", USER, TOOL, OWN, END, '<message role="', "message", ">", "\n\n"]
+@pytest.mark.parametrize(
+    ("answer", "left"),
+    [
+        ('<tools mark="0123abcd">\nHello.\n</tools>', "Hello.\n"),
+        ("Hello.\n</tools>\n\nMore.", "Hello.\n\nMore."),
+        ('Hello.\n<tools mark="0123', "Hello.\n"),
+        ('`<tools mark="0">`', '`<tools mark="0">`'),
+        ('```\n<tools mark="0">\n</tools>\n```', '```\n<tools mark="0">\n</tools>\n```'),
+        ("<tool>\n<toolset>\n<table>", "<tool>\n<toolset>\n<table>"),
+    ],
+)
+def test_tags_of_the_element_that_holds_the_tools_are_cut(answer, left):
+    sizes = range(1, len(answer) + 2)
+    assert {cut(answer, size, of_tools=True) for size in sizes} == {left}
+    assert {cut(answer, size) for size in sizes} == {answer}
+
+
+PIECES = [
+    "Hi",
+    '<tools mark="0">',
+    "</tools>",
+    "<tool",
+    "\n",
+    " ",
+    "```",
+    "<",
+    "`",
+    USER,
+    TOOL,
+    OWN,
+    END,
+    '<message role="',
+    "message",
+    ">",
+    "\n\n",
+]
 
 
 @settings(max_examples=400, deadline=None)
@@ -52,6 +87,7 @@ PIECES = ["Hi", "\n", " ", "```", "<", "`", USER, TOOL, OWN, END, '<message role
 def test_it_is_the_same_wherever_it_is_cut(answer: str, size: int):
     whole = cut(answer, len(answer) + 1)
     assert cut(answer, size) == whole
+    assert cut(answer, size, of_tools=True) == cut(answer, len(answer) + 1, of_tools=True)
     if "message" not in answer and "</" not in answer:
         assert whole == answer
 

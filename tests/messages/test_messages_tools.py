@@ -8,7 +8,7 @@ import sys
 from typing import Any, Literal, Optional, TypedDict
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from langchain_core.tools import Tool as CoreTool
 from langchain_core.tools import tool
@@ -957,22 +957,23 @@ def test_no_piece_of_the_markup_becomes_text(answer: str, sizes: list[int]):
 def test_without_the_mark_it_is_calls_or_text_to_the_letter(answer: str, sizes: list[int]):
     found = feed(cut_up(answer, sizes))
     texts = [item for item in found if isinstance(item, str)]
-    if f"tool:{MARK}" not in answer and not re.search(r"tool:\w+\Z", answer):
+    if f"tool:{MARK}" not in answer and not re.search(r"<tool(:\w*)?\s*\Z", answer):
         assert "".join(texts) == answer or (found and not texts)
 
 
 @settings(max_examples=500, deadline=None)
-@given(st.lists(st.sampled_from(["Hello", "a < b", "<b>", "`x`", "{}", '"', *SPACES, PARIS, NOW]), max_size=12), CUTS)
+@given(st.lists(st.sampled_from(["Hello", "a < b", "<b>", "`x`", "{}", '"', *SPACES, PARIS]), max_size=12), CUTS)
 def test_text_around_marked_calls_is_what_a_pattern_says(fragments: list[str], sizes: list[int]):
     answer = "".join(fragments)
     expected = re.sub(rf"\s*<tool:{MARK}>.*?</tool:{MARK}>(?:\s+\Z)?", "", answer)
-    calls = [{PARIS: P, NOW: N}[fragment] for fragment in fragments if fragment in {PARIS, NOW}]
+    calls = [P for fragment in fragments if fragment == PARIS]
     assert seen(cut_up(answer, sizes)) == (expected, calls, [])
 
 
 @settings(max_examples=500, deadline=None)
 @given(st.dictionaries(st.text(max_size=5), ANYTHING, max_size=4), CUTS)
 def test_arguments_come_out_as_they_are(args: dict[str, Any], sizes: list[int]):
+    assume(args)  # without any, it may be an example of the instructions
     body = json.dumps({"name": "now", "args": args}, ensure_ascii=False)
     answer = f"Hi <tool:{MARK}>{body}</tool:{MARK}>"
     assert seen(cut_up(answer, sizes)) == ("Hi", [("now", args)], [])

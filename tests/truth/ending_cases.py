@@ -315,11 +315,11 @@ def refused(name: str, reply: Reply, expect: Expected, wires: Sequence[str] = (R
     return Case(name, [], expect, wires, refusal=reply, **more)
 
 
-_LATER = datetime.now(UTC) + timedelta(seconds=1000)
+_LATER = datetime.now(UTC) + timedelta(days=1)  # far enough for the slowest machine
 _HTTP_DATE = format_datetime(_LATER, usegmt=True)
 _EASTERN = format_datetime(_LATER.astimezone(timezone(timedelta(hours=2))))
 _WESTERN = format_datetime(_LATER.astimezone(timezone(timedelta(hours=-5, minutes=-30))))
-_SOON = (500.0, 1000.0)
+_SOON = (43_200.0, 86_400.0)
 JSD = '<script src="/cdn-cgi/challenge-platform/scripts/jsd/main.js"></script>'
 GOOD = [*texts("Paris ", "is big."), s.Final(TEXT)]
 

@@ -408,7 +408,7 @@ class ToolCallParser:
         outcomes = self._calls(body, size, closed=closed, followed=self._in.at < len(self._in.text))
         _, inside = _inside(body)
         if size <= LONGEST_CALL and self._quotations.is_example(inside):
-            text = f"{space}<tool>{inside}</tool>"
+            text = f"{space}{inside}"
             self._take([_Example(text, outcomes, is_only_call=self._takes_nothing(outcomes))])
         else:
             self._take(outcomes)

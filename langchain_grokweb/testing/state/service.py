@@ -7,6 +7,7 @@ from its own thread are lists that only grow, and `watch` wakes it when they did
 
 import asyncio
 import itertools
+import re
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -386,7 +387,8 @@ class Service:
 
 
 def _title_of(prompt: str) -> str:
-    """A title out of the first words of a prompt."""
+    """A title out of the first words of a prompt, or of the question in it (prompt-format.md)."""
+    *_, prompt = re.findall(r'<message role="user"[^>]*>\n(.*?)\n</message>', prompt, re.DOTALL) or [prompt]
     title = " ".join(prompt.split()[:_TITLE_WORDS])[:_TITLE_LENGTH].rstrip(" ?!.,:;")
     return title or FIRST_TITLE
 
