@@ -84,7 +84,7 @@ class Service:
 
         Raises:
             GrokWebConnectionError: The environment names one that cannot be used.
-            GrokWebInvalidRequestError: It would see the cookies, or `proxy` cannot be used.
+            GrokWebInvalidRequestError: It would see the cookies of a service without TLS, or `proxy` cannot be used.
         """
         if self.proxy is None:
             return None if self.is_local else proxy_for(self.base_url)
@@ -93,7 +93,7 @@ class Service:
         except ValueError as error:
             problem = str(error)
         else:
-            if self.is_secure or is_loopback(proxy.url):
+            if self.is_secure:
                 return proxy
             problem = f"{PROXY_FIELD} would get the cookies in clear text, since `base_url=` begins with http://."
         raise GrokWebInvalidRequestError(problem, next_step=f"Correct {PROXY_FIELD}, or leave it out.")

@@ -12,14 +12,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
 from langchain_grokweb.errors import GrokWebError
 from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.conversation_ids import is_id
 from langchain_grokweb.wire.final_text import Halves, letters, missing_tail, place_after, whole_characters
-from langchain_grokweb.wire.json_fields import Fields, get_objects, get_str
+from langchain_grokweb.wire.json_fields import Fields, get_objects, get_str, read_json
 from langchain_grokweb.wire.made_things import MadeThings
 from langchain_grokweb.wire.markup import MarkupRemover, RenderTag, ToolCard
 
@@ -188,8 +186,8 @@ class AnswerReader:
     def card_json(self, data: Any) -> None:
         """A card attachment in its wire form, JSON in a string."""
         try:
-            card = orjson.loads(data) if isinstance(data, str) else data
-        except orjson.JSONDecodeError:
+            card = read_json(data) if isinstance(data, str) else data
+        except ValueError:
             return
         if isinstance(card, dict) and isinstance(card.get("id"), str):
             self._card(card)

@@ -26,7 +26,7 @@ _MAX_DIGITS = 300  # of an integer: a longer one has no place in a float
 _MILLISECONDS = 1e11  # as seconds that would be in the year 5138
 
 
-def read_json(raw: bytes) -> Any:
+def read_json(raw: bytes | str) -> Any:
     """What a text says as JSON; a number that is none, or too large, is `None` and costs nothing else.
 
     Raises:
@@ -35,7 +35,7 @@ def read_json(raw: bytes) -> Any:
     with suppress(orjson.JSONDecodeError):
         return orjson.loads(raw)
     with suppress(ValueError, RecursionError):
-        return read_repaired(raw)[1]
+        return read_repaired(raw.encode("utf-8", "replace") if isinstance(raw, str) else raw)[1]
     msg = "no JSON"
     raise ValueError(msg)
 

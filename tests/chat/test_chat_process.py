@@ -401,7 +401,7 @@ def test_a_proxy_has_a_scheme(proxy):
 
 
 def test_every_request_goes_through_the_proxy(grok, make_model):
-    """A proxy that is none shows what it is asked for."""
+    """A proxy that is none shows what it is asked for: a tunnel, so that it sees no cookie."""
     asked: list[bytes] = []
 
     def serve(listening: socket.socket) -> None:
@@ -414,10 +414,12 @@ def test_every_request_goes_through_the_proxy(grok, make_model):
         thread = threading.Thread(target=serve, args=(listening,))
         thread.start()
         with pytest.raises(GrokWebError):
-            make_model(proxy=f"http://127.0.0.1:{listening.getsockname()[1]}", max_retries=0).invoke("Hi")
+            proxy = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            make_model(base_url="https://127.0.0.1:1", proxy=proxy, max_retries=0).invoke("Hi")
         thread.join()
     assert grok.requests == []
-    assert grok.base_url.removeprefix("http://").encode() in asked[0]
+    assert asked[0].startswith(b"CONNECT 127.0.0.1:1 ")
+    assert b"cookie" not in asked[0].lower()
 
 
 def test_loops_that_ended_leave_nothing(make_model):

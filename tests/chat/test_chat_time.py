@@ -63,7 +63,7 @@ async def test_small_requests_end_too(grok, cookies):
 
 async def test_a_proxy_that_does_not_answer(grok, make_model):
     with mute() as url, pytest.raises(GrokWebTimeoutError, match="timeout="):
-        await make_model(proxy=url, max_retries=0).ainvoke("Hi")
+        await make_model(base_url="https://127.0.0.1:1", proxy=url, max_retries=0).ainvoke("Hi")
 
 
 async def test_a_session_that_is_never_attached(grok):

@@ -224,13 +224,16 @@ def test_a_proxy_that_cannot_be_used_is_refused_by_the_name_of_its_field(address
 
 
 @WIRES
-@pytest.mark.parametrize("address", ["http://proxy.example:3128", "https://10.0.0.1", "socks5://proxy.example"])
-def test_no_proxy_elsewhere_gets_cookies_in_clear_text(shared_grok, transport, address):
+@pytest.mark.parametrize(
+    "address", ["http://{}", "http://proxy.example:3128", "https://10.0.0.1", "socks5://127.0.0.1:1"]
+)
+def test_no_proxy_gets_cookies_in_clear_text(shared_grok, proxy, transport, address):
     shared_grok.reset()
-    message = str(failure(transport, base_url=shared_grok.base_url, proxy=address))
+    message = str(failure(transport, base_url=shared_grok.base_url, proxy=address.format(proxy.place)))
     assert "clear text" in message
     assert "`proxy=`" in message
     assert shared_grok.requests == []
+    assert proxy.asked == []
 
 
 @WIRES

@@ -105,6 +105,18 @@ def test_the_name_of_another_type_over_good_frames_costs_nothing(server, kind, b
     assert model_of(server, "rest").invoke("Hi").text == "Paris."
 
 
+def test_a_bad_member_of_a_card_costs_nothing(server):
+    kind = {"cardType": "citation_card", "type": "render_inline_citation"}
+    card = json.dumps({"id": "c1", "url": "https://a.example", "odd": float("nan"), **kind})
+    assert "NaN" in card
+    text = 'Paris.<grok:render card_id="c1" card_type="citation_card" type="render_inline_citation"></grok:render>'
+    frames = [rest.frame(s.ANSWER, cardAttachment={"jsonData": card}), rest.frame(s.ANSWER, token=text)]
+    final = s.Final(text, members={"cardAttachmentsJson": [card]})
+    server.play(rest.script([s.Raw(b"".join(frames)), final]))
+    answer = model_of(server, "rest").invoke("Hi")
+    assert [citation["url"] for citation in answer.additional_kwargs["citations"]] == ["https://a.example"]
+
+
 async def test_a_bad_member_of_a_small_reply_costs_nothing(server):
     menu = '\ufeff{"modes": [{"id": "fast", "title": "Fast", "odd": NaN, "availability": {"available": {"n": 1e999}}}]}'
     server.play(Script({"modes": Reply.of(menu)}))
