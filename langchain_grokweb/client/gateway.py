@@ -8,6 +8,7 @@ After the answer is done the socket stays open for a moment, since the title and
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ from websockets.typing import Origin
 from langchain_grokweb.client.account import AvailableMode, list_modes, user_id
 from langchain_grokweb.client.http import Http, RedactedHeaders, what_failed, what_to_check
 from langchain_grokweb.client.pool import attend, shared_context, socks_package_missing
+from langchain_grokweb.client.reply_body import MAX_STREAM_BYTES
 from langchain_grokweb.client.service import Wire
 from langchain_grokweb.client.stopping import (
     LATE_SECONDS,
@@ -79,6 +81,9 @@ TRANSITIONS: Mapping[tuple[State, Step], State] = {
 }
 
 HEARTBEAT_SECONDS = 20.0
+HOLD_SECONDS = 0.002  # for which reading may hold the event loop
+STEP_BYTES = 1024
+MESSAGES_AT_ONCE = 32
 MENU_SECONDS = 5.0  # how long to wait for the list of modes, which only makes a reason surer
 
 # The library would log the handshake's headers, cookies among them. This logger is in no hierarchy, so that no
@@ -93,6 +98,40 @@ class _Connect(connect):
         return exc
 
 
+class _Socket(ClientConnection):
+    """The library's connection, which reads in small steps: what comes at once may be thousands of messages."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.received = 0  # bytes
+        self._unread = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Read for `HOLD_SECONDS`, and the rest when the loop's other tasks have had their turn."""
+        self.received += len(data)
+        if self._unread:
+            self._unread += data
+            return
+        self._read(data)
+        if self._unread and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def _read(self, data: bytes) -> None:
+        until, position = self.loop.time() + HOLD_SECONDS, 0
+        while position < len(data) and (not position or self.loop.time() < until):
+            super().data_received(data[position : position + STEP_BYTES])
+            position += STEP_BYTES
+        self._unread = data[position:]
+        if self._unread:
+            self.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self._read(self._unread)
+            if not self._unread:
+                self.transport.resume_reading()
+
+
 class GatewayTurn:
     """One turn on a socket of its own; a `StreamingTurn`."""
 
@@ -104,7 +143,7 @@ class GatewayTurn:
         self._session.unknown.redact = http.redact
         self.answer = RunningAnswer(http, turn)
         self._state = State.CONNECTING
-        self._socket: ClientConnection | None = None
+        self._socket: _Socket | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._woken = asyncio.Event()
         self._is_awaited = False  # silence counts only while somebody waits for the answer
@@ -156,7 +195,7 @@ class GatewayTurn:
         await self._until(lambda: self._session.answering)
         self._last_event = anyio.current_time()
 
-    async def _connect(self) -> ClientConnection:
+    async def _connect(self) -> _Socket:
         await attend()
         service = self._http.service
         parts, secure, proxy = urlsplit(service.base_url), service.is_secure, service.find_proxy()
@@ -166,7 +205,7 @@ class GatewayTurn:
         if proxy is not None and proxy.is_secure:
             proxy_options["proxy_ssl"] = await shared_context()
         headers = RedactedHeaders(self._http.headers("GET", gateway_frames.PATH))
-        return await _Connect(
+        socket = await _Connect(
             url,
             origin=Origin(headers.get("origin", service.base_url)),
             user_agent_header=headers["user-agent"],
@@ -180,7 +219,10 @@ class GatewayTurn:
             open_timeout=service.timeout / 2,
             ping_interval=None,  # the gateway has heartbeats of its own
             logger=_no_log,
+            create_connection=_Socket,
         )
+        assert isinstance(socket, _Socket)  # noqa: S101 - for the type checker
+        return socket
 
     async def _send(self) -> None:
         assert self._socket is not None  # noqa: S101 - for the type checker
@@ -189,16 +231,22 @@ class GatewayTurn:
 
     # --- the two tasks
 
-    async def _listen(self, socket: ClientConnection) -> None:
+    async def _listen(self, socket: _Socket) -> None:
         heard, now = 0, asyncio.get_running_loop().time
         try:
-            while True:
+            for number in itertools.count(1):
                 self._session.receive(await socket.recv(decode=False))
                 if self._session.heard != heard:
                     heard, self._last_event = self._session.heard, now()
                     if self._state is State.SILENT:
                         self._move("heard")
                 self._woken.set()
+                if socket.received > MAX_STREAM_BYTES:
+                    self._move("message too big")
+                    _hang_up(socket)
+                    return
+                if number % MESSAGES_AT_ONCE == 0:
+                    await asyncio.sleep(0)
         except asyncio.CancelledError:
             _hang_up(socket)
             raise

@@ -28,6 +28,7 @@ from langchain_grokweb._version import __version__
 from langchain_grokweb.client import state
 from langchain_grokweb.client.environment import PROXY_FIELD, TrustSettings
 from langchain_grokweb.client.pool import Lease, lease
+from langchain_grokweb.client.reply_body import ACCEPTED, Body
 from langchain_grokweb.client.service import HttpClient, Service
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.credentials.redaction import Redactor
@@ -39,6 +40,7 @@ from langchain_grokweb.errors import (
     GrokWebTimeoutError,
 )
 from langchain_grokweb.wire import error_mapping
+from langchain_grokweb.wire.framing import has_too_many_parts
 from langchain_grokweb.wire.json_fields import read_json
 from langchain_grokweb.wire.turn import Attachment
 
@@ -94,31 +96,32 @@ class Reply:
     def __init__(self, leased: Lease | None) -> None:
         self._leased = leased
         self._beginning = b""  # what was read of the body already
-        self._rest: AsyncIterator[bytes] | None = None
+        self._body: Body | None = None
 
-    def pieces(self, *, raw: bool = False) -> AsyncIterator[bytes]:
-        """The body as it comes; `raw` where it is not to be unpacked.
+    def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it comes, unpacked.
 
         Raises:
+            GrokWebProtocolError: It is too large, or packed in a way that was not asked for.
             httpx.HTTPError: It broke off, or cannot be unpacked; also where the client is one of httpx2.
         """
-        if self._rest is not None:
-            return self._beginning_and_rest(self._rest)
-        pieces = self.response.aiter_raw() if raw else self.response.aiter_bytes()
-        return pieces if isinstance(self.response, httpx.Response) else _with_known_errors(pieces)
+        if self._body is None:
+            reads = self.response.aiter_raw() if not self.response.is_stream_consumed else None
+            if reads is not None and not isinstance(self.response, httpx.Response):
+                reads = _with_known_errors(reads)
+            self._body = Body(self.response, reads)
+        return self._beginning_and_rest(self._body) if self._beginning else self._body
 
     async def looks_like_frames(self) -> bool:
         """Whether the body begins with a brace, whatever type it claims to be; it can be read as before."""
-        self._rest = self.pieces()
-        async for piece in self._rest:
+        async for piece in self.pieces():
             self._beginning += piece
             if text := self._beginning.removeprefix(b"\xef\xbb\xbf").lstrip():
                 return text.startswith(b"{")
         return False
 
     async def _beginning_and_rest(self, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        if self._beginning:
-            yield self._beginning
+        yield self._beginning
         async for piece in rest:
             yield piece
 
@@ -203,8 +206,9 @@ class Http:
         raw = await in_time(self.service, lambda: self._fetch(method, path, body, file), seconds)
         if not raw.strip():
             return None
-        with suppress(ValueError):
-            return read_json(raw)
+        if not has_too_many_parts(raw):
+            with suppress(ValueError):
+                return read_json(raw)
         del raw  # whoever reports the error with the frame's variables must not find there what the service said
         raise GrokWebProtocolError(where=path, expected="JSON", got="something else")
 
@@ -251,6 +255,7 @@ class Http:
             **({} if method == "GET" else {"origin": service.base_url}),
             **({} if body is None else {"content-type": "application/json"}),
             **self.headers(method, path),
+            "accept-encoding": ACCEPTED,  # whatever the caller's headers say: others are not unpacked
         }
         return client.build_request(
             method,
@@ -417,7 +422,7 @@ async def _beginning(reply: Reply) -> bytes:
             body += piece
             if len(body) >= _MAX_REFUSAL_BYTES:
                 break
-    except httpx.HTTPError:
+    except (httpx.HTTPError, GrokWebProtocolError):
         pass  # the status alone must do
     return bytes(body[:_MAX_REFUSAL_BYTES])
 

@@ -62,7 +62,7 @@ class EventStream:
             httpx.HTTPError: It could not be fetched; see `in_time`.
         """
         self._reply = await self._http.open(method, path, body, referer=referer, on_sent=on_sent)
-        self._pieces = self._reply.pieces(raw="content-encoding" not in self._reply.response.headers)
+        self._pieces = self._reply.pieces()
 
     async def begin(self) -> list[ev.Event]:
         """Wait for the first events, which `next_batch` gives too; none where the body ends without any."""

@@ -11,6 +11,7 @@ passed over; anything else between objects is an error.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -19,14 +20,42 @@ from langchain_grokweb.errors import GrokWebProtocolError
 from langchain_grokweb.wire.json_fields import read_repaired
 
 MAX_OBJECT_BYTES = 16 * 1024 * 1024
+_UNCHECKED_BYTES = 64 * 1024  # below this size an object cannot hold much
+_MAX_PARTS = 100_000  # objects and lists in one object
+_MAX_VALUES = 500_000
+_SLICE_LINES = 128
+_BRACES_OF_A_LINE = 4  # of each kind: a frame has two or three
+_MIN_SLICE_BYTES, _MAX_SLICE_BYTES = 1024, 64 * 1024
 _MAX_BETWEEN_BYTES = 1024
 
-_OUTSIDE_STRING = re.compile(rb'["{}]')
-_INSIDE_STRING = re.compile(rb'["\\]')
+# No repetition goes back over what it has passed, so each byte is read once.
+_TO_A_BRACE = re.compile(rb'(?:[^"{}]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+_TO_A_QUOTE = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _NO_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:data:\s*)?(?:\[DONE\]\s*)?|\s*(?::|event:|id:|retry:).*", re.DOTALL)
 _ONLY_DICTS = {dict}
 _STREAMED = {"token", "text", "delta"}  # rest.md 4.5, gateway.md 4.1 and 4.3
 _QUOTE, _OPEN, _BACKSLASH = b'"{\\'
+
+
+def in_slices(data: bytes) -> Iterator[bytes]:
+    """The data in pieces that take about a millisecond each to read: those with many lines or objects are cut."""
+    size = _MAX_SLICE_BYTES
+    if len(data) > _MIN_SLICE_BYTES and not data.isspace():
+        braces = max(data.count(b"{"), data.count(b"}"))
+        if (lines := max(data.count(b"\n"), braces // _BRACES_OF_A_LINE)) > _SLICE_LINES:
+            size = max(_MIN_SLICE_BYTES, len(data) * _SLICE_LINES // lines)
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+def has_too_many_parts(raw: bytes) -> bool:
+    """Whether JSON holds so many values that reading it would hold the event loop for long.
+
+    Brackets and commas in texts count too: the bounds leave room for them.
+    """
+    if len(raw) <= _UNCHECKED_BYTES:
+        return False
+    return raw.count(b"{") + raw.count(b"[") > _MAX_PARTS or raw.count(b",") > _MAX_VALUES
 
 
 class JsonObjects:
@@ -46,14 +75,19 @@ class JsonObjects:
             GrokWebProtocolError: The bytes are no JSON objects, or one is larger than `MAX_OBJECT_BYTES`. What came
                 before is in `objects`.
         """
+        if not self._object and not self._between and data.isspace():
+            return
         position = 0 if self._object or self._between else _take_lines(data, objects)
+        tried = position  # up to here it is known whether a line is one object
         while position < len(data):
             if not self._object:
-                end = -1 if self._between else data.find(b"\n", position)
-                if end >= 0 and (entry := _read_object(data[position:end])) is not None:
-                    objects.append(entry)
-                    position = end + 1
-                    continue
+                if not self._between and position >= tried:
+                    end = data.find(b"\n", position)
+                    if end >= 0 and (entry := _read_object(data[position:end])) is not None:
+                        objects.append(entry)
+                        position = tried = end + 1
+                        continue
+                    tried = end + 1 if end >= 0 else len(data)
                 position = self._skip_between(data, position)
             if position < len(data):
                 position, whole = self._scan(data, position)
@@ -101,8 +135,10 @@ class JsonObjects:
         return end, whole
 
     def _parse(self, raw: bytes) -> dict[str, Any]:
-        fields = _read_object(raw) or _read_repaired(raw)
-        if fields is None:
+        if has_too_many_parts(raw):
+            raise self._error(f"an object of at most {_MAX_PARTS} parts", "one of more")
+        fields = _read_object(raw)
+        if fields is None and (fields := _read_repaired(raw)) is None:
             raise self._error("a JSON object", "something else in braces")
         return fields
 
@@ -122,12 +158,16 @@ class _ObjectScanner:
         """The position after the object's last brace, `None` where it continues after `data`."""
         position += self._skip
         self._skip = 0
-        while match := (_INSIDE_STRING if self._in_string else _OUTSIDE_STRING).search(data, position):
-            position = match.end()
-            mark = data[match.start()]
-            if mark == _QUOTE:
+        while position < len(data):
+            match = (_TO_A_QUOTE if self._in_string else _TO_A_BRACE).match(data, position)
+            position = match.end() if match else position
+            if position == len(data):
+                break
+            mark = data[position]
+            position += 1
+            if mark == _QUOTE:  # outside a string: of one that does not end in `data`
                 self._in_string = not self._in_string
-            elif mark == _BACKSLASH:
+            elif mark == _BACKSLASH:  # the last byte of `data`
                 position += 1
             else:
                 self._depth += 1 if mark == _OPEN else -1

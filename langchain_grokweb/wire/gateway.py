@@ -23,7 +23,7 @@ from langchain_grokweb.wire import error_mapping, modes
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.conversation_ids import is_id, require_id
 from langchain_grokweb.wire.event_builder import AnswerReader, web_results
-from langchain_grokweb.wire.framing import JsonObjects
+from langchain_grokweb.wire.framing import JsonObjects, has_too_many_parts, in_slices
 from langchain_grokweb.wire.gateway_chunks import ChunkReader, Dialects
 from langchain_grokweb.wire.gateway_frames import prompt_frames, session_frame
 from langchain_grokweb.wire.json_fields import Fields, get_dict, get_objects, get_str, wrong_type
@@ -65,6 +65,8 @@ TRANSITIONS: Mapping[tuple[State, Step], State] = {
 
 _Readers = Mapping[str, Callable[["GatewaySession", Any, Fields], None]]
 
+_MESSAGE = "a message of the realtime gateway"
+_MAX_OBJECTS, _MAX_SLICES = 256, 32  # of one message: it is read without a pause
 _TEXT_PARTS = {"output_text", "text"}
 _PLAIN_MEMBERS = 5  # of an event that brings a piece of text: its type, three ids and the chunk
 
@@ -111,15 +113,19 @@ class GatewaySession:
 
     def receive(self, message: str | bytes) -> None:
         """Take a message of the service: usually one object, at times several."""
+        raw = message.encode() if isinstance(message, str) else message
+        if has_too_many_parts(raw):
+            self._fail(GrokWebProtocolError(where=_MESSAGE, expected="fewer values", got="too many to read at once"))
+            return
         try:
-            envelope = orjson.loads(message)
+            envelope = orjson.loads(raw)
         except orjson.JSONDecodeError:
-            self._receive_several(message)
+            self._receive_several(raw)
             return
         if envelope.__class__ is dict:
             self._object(envelope)
         else:
-            self._fail(wrong_type("a message of the realtime gateway", "dict", envelope))
+            self._fail(wrong_type(_MESSAGE, "dict", envelope))
 
     def take(self) -> list[ev.Event]:
         """The events since the last call; a `TurnFailed` is the last one ever."""
@@ -190,13 +196,20 @@ class GatewaySession:
 
     # --- messages and events
 
-    def _receive_several(self, message: str | bytes) -> None:
-        objects = JsonObjects("a message of the realtime gateway")
+    def _receive_several(self, message: bytes) -> None:
+        objects = JsonObjects(_MESSAGE)
         envelopes: list[dict[str, Any]] = []
         failure: GrokWebProtocolError | None = None
         try:
-            objects.feed(message.encode() if isinstance(message, str) else message, envelopes)
-            objects.close()
+            for number, piece in enumerate(in_slices(message)):
+                objects.feed(piece, envelopes)
+                if len(envelopes) > _MAX_OBJECTS or number > _MAX_SLICES:
+                    failure = GrokWebProtocolError(
+                        where=_MESSAGE, expected=f"at most {_MAX_OBJECTS} objects", got="more"
+                    )
+                    break
+            else:
+                objects.close()
         except GrokWebProtocolError as error:
             failure = error
         for envelope in envelopes:

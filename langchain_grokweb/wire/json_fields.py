@@ -23,6 +23,7 @@ T = TypeVar("T", bool, list[Any], dict[str, Any])
 
 Fields = Mapping[str, Any]
 _MAX_DIGITS = 300  # of an integer: a longer one has no place in a float
+_MAX_REPAIRED_BYTES = 1024 * 1024
 _MILLISECONDS = 1e11  # as seconds that would be in the year 5138
 
 
@@ -47,9 +48,12 @@ def read_repaired(raw: bytes) -> tuple[Any, Any]:
     these are `None`.
 
     Raises:
-        ValueError: It is not even that.
+        ValueError: It is not even that, or larger than 1 MiB.
         RecursionError: It is nested too deeply.
     """
+    if len(raw) > _MAX_REPAIRED_BYTES:  # this parser is slow, and would hold the event loop for too long
+        msg = "too large to be repaired"
+        raise ValueError(msg)
     text = raw.decode("utf-8", "replace").removeprefix("\ufeff")
     loaded = json.loads(text, parse_constant=_no_number, parse_float=_finite, parse_int=_sized)
     whole = json.dumps(loaded, ensure_ascii=False)
