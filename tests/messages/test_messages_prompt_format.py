@@ -219,7 +219,11 @@ def test_a_tool_that_requires_nothing_is_shown_with_its_first_argument():
 
 
 def sentences() -> dict[str, str]:
-    return {name: value for name, value in vars(prompt_format).items() if name.isupper() and isinstance(value, str)}
+    return {
+        name: value
+        for name, value in vars(prompt_format).items()
+        if name.isupper() and name[0] != "_" and isinstance(value, str)
+    }
 
 
 def test_the_page_shows_every_sentence():

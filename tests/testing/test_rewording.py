@@ -37,7 +37,11 @@ class Person(BaseModel):
 
 
 def sentences() -> dict[str, str]:
-    return {name: value for name, value in vars(prompt_format).items() if name.isupper() and isinstance(value, str)}
+    return {
+        name: value
+        for name, value in vars(prompt_format).items()
+        if name.isupper() and name[0] != "_" and isinstance(value, str)
+    }
 
 
 @pytest.fixture(autouse=True)

@@ -15,10 +15,10 @@ from typing import Any, Literal, TypeAlias
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages import prompt_format
-from langchain_grokweb.messages.example_values import described, example_value, says_more_than_example
 from langchain_grokweb.messages.json_schema import fit, validator
 from langchain_grokweb.messages.tools.call_json import load_json
 from langchain_grokweb.messages.tools.definitions import json_schema
+from langchain_grokweb.messages.tools.example_values import described, example_value, says_more_than_example
 
 Method: TypeAlias = Literal["function_calling", "json_schema", "json_mode"]
 

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from langchain_grokweb.messages.example_values import leaves_a_choice
 from langchain_grokweb.messages.json_schema import short
 from langchain_grokweb.messages.tools.call_json import load_json, read_calls, read_json, some_name
+from langchain_grokweb.messages.tools.example_values import leaves_a_choice
 from langchain_grokweb.messages.tools.quotations import Quotations
 from langchain_grokweb.messages.tools.text_buffer import FENCE, FENCE_PART, Reader, TooMuchText, Wait
 from langchain_grokweb.messages.tools.toolbox import Toolbox

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from langchain_grokweb.messages.example_values import example_args
 from langchain_grokweb.messages.tools.call_json import read_calls, read_json
 from langchain_grokweb.messages.tools.call_parser import ToolFault
+from langchain_grokweb.messages.tools.example_values import example_args
 from langchain_grokweb.messages.tools.toolbox import Tool, Toolbox
 
 _LONGEST_CALL = 500  # characters; a longer one is shown with the example's arguments alone

@@ -18,9 +18,9 @@ from typing import Any
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages import prompt_format
-from langchain_grokweb.messages.example_values import described, example_args
 from langchain_grokweb.messages.json_schema import check_args, validator
 from langchain_grokweb.messages.tools.definitions import definition
+from langchain_grokweb.messages.tools.example_values import described, example_args
 from langchain_grokweb.messages.tools.signatures import signature
 
 SITE_TOOLS = ("web_search", "x_search", "image_generation")
