@@ -48,10 +48,10 @@ from langchain_grokweb.client.service import (
 )
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.messages import content_blocks
-from langchain_grokweb.messages.accumulator import PREVIEWS_KEY, PROVIDER
+from langchain_grokweb.messages.accumulator import PROVIDER
 from langchain_grokweb.messages.structured.response_format import Method
 from langchain_grokweb.messages.tools.toolbox import chosen, definitions
-from langchain_grokweb.model_call import ModelCall
+from langchain_grokweb.model_call import ModelCall, RunManager, shown
 from langchain_grokweb.wire import modes
 from langchain_grokweb.wire.conversation_ids import parse_conversation
 from langchain_grokweb.wire.turn import DeepSearch
@@ -236,9 +236,9 @@ class ChatGrokWeb(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async with await self._open(messages, stop, kwargs) as call:
+        async with await self._open(messages, stop, kwargs, run_manager) as call:
             while (chunks := await call.next_chunks()) is not None:
-                for chunk in _shown(chunks, run_manager):
+                for chunk in shown(chunks, run_manager):
                     yield chunk
 
     def _stream(
@@ -249,19 +249,18 @@ class ChatGrokWeb(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         self._service.check_blocking()
-        for chunks in portal.iterate(lambda: self._chunks(messages, stop, kwargs)):
-            yield from _shown(chunks, run_manager)
+        for chunks in portal.iterate(lambda: self._chunks(messages, stop, kwargs, run_manager)):
+            yield from shown(chunks, run_manager)
 
     async def _agenerate(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        run_manager: RunManager | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        async with await self._open(messages, stop, kwargs) as call:
-            message = await call.whole_message()
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        async with await self._open(messages, stop, kwargs, run_manager) as call:
+            return ChatResult(generations=[ChatGeneration(message=await call.whole_message())])
 
     def _generate(
         self,
@@ -271,16 +270,26 @@ class ChatGrokWeb(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         self._service.check_blocking()
-        return portal.call(lambda: self._agenerate(messages, stop, **kwargs))
+        return portal.call(lambda: self._agenerate(messages, stop, run_manager, **kwargs))
 
     async def _chunks(
-        self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        kwargs: dict[str, Any],
+        run_manager: RunManager | None,
     ) -> AsyncGenerator[list[ChatGenerationChunk], None]:
-        async with await self._open(messages, stop, kwargs) as call:
+        async with await self._open(messages, stop, kwargs, run_manager) as call:
             while (chunks := await call.next_chunks()) is not None:
                 yield chunks
 
-    async def _open(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> ModelCall:
+    async def _open(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        kwargs: dict[str, Any],
+        run_manager: RunManager | None,
+    ) -> ModelCall:
         settings, arguments = for_call(self, kwargs)
         service, credentials = settings._service, settings._credentials()  # noqa: SLF001 - a copy of this model
         return await ModelCall.open(
@@ -291,6 +300,7 @@ class ChatGrokWeb(BaseChatModel):
             stop=stop,
             arguments=arguments,
             may_keep=kwargs.get("temporary") is not None and not settings.temporary,
+            run_manager=run_manager,
         )
 
     # --- where to ask, and who asks
@@ -473,10 +483,16 @@ class ChatGrokWeb(BaseChatModel):
         params = super()._get_ls_params(stop=stop, **kwargs)
         params["ls_provider"] = PROVIDER
         params["ls_model_name"] = kwargs.get("model") or self.model
+        params.pop("ls_temperature", None)  # without effect, as is the next one
+        params.pop("ls_max_tokens", None)
         return params
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        return f"{super()._get_llm_string(stop=stop, **kwargs)}---{self._credentials().account}"
 
     def _resolve_model_profile(self) -> ModelProfile:
         return ModelProfile(
+            max_input_tokens=131_072,  # what xAI says of Grok 3; a longer prompt goes up in part as a file
             text_inputs=True,
             text_outputs=True,
             image_inputs=True,
@@ -542,16 +558,3 @@ class ChatGrokWeb(BaseChatModel):
         if self.http_client is not None:
             memo[id(self.http_client)] = self.http_client  # the user's, and not ours to copy
         return super().__deepcopy__(memo)
-
-
-def _shown(
-    chunks: list[ChatGenerationChunk], run_manager: AsyncCallbackManagerForLLMRun | CallbackManagerForLLMRun | None
-) -> list[ChatGenerationChunk]:
-    """The chunks for whoever reads them; a finished message holds no previews.
-
-    LangChain passes a run manager only where it makes events (v3) of chunks: then no one sees the chunks, and all that
-    is in them goes into the message.
-    """
-    if run_manager is None:
-        return chunks
-    return [chunk for chunk in chunks if PREVIEWS_KEY not in chunk.message.additional_kwargs]

@@ -10,13 +10,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, Protocol, Self
+from functools import partial
+from typing import Any, Literal, Protocol, Self, TypeAlias
 
 import anyio.to_thread
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
+from tenacity import AsyncRetrying, RetryCallState
 
 from langchain_grokweb.client import GrokWebClient, Opener, ResumableStream, Service
+from langchain_grokweb.client.retry import OnRetry
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import (
     GrokWebConversationNotFoundError,
@@ -24,9 +28,9 @@ from langchain_grokweb.errors import (
     GrokWebInvalidRequestError,
 )
 from langchain_grokweb.messages import json_schema, prompt
-from langchain_grokweb.messages.accumulator import Answer, Delta, OnReplaced, RequestInfo
+from langchain_grokweb.messages.accumulator import PREVIEWS_KEY, Answer, Delta, OnReplaced, RequestInfo
 from langchain_grokweb.messages.history import private_conversations
-from langchain_grokweb.messages.output_spec import OutputSpec
+from langchain_grokweb.messages.output_spec import OutputSpec, unfit
 from langchain_grokweb.messages.planner import OnTruncated, Plan, Start, fresh
 from langchain_grokweb.messages.planner import plan as plan_turn
 from langchain_grokweb.messages.prompt_format import holds_element
@@ -62,13 +66,22 @@ class ModelCall:
     """A turn that is open, and its answer as it comes; `async with` leaves the turn at the end."""
 
     def __init__(
-        self, opener: Opener, turn: Turn, stream: ResumableStream, answer: Answer, repair_attempts: int
+        self,
+        opener: Opener,
+        turn: Turn,
+        stream: ResumableStream,
+        answer: Answer,
+        *,
+        repair_attempts: int,
+        on_retry: OnRetry | None,
     ) -> None:
         self._opener = opener
         self._turn = turn
         self._stream = stream
         self._answer = answer
         self._repair_attempts = repair_attempts
+        self._on_retry = on_retry
+        self._repairs = 0
         self._turn_ended = False
         self._closed = False
 
@@ -83,6 +96,7 @@ class ModelCall:
         stop: Sequence[str] | str | None,
         arguments: Mapping[str, Any],
         may_keep: bool = False,
+        run_manager: RunManager | None = None,
     ) -> Self:
         """Open a turn that says these messages.
 
@@ -95,6 +109,7 @@ class ModelCall:
             messages: The history, and what is to be answered.
             stop: Stop sequences of this call, instead of the model's own.
             arguments: The keyword arguments of the call that are no fields of the model: tools and the like.
+            run_manager: The run that tries and repairs are reported to.
             may_keep: Whether what was said in a private chat may go into one that is kept.
 
         Raises:
@@ -112,7 +127,8 @@ class ModelCall:
         plan = await _plan(settings, messages, client, credentials.account, start, temporary=temporary)
         spec = wanted.marked(secret, plan.tools_salt)
         turn = _turn(settings, plan, spec, temporary=temporary)
-        opener = client.opener()
+        on_retry = None if run_manager is None else partial(_report, run_manager)
+        opener = client.opener(on_retry)
         try:
             stream = await opener.open(turn)
         except GrokWebConversationNotFoundError:
@@ -138,7 +154,7 @@ class ModelCall:
             image_markdown=settings.image_markdown,
             on_replaced=settings.on_replaced,
         )
-        return cls(opener, turn, stream, answer, settings.tool_repair_attempts)
+        return cls(opener, turn, stream, answer, repair_attempts=settings.tool_repair_attempts, on_retry=on_retry)
 
     async def __aenter__(self) -> Self:
         return self
@@ -215,6 +231,7 @@ class ModelCall:
             return False
         self._repair_attempts -= 1
         await self._stream.leave()
+        await self._report_repair(self._answer.what_is_wrong)
         self._answer.start_repair()
         try:
             self._stream = await self._opener.open(replace(self._turn, conversation=ref, prompt=text))
@@ -224,6 +241,38 @@ class ModelCall:
             raise
         self._turn_ended = False
         return True
+
+    async def _report_repair(self, reasons: str) -> None:
+        self._repairs += 1
+        logger.info("Repair %d of an answer: %s.", self._repairs, reasons)
+        if self._on_retry is not None:
+            attempt = RetryCallState(AsyncRetrying(), None, (), {})
+            attempt.attempt_number = self._repairs
+            error = unfit(reasons)
+            attempt.set_exception((type(error), error, None))
+            await self._on_retry(attempt)
+
+
+RunManager: TypeAlias = AsyncCallbackManagerForLLMRun | CallbackManagerForLLMRun
+
+
+async def _report(run_manager: RunManager, attempt: RetryCallState) -> None:
+    """Write into a run's trace that something is tried again."""
+    if isinstance(run_manager, AsyncCallbackManagerForLLMRun):
+        await run_manager.on_retry(attempt)
+    else:  # its handlers may block
+        await anyio.to_thread.run_sync(run_manager.on_retry, attempt)
+
+
+def shown(chunks: list[ChatGenerationChunk], run_manager: RunManager | None) -> list[ChatGenerationChunk]:
+    """The chunks for whoever reads them; a finished message holds no previews.
+
+    LangChain passes a run manager only where it makes events (v3) of chunks: then no one sees the chunks, and all that
+    is in them goes into the message.
+    """
+    if run_manager is None:
+        return chunks
+    return [chunk for chunk in chunks if PREVIEWS_KEY not in chunk.message.additional_kwargs]
 
 
 # --- from settings, messages and arguments to a turn

@@ -15,6 +15,7 @@ from langchain_grokweb.client import portal, state
 from langchain_grokweb.client.account import AvailableMode, list_modes
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.opener import Opener
+from langchain_grokweb.client.retry import OnRetry
 from langchain_grokweb.client.service import (
     BASE_URL_VARIABLE,
     COOKIES_VARIABLE,
@@ -214,9 +215,9 @@ class GrokWebClient:
 
     # --- turns
 
-    def opener(self) -> Opener:
-        """What opens the turns of one model call."""
-        return Opener(self._http)
+    def opener(self, on_retry: OnRetry | None = None) -> Opener:
+        """What opens the turns of one model call, and reports each failed try to open one."""
+        return Opener(self._http, on_retry)
 
     # --- copying
 

@@ -12,7 +12,7 @@ from langchain_grokweb.client.gateway import GatewayTurn
 from langchain_grokweb.client.http import Http
 from langchain_grokweb.client.rest import RestTurn
 from langchain_grokweb.client.resume import ResumableStream, StreamingTurn
-from langchain_grokweb.client.retry import retrying
+from langchain_grokweb.client.retry import OnRetry, retrying
 from langchain_grokweb.client.service import Wire
 from langchain_grokweb.client.stopping import DeliveryUnknownError, now
 from langchain_grokweb.client.uploads import Uploads
@@ -27,8 +27,9 @@ WIRES: Mapping[Wire, Callable[[Http, Turn], StreamingTurn]] = {"rest": RestTurn,
 class Opener:
     """Opens the turns of one model call: the question, and repairs of its answer. Remembers what it uploaded."""
 
-    def __init__(self, http: Http) -> None:
+    def __init__(self, http: Http, on_retry: OnRetry | None = None) -> None:
         self._http = http
+        self._on_retry = on_retry
         self._service = http.service
         self._uploads = Uploads(http)
 
@@ -70,7 +71,7 @@ class Opener:
         return await self._open("gateway", turn)
 
     async def _open(self, wire: Wire, turn: Turn) -> ResumableStream:
-        stream: StreamingTurn = await retrying(self._service.max_retries)(self._try_once, wire, turn)
+        stream: StreamingTurn = await retrying(self._service.max_retries, self._on_retry)(self._try_once, wire, turn)
         return ResumableStream(self._http, stream)
 
     async def _try_once(self, wire: Wire, turn: Turn) -> StreamingTurn:

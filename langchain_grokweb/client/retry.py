@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
@@ -23,17 +25,27 @@ LONGEST_PAUSE_SECONDS = 8.0
 _ORIGIN_NOT_REACHED = {521, 522, 523}  # Cloudflare's own: the request went no further than to it
 
 
-def retrying(max_retries: int) -> AsyncRetrying:
+OnRetry: TypeAlias = Callable[[RetryCallState], Awaitable[None]]
+
+
+def retrying(max_retries: int, on_retry: OnRetry | None = None) -> AsyncRetrying:
     """Tries of a request that changes something: again only where that is safe (`may_try_again`).
 
     Args:
         max_retries: How many further tries there are after the first.
+        on_retry: What else is to know of each failed try.
     """
+
+    async def report(attempt: RetryCallState) -> None:
+        _log_retry(attempt)
+        if on_retry is not None:
+            await on_retry(attempt)
+
     return AsyncRetrying(
         stop=stop_after_attempt(max_retries + 1),
         retry=retry_if_exception(may_try_again),
         wait=_seconds_to_wait,
-        before_sleep=_log_retry,
+        before_sleep=report,
         reraise=True,
     )
 

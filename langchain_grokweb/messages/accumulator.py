@@ -204,6 +204,11 @@ class Answer:
             return None
         return self._spec.repair_prompt(reasons, of_json=self._lacks_json, faults=self._faults)
 
+    @property
+    def what_is_wrong(self) -> str:
+        """Why the answer is to be repaired."""
+        return "; ".join(self._reasons()) or "what looks like a call does not carry the mark"
+
     def start_repair(self) -> None:
         """A further turn begins, which is to repair the answer."""
         self._move(Signal.REPAIR)
