@@ -7,6 +7,7 @@ the prompt asks for, and answers a few questions. In its place stands, if one li
 `(TurnContext) -> Reply | str` or any LangChain chat model.
 """
 
+import base64
 import inspect
 import re
 from collections.abc import Awaitable, Callable
@@ -101,10 +102,27 @@ async def answer_of(assistant: Any, context: TurnContext) -> Reply:
     return answer if isinstance(answer, Reply) else Reply(str(answer))
 
 
-def _ask_model(model: Any, context: TurnContext) -> str:
-    result = model.invoke(context.messages)
+def _ask_model(model: Any, context: TurnContext) -> Reply:
+    """The answer of a chat model: its text, its thoughts and its calls; it gets what is attached as blocks."""
+    messages: list[Any] = [*context.messages]
+    if context.files:
+        blocks = [{"type": "text", "text": context.prompt}, *map(_block, context.files)]
+        messages[-1] = ("human", blocks)
+    result = model.invoke(messages)
     text = getattr(result, "text", None)
-    return text if isinstance(text, str) else str(getattr(result, "content", result))
+    calls = [{"name": call["name"], "args": call["args"]} for call in getattr(result, "tool_calls", None) or ()]
+    return Reply(
+        text if isinstance(text, str) else str(getattr(result, "content", result)),
+        reasoning=(getattr(result, "additional_kwargs", None) or {}).get("reasoning_content"),
+        tool_calls=calls,
+    )
+
+
+def _block(file: UploadedFile) -> dict[str, Any]:
+    """A file as LangChain's chat models take it."""
+    kind = "image" if file.mime_type.startswith("image/") else "file"
+    content = base64.b64encode(file.content).decode()
+    return {"type": kind, "base64": content, "mime_type": file.mime_type, "extras": {"filename": file.name}}
 
 
 def built_in(context: TurnContext) -> Reply:
