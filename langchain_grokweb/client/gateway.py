@@ -31,8 +31,8 @@ from websockets.frames import CloseCode
 from websockets.typing import Origin
 
 from langchain_grokweb.client.account import AvailableMode, list_modes, user_id
-from langchain_grokweb.client.http import Http, RedactedHeaders, what_failed, what_to_check
-from langchain_grokweb.client.pool import attend, shared_context, socks_package_missing
+from langchain_grokweb.client.http import Http, RedactedHeaders, after_giving_up_idle, what_failed, what_to_check
+from langchain_grokweb.client.pool import attend, shared_context, socks_package_missing, without_thread
 from langchain_grokweb.client.reply_body import MAX_STREAM_BYTES
 from langchain_grokweb.client.service import Wire
 from langchain_grokweb.client.stopping import (
@@ -173,6 +173,8 @@ class GatewayTurn:
             # What the service said before it hung up, or the library's error as one of ours.
             refusal = split_failure([*self._first, *self._session.take()])[1]
             failure = self._http.clean(refusal or _translated(error, self._http))
+        except RuntimeError as error:
+            failure = without_thread(error)
         else:
             return
         if not isinstance(failure, GrokWebConnectionError):
@@ -183,7 +185,7 @@ class GatewayTurn:
         raise DeliveryUnknownError(failure, self.answer.conversation_id, self.answer.prompt_id)
 
     async def _begin(self) -> None:
-        self._socket = await self._connect()
+        self._socket = await after_giving_up_idle(self._connect)
         self._move("connected")
         self._last_event = anyio.current_time()
         self._tasks = [asyncio.create_task(self._listen(self._socket)), asyncio.create_task(self._watch(self._socket))]

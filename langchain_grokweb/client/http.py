@@ -7,6 +7,7 @@ service says is freed of cookie values before it gets into an error.
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import socket
@@ -27,7 +28,7 @@ import orjson
 from langchain_grokweb._version import __version__
 from langchain_grokweb.client import state
 from langchain_grokweb.client.environment import PROXY_FIELD, TrustSettings
-from langchain_grokweb.client.pool import Lease, lease
+from langchain_grokweb.client.pool import Lease, close_idle, lease, without_thread
 from langchain_grokweb.client.reply_body import ACCEPTED, Body
 from langchain_grokweb.client.service import HttpClient, Service
 from langchain_grokweb.credentials import GrokCredentials
@@ -185,7 +186,7 @@ class Http:
                 if leased is None:  # a transport of the caller's may not report
                     on_sent()
                 request.extensions["trace"] = _sending(on_sent)
-            reply.response = await _send(client, request)
+            reply.response = await after_giving_up_idle(lambda: _send(client, request))
             self.last_date = (reply.response.headers.get("date", ""), datetime.now(UTC))
             self._keep_renewed(reply.response)
             if not (page and reply.response.is_success):
@@ -441,6 +442,8 @@ async def in_time(service: Service, work: Callable[[], Awaitable[T]], seconds: f
             return await work()
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         failure = _translated(error, service, seconds)
+    except RuntimeError as error:
+        failure = without_thread(error)
     raise failure
 
 
@@ -483,8 +486,30 @@ def _kind(error: Exception) -> str:
     return next((text for kind, text in words.items() if isinstance(error, kind)), type(error).__name__)
 
 
+async def after_giving_up_idle(connect: Callable[[], Awaitable[T]]) -> T:
+    """Connect; where too many files are open, once more without the connections that are kept for later."""
+    try:
+        return await connect()
+    except (OSError, httpx.ConnectError) as error:
+        if not _is_out_of_files(error):
+            raise
+    await close_idle()
+    return await connect()
+
+
+def _is_out_of_files(error: BaseException | None) -> bool:
+    while error is not None:
+        below = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+        if any(map(_is_out_of_files, below)) or getattr(error, "errno", None) in {errno.EMFILE, errno.ENFILE}:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def what_failed(error: BaseException | None) -> str:
     """Why no connection could be made, as far as the errors below it show."""
+    if _is_out_of_files(error):
+        return "too many files are open here (raise the limit with `ulimit -n`, or do less at once)"
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return "its certificate is not trusted here, or not its own"

@@ -22,7 +22,7 @@ import anyio.to_thread
 import httpx
 
 from langchain_grokweb.client.environment import Proxy, TrustSettings, make_context, plain_context
-from langchain_grokweb.errors import GrokWebInvalidRequestError
+from langchain_grokweb.errors import GrokWebConnectionError, GrokWebInvalidRequestError
 
 MAX_IDLE_CLIENTS = 100
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=30)
@@ -31,6 +31,21 @@ _TICKS = 5  # turns of an ending loop in which generators that nobody closed are
 FINISH_SECONDS = 10.0  # for turns that are being left, where their loop or the process ends
 
 _Route = tuple[Proxy | None, TrustSettings | None]  # without the latter, no connection is a secure one
+
+
+def without_thread(error: RuntimeError) -> GrokWebConnectionError:
+    """The error for a thread that could not be started.
+
+    Raises:
+        RuntimeError: It is another one.
+    """
+    if "start new thread" not in str(error):
+        raise error
+    return GrokWebConnectionError(
+        "This process could not start a thread, which a connection needs.",
+        next_step="End threads that are not needed, or raise the limit of processes (`ulimit -u`).",
+        never_sent=True,
+    )
 
 
 class Lease:

@@ -18,7 +18,8 @@ from typing import Any, TypeVar, cast
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from langchain_grokweb.client.pool import FINISH_SECONDS, wait_for_finishing
+from langchain_grokweb.client.pool import FINISH_SECONDS, wait_for_finishing, without_thread
+from langchain_grokweb.errors import GrokWebInvalidRequestError
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ def soon(work: Callable[[], Awaitable[None]]) -> None:
 
 def iterate(make: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
     """The items of an asynchronous generator that lives in the portal's loop; it is closed however this one ends."""
-    portal = _portal.get()
+    portal, process = _portal.get(), os.getpid()
     generator = make()
     _portal.open.add(generator)
 
@@ -56,12 +57,22 @@ def iterate(make: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
     try:
         while (item := _wait(portal, step)) is not None:
             yield item[0]
+            if os.getpid() != process:
+                raise of_another_process()
     finally:
         if _portal.is_running(
             portal
         ):  # else it has ended and closed the generator, or belongs to the process before a fork
             _portal.open.discard(generator)
             _wait(portal, generator.aclose)
+
+
+def of_another_process() -> GrokWebInvalidRequestError:
+    """The error for a stream that is read in a forked child: the connection and its loop are the parent's."""
+    return GrokWebInvalidRequestError(
+        "This stream belongs to the process that was forked, and cannot be read in the child.",
+        next_step="Begin a stream in the process that reads it.",
+    )
 
 
 def _wait(portal: BlockingPortal, work: Callable[[], Awaitable[T]]) -> T:
@@ -132,7 +143,10 @@ class _Portal:
     def get(self) -> BlockingPortal:
         with self._lock:
             if self._running is None:
-                self._running = self._stack.enter_context(start_blocking_portal())
+                try:
+                    self._running = self._stack.enter_context(start_blocking_portal())
+                except RuntimeError as error:
+                    raise without_thread(error) from None
                 self._thread = self._running.call(threading.get_ident)
                 self._running.call(_set_up_thread)
                 atexit.register(self.stop)

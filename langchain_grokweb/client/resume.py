@@ -22,6 +22,7 @@ from typing import Any, Literal, Protocol, TypeAlias, assert_never
 
 import anyio
 
+from langchain_grokweb.client import portal
 from langchain_grokweb.client.http import Http, in_time
 from langchain_grokweb.client.rest_stream import EventStream
 from langchain_grokweb.client.retry import is_passing, pause_before
@@ -131,7 +132,7 @@ class ResumableStream:
         """The wire that the turn was sent over."""
         return self._turn.transport
 
-    async def next_batch(self) -> list[ev.Event] | None:  # noqa: C901 - a case for each state
+    async def next_batch(self) -> list[ev.Event] | None:  # noqa: C901, PLR0912 - a case for each state
         """What the next read brings that is new, never empty; `None` when the answer is whole.
 
         Raises:
@@ -139,6 +140,8 @@ class ResumableStream:
             GrokWebTimeoutError: No event came for `stream_event_timeout` seconds.
             GrokWebError: The service reported an error instead of (the rest of) an answer.
         """
+        if not self._turn.answer.is_of_this_process:
+            raise portal.of_another_process()
         while True:
             match self._state:
                 case State.OWN_STREAM:

@@ -8,6 +8,7 @@ stopped unless exactly one prompt can be ours.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -83,6 +84,7 @@ class RunningAnswer:
         self.may_run = False
         self.late = set(turn.late)
         self._left = False
+        self._process = os.getpid()
         self._http = http
         self._turn = turn
         self._sent_at: datetime | None = None
@@ -91,6 +93,11 @@ class RunningAnswer:
         self.prompt_id: str | None = None
         self.answer_id: str | None = None
         self.reported: GrokWebError | None = None
+
+    @property
+    def is_of_this_process(self) -> bool:
+        """Whether it is not a forked child that has it: there the connection is the parent's, and so is the turn."""
+        return os.getpid() == self._process
 
     def note_sent(self) -> None:
         """From now on the service may have the prompt."""
@@ -154,7 +161,7 @@ class RunningAnswer:
         """
         state.note_unknown(unknown)
         self._left = True
-        if sys.is_finalizing():
+        if sys.is_finalizing() or not self.is_of_this_process:
             return
         task = asyncio.create_task(self._leave(aclose, learn))
         if not finishing(task):
@@ -166,7 +173,7 @@ class RunningAnswer:
 
     def __del__(self) -> None:
         """A loop that ends right after a `break` destroys generators before they finish: stop the turn all the same."""
-        if self.may_run and not self._left and not sys.is_finalizing():
+        if self.may_run and not self._left and not sys.is_finalizing() and self.is_of_this_process:
             self._stop_elsewhere()
 
     def _stop_elsewhere(self) -> None:

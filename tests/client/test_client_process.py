@@ -1,0 +1,129 @@
+"""What a process runs out of, and what a forked child must not touch."""
+
+from __future__ import annotations
+
+import errno
+import os
+from asyncio.base_events import BaseEventLoop
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from scripted import gateway, rest
+from scripted import steps as s
+from scripted.server import Script, ScriptedServer
+
+from langchain_grokweb import ChatGrokWeb, GrokWebConnectionError, GrokWebInvalidRequestError
+from langchain_grokweb.client import http as client_http
+from langchain_grokweb.client import pool, portal
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as scripted:
+        yield scripted
+
+
+def model_on(server: ScriptedServer, transport: str, **settings: Any) -> ChatGrokWeb:
+    common = {"base_url": server.base_url, "cookies": server.cookies, "model": "fast", "max_retries": 0}
+    return ChatGrokWeb(**{**common, **settings}, transport=transport)
+
+
+def script(transport: str) -> Script:
+    return (gateway if transport == "gateway" else rest).script([s.Text("Par"), s.Text("is."), s.Final("Paris.")])
+
+
+WIRES = pytest.mark.parametrize("transport", ["rest", "gateway"])
+
+
+async def out_of_files(_loop: Any, errors: list[Any], *_: Any, **__: Any) -> Any:
+    """What the loop does where the system gives no more files."""
+    error = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    errors.append([error])
+    raise error
+
+
+def in_a_child(work: Callable[[], Any]) -> str:
+    """The name of the error that the work ends with in a forked child."""
+    reads, writes = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            work()
+            os.write(writes, b"nothing")
+        except BaseException as error:  # noqa: BLE001 - the parent judges it
+            os.write(writes, type(error).__name__.encode())
+        os._exit(0)
+    os.close(writes)
+    with os.fdopen(reads) as report:
+        name = report.read()
+    os.waitpid(child, 0)
+    return name
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="There is no fork on this system.")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@WIRES
+def test_a_stream_that_is_read_in_a_forked_child_ends_with_an_error_and_the_parents_goes_on(
+    server: ScriptedServer, transport: str
+):
+    server.play(script(transport))
+    stream = model_on(server, transport).stream("Hi")
+    first = next(stream)
+    assert in_a_child(lambda: list(stream)) == GrokWebInvalidRequestError.__name__
+    assert first.text + "".join(chunk.text for chunk in stream) == "Paris."
+    assert server.asked("stop") == []
+
+
+@WIRES
+async def test_idle_connections_are_given_up_where_too_many_files_are_open(
+    server: ScriptedServer, transport: str, monkeypatch: pytest.MonkeyPatch
+):
+    server.play(script(transport))
+    model = model_on(server, transport)
+    given_up: list[None] = []
+    connect, close_idle = BaseEventLoop._connect_sock, pool.close_idle
+
+    async def fail_at_first(self: Any, errors: list[Any], *args: Any, **options: Any) -> Any:
+        if not given_up:
+            return await out_of_files(self, errors)
+        return await connect(self, errors, *args, **options)
+
+    async def give_up() -> None:
+        given_up.append(None)
+        await close_idle()
+
+    monkeypatch.setattr(BaseEventLoop, "_connect_sock", fail_at_first)
+    monkeypatch.setattr(client_http, "close_idle", give_up)
+    await pool.close_idle()
+    assert (await model.ainvoke("Hi")).text == "Paris."
+    assert given_up == [None]
+
+
+@WIRES
+async def test_too_many_open_files_are_named(server: ScriptedServer, transport: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(BaseEventLoop, "_connect_sock", out_of_files)
+    with pytest.raises(GrokWebConnectionError, match="too many files are open"):
+        await model_on(server, transport).ainvoke("Hi")
+
+
+@WIRES
+async def test_a_missing_thread_is_named(server: ScriptedServer, transport: str, monkeypatch: pytest.MonkeyPatch):
+    async def fail(*_: Any, **__: Any) -> Any:
+        msg = "can't start new thread"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(BaseEventLoop, "getaddrinfo", fail)
+    model = model_on(server, transport, base_url=server.base_url.replace("127.0.0.1", "localhost"))
+    with pytest.raises(GrokWebConnectionError, match="could not start a thread"):
+        await model.ainvoke("Hi")
+
+
+def test_a_missing_thread_for_blocking_calls_is_named(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch):
+    def fail() -> Any:
+        msg = "can't start new thread"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(portal, "start_blocking_portal", fail)
+    monkeypatch.setattr(portal, "_portal", portal._Portal())
+    with pytest.raises(GrokWebConnectionError, match="could not start a thread"):
+        model_on(server, "rest").invoke("Hi")
