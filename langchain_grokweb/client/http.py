@@ -28,7 +28,7 @@ import orjson
 from langchain_grokweb._version import __version__
 from langchain_grokweb.client import state
 from langchain_grokweb.client.environment import PROXY_FIELD, TrustSettings
-from langchain_grokweb.client.pool import Lease, close_idle, lease, without_thread
+from langchain_grokweb.client.pool import Lease, close_idle, lease, require_asyncio, without_thread
 from langchain_grokweb.client.reply_body import ACCEPTED, Body
 from langchain_grokweb.client.service import HttpClient, Service
 from langchain_grokweb.credentials import GrokCredentials
@@ -436,6 +436,7 @@ async def in_time(service: Service, work: Callable[[], Awaitable[T]], seconds: f
 
     Errors of httpx become ours, and are not dragged along: they hold the request.
     """
+    require_asyncio()
     seconds = seconds or service.timeout
     try:
         with anyio.fail_after(seconds):

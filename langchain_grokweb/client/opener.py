@@ -10,6 +10,7 @@ from typing import Any, assert_never
 from langchain_grokweb.client.delivery_check import Unknowable, delivery_unknown, look_up
 from langchain_grokweb.client.gateway import GatewayTurn
 from langchain_grokweb.client.http import Http
+from langchain_grokweb.client.pool import require_asyncio
 from langchain_grokweb.client.rest import RestTurn
 from langchain_grokweb.client.resume import ResumableStream, StreamingTurn
 from langchain_grokweb.client.retry import OnRetry, retrying
@@ -39,6 +40,7 @@ class Opener:
         Raises:
             GrokWebError: The turn was refused, or could not be opened, or a file could not be uploaded.
         """
+        require_asyncio()
         if turn.attachments:
             turn = replace(turn, file_ids=await self._uploads.ids(turn.attachments))
         match self._service.transport:

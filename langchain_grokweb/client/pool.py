@@ -33,6 +33,21 @@ FINISH_SECONDS = 10.0  # for turns that are being left, where their loop or the 
 _Route = tuple[Proxy | None, TrustSettings | None]  # without the latter, no connection is a secure one
 
 
+def require_asyncio() -> None:
+    """Whether the caller runs under asyncio.
+
+    Raises:
+        GrokWebInvalidRequestError: It is another library, such as trio.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise GrokWebInvalidRequestError(
+            "Only asyncio is supported, and trio is not.",
+            next_step="Use the blocking methods in a thread (`trio.to_thread.run_sync`), or run under asyncio.",
+        ) from None
+
+
 def without_thread(error: RuntimeError) -> GrokWebConnectionError:
     """The error for a thread that could not be started.
 

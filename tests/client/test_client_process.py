@@ -127,3 +127,10 @@ def test_a_missing_thread_for_blocking_calls_is_named(server: ScriptedServer, mo
     monkeypatch.setattr(portal, "_portal", portal._Portal())
     with pytest.raises(GrokWebConnectionError, match="could not start a thread"):
         model_on(server, "rest").invoke("Hi")
+
+
+def test_a_library_other_than_asyncio_is_refused_in_one_sentence(server: ScriptedServer):
+    """As trio runs a coroutine: step by step, and no loop of asyncio's is there."""
+    coroutine: Any = model_on(server, "rest").alist_modes()
+    with pytest.raises(GrokWebInvalidRequestError, match="Only asyncio is supported"):
+        coroutine.__await__().send(None)
