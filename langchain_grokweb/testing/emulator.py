@@ -14,7 +14,7 @@ from typing import Any, Literal, Self, TypeVar
 
 import anyio.to_thread
 
-from langchain_grokweb.testing.assistant.slips import descriptions
+from langchain_grokweb.testing.assistant.slips import SLIPS
 from langchain_grokweb.testing.front import application
 from langchain_grokweb.testing.server import Server
 from langchain_grokweb.testing.state.account import TIERS, Account, Quota, Tier
@@ -241,7 +241,7 @@ class GrokEmulator:
     @staticmethod
     def slips() -> dict[str, str]:
         """All slips that `reply(slip=...)` knows, each with what the answer then is."""
-        return descriptions()
+        return dict(SLIPS)
 
     def set_quota(self, mode: str, remaining: int, *, total: int = 50, wait_seconds: int = 2429) -> None:
         """Leave so many queries of a mode or model; once they are used up, questions are refused with 429."""

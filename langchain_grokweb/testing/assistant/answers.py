@@ -169,11 +169,8 @@ def _name(context: TurnContext, question: str) -> str | None:
 
 
 def _capital(question: str) -> str | None:
-    known = [country for country in _CAPITAL.findall(question) if country.lower() in CAPITALS]
-    if not known:
-        return None
-    country = known[-1].lower()
-    return f"The capital of {country.capitalize()} is {CAPITALS[country]}."
+    known = [country for country in _CAPITAL.findall(question.lower()) if country in CAPITALS]
+    return f"The capital of {known[-1].capitalize()} is {CAPITALS[known[-1]]}." if known else None
 
 
 def _last_line(text: str) -> str:

@@ -7,7 +7,7 @@ one message of the user.
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -31,24 +31,6 @@ class Message:
     text: str
     attributes: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def name(self) -> str:
-        """Who wrote it; of a result, the tool."""
-        return self.attributes.get("name", "")
-
-    @property
-    def is_error(self) -> bool:
-        """It is the result of a call that failed."""
-        return self.attributes.get("status") == "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """One tool on offer; `parameters` is its JSON schema."""
-
-    name: str
-    parameters: Mapping[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class Brief:
@@ -58,7 +40,7 @@ class Brief:
         question: The last message of the user.
         results: What tools gave since then.
         has_results: This prompt brings results that nobody has answered yet.
-        tools: The tools on offer.
+        tools: The tools on offer, each with the JSON schema of its arguments.
         use: "none", "any", the name of the tool that must be called, or "" where the assistant is free.
         at_most_one: Not more than one call.
         is_json: The reply, where it is no call, is one JSON value.
@@ -70,7 +52,7 @@ class Brief:
     question: str = ""
     results: tuple[Message, ...] = ()
     has_results: bool = False
-    tools: tuple[Tool, ...] = ()
+    tools: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     use: str = ""
     at_most_one: bool = False
     is_json: bool = False
@@ -84,8 +66,10 @@ def read(prompt: str, history: History) -> Brief:
     system = _system(own)
     if "repair" in system:
         return replace(_before_repairs(history), repair=system["repair"])
-    past = [message for role, text in history for message in _earlier(role, text)]
-    spoken = [message for message in [*past, *own] if message.role != "system"]
+    spoken: list[Message] = []
+    for role, text in [*history, ("human", prompt)]:
+        spoken += messages_of(text) if role == "human" else [Message("assistant", text)]
+    spoken = [message for message in spoken if message.role != "system"]
     asked = max((place for place, message in enumerate(spoken) if message.role == "user"), default=-1)
     replies = {kind: text for message in own if message.role == "system" for kind, text in _REPLY.findall(message.text)}
     return Brief(
@@ -138,10 +122,6 @@ def _schema_like(value: Any) -> dict[str, Any]:
     return {"type": kinds[type(value)]}
 
 
-def _earlier(role: str, text: str) -> list[Message]:
-    return messages_of(text) if role == "human" else [Message("assistant", text)]
-
-
 def _before_repairs(history: History) -> Brief:
     for place in range(len(history) - 1, -1, -1):
         role, text = history[place]
@@ -150,22 +130,20 @@ def _before_repairs(history: History) -> Brief:
     return Brief()
 
 
-def _offered(prompt: str, history: History) -> tuple[str | None, tuple[Tool, ...]]:
+def _offered(prompt: str, history: History) -> tuple[str | None, dict[str, Mapping[str, Any]]]:
     """The mark and the tools of the newest definitions of this branch."""
     for text in [prompt, *(text for role, text in reversed(history) if role == "human")]:
         for message in reversed(messages_of(text) if "<tools" in text else ()):
             match = _TOOLS.search(message.text) if message.role == "system" else None
             if match is not None:
-                return match[1], tuple(_definitions(match[2]))
-    return None, ()
+                return match[1], dict(_definition(line) for line in match[2].splitlines() if line)
+    return None, {}
 
 
-def _definitions(lines: str) -> Iterator[Tool]:
-    """A tool for each line: after its example call stands its signature, or all of it as JSON."""
-    for line in lines.splitlines():
-        definition = _EXAMPLE.sub("", line)
-        if definition.startswith("{"):
-            tool = json.loads(definition)
-            yield Tool(tool["name"], tool.get("parameters", {}))
-        elif definition:
-            yield Tool(*read_signature(definition))
+def _definition(line: str) -> tuple[str, Mapping[str, Any]]:
+    """A tool and its parameters: after its example call stands its signature, or all of it as JSON."""
+    definition = _EXAMPLE.sub("", line)
+    if not definition.startswith("{"):
+        return read_signature(definition)
+    tool = json.loads(definition)
+    return tool["name"], tool.get("parameters", {})

@@ -67,7 +67,7 @@ class _Filler:
     def _first(self, find: Any) -> list[str]:
         return next((values for text in self._texts if (values := find(text))), [])
 
-    def value(self, schema: Any, depth: int) -> Any:
+    def value(self, schema: Any, depth: int) -> Any:  # noqa: PLR0911  # one for each kind of schema
         """A value for a part of the schema."""
         schema = self._resolved(schema, depth)
         if "const" in schema:
@@ -76,15 +76,18 @@ class _Filler:
             return self._member(schema["enum"])
         if schema.get("examples"):
             return schema["examples"][0]
-        fills = {
-            "object": self._object,
-            "array": self._array,
-            "integer": self._number,
-            "number": self._number,
-            "boolean": lambda *_: True,
-            "null": lambda *_: None,
-        }
-        return fills.get(_kind(schema), self._string)(schema, depth)
+        match _kind(schema):
+            case "object":
+                members = schema.get("properties", {})
+                return {name: self.value(members.get(name, {}), depth + 1) for name in schema.get("required", ())}
+            case "array":
+                return self._array(schema, depth)
+            case "integer" | "number":
+                return _within(float(self._numbers.pop(0)) if self._numbers else 0, schema)
+            case "boolean" | "null" as kind:
+                return True if kind == "boolean" else None
+            case _:
+                return self._string(schema)
 
     def _resolved(self, schema: Any, depth: int) -> Mapping[str, Any]:
         """References followed, and of a choice the first branch that is not null; deep down the last one."""
@@ -116,10 +119,6 @@ class _Filler:
                     return member
         return members[0]
 
-    def _object(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
-        properties = schema.get("properties", {})
-        return {name: self.value(properties.get(name, {}), depth + 1) for name in schema.get("required", ())}
-
     def _array(self, schema: Mapping[str, Any], depth: int) -> list[Any]:
         if "prefixItems" in schema:
             return [self.value(item, depth + 1) for item in schema["prefixItems"]]
@@ -129,10 +128,7 @@ class _Filler:
             count = max(count, len(self._numbers))
         return [self.value(items, depth + 1) for _ in range(min(count, schema.get("maxItems", count)))]
 
-    def _number(self, schema: Mapping[str, Any], _depth: int) -> float:
-        return _within(float(self._numbers.pop(0)) if self._numbers else 0, schema)
-
-    def _string(self, schema: Mapping[str, Any], _depth: int) -> str:
+    def _string(self, schema: Mapping[str, Any]) -> str:
         if schema.get("format") in _SAMPLES:
             return _SAMPLES[schema["format"]]
         text = self._words.pop(0) if self._words else (self._texts or [""])[0][:_LONGEST]

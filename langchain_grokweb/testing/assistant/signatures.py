@@ -1,12 +1,12 @@
-"""A tool's signature, `get_weather(city: string, unit?: "c" | "f" = "c"): words`, read as a name and a JSON schema."""
+"""A tool's signature, `name(city: string, unit?: "c" | "f" = "c"): words`, read as a name and a JSON schema."""
 
 import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-_TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\[\]|[A-Za-z_][\w.-]*|[(){}\[\]|?:,=])')
-_TYPES = {"string", "integer", "number", "boolean", "null", "object", "array"}
+_WORD = r"[A-Za-z_][\w.-]*"
+_TYPE = r"(?:string|integer|number|boolean|null|object|array|any)\b"
 
 
 def read_signature(line: str) -> tuple[str, Mapping[str, Any]]:
@@ -16,9 +16,9 @@ def read_signature(line: str) -> tuple[str, Mapping[str, Any]]:
         ValueError: The line is no signature.
     """
     reader = _Reader(line)
-    name = reader.take()
-    reader.demand("(")
-    return name, reader.members(")")
+    name = reader.take(_WORD)
+    reader.take(r"\(")
+    return name, reader.members(r"\)")
 
 
 class _Reader:
@@ -28,66 +28,59 @@ class _Reader:
         self._line = line
         self._place = 0
 
-    def take(self) -> str:
-        """The next token."""
-        match = _TOKEN.match(self._line, self._place)
+    def skip(self, pattern: str) -> str:
+        """The next token, passed, if it fits this pattern; else nothing."""
+        match = re.compile(rf"({pattern})\s*").match(self._line, self._place)
         if match is None:
-            raise ValueError(f"This is no signature: {self._line[:200]!r}")
+            return ""
         self._place = match.end()
         return match[1]
 
-    def skip(self, token: str) -> bool:
-        """Pass this token, if it is the next."""
-        match = _TOKEN.match(self._line, self._place)
-        if match is None or match[1] != token:
-            return False
-        self._place = match.end()
-        return True
-
-    def demand(self, token: str) -> None:
-        """Pass this token, which must be the next."""
-        if not self.skip(token):
-            raise ValueError(f"This signature lacks {token!r}: {self._line[:200]!r}")
+    def take(self, pattern: str) -> str:
+        """The next token, which must fit this pattern."""
+        token = self.skip(pattern)
+        if not token:
+            raise ValueError(f"This is no signature, {pattern} is missing: {self._line[:200]!r}")
+        return token
 
     def members(self, end: str) -> dict[str, Any]:
         """Members up to the bracket that closes them."""
         properties: dict[str, Any] = {}
         required: list[str] = []
         while not self.skip(end):
-            name = self.take()
-            if not self.skip("?"):
+            name = self.take(_WORD)
+            if not self.skip(r"\?"):
                 required.append(name)
-            self.demand(":")
+            self.take(":")
             properties[name] = self._union()
             if self.skip("="):
-                properties[name] = {**properties[name], "default": self._value()}
+                properties[name]["default"] = self._value()
             self.skip(",")
         return {"type": "object", "properties": properties, "required": required}
 
     def _union(self) -> dict[str, Any]:
         branches = [self._type()]
-        while self.skip("|"):
+        while self.skip(r"\|"):
             branches.append(self._type())
         if all("const" in branch for branch in branches):
             return {"enum": [branch["const"] for branch in branches]}
         return branches[0] if len(branches) == 1 else {"anyOf": branches}
 
     def _type(self) -> dict[str, Any]:
-        word = self.take()
-        if word == "(":
+        if self.skip(r"\("):
             schema = self._union()
-            self.demand(")")
-        elif word == "{":
+            self.take(r"\)")
+        elif self.skip("{"):
             schema = self.members("}")
-        elif word in _TYPES:
-            schema = {"type": word}
+        elif word := self.skip(_TYPE):
+            schema = {} if word == "any" else {"type": word}
         else:
-            schema = {} if word == "any" else {"const": json.loads(word)}
-        while self.skip("[]"):
+            schema = {"const": self._value()}
+        while self.skip(r"\[\]"):
             schema = {"type": "array", "items": schema}
         return schema
 
     def _value(self) -> Any:
         """A JSON value that stands in the line."""
-        value, self._place = json.JSONDecoder().raw_decode(self._line, self._place + 1)
+        value, self._place = json.JSONDecoder().raw_decode(self._line, self._place)
         return value

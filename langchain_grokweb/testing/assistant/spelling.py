@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from langchain_grokweb.testing.assistant.slips import slipped, spell
+from langchain_grokweb.testing.assistant.slips import WITHOUT_WORDS, slipped, spell
 from langchain_grokweb.testing.state.composition import Text
 from langchain_grokweb.testing.state.script import PlanError, Reply
 
@@ -31,7 +31,7 @@ def written(reply: Reply, call_mark: Callable[[], str | None]) -> tuple[Reply, T
     if reply.slip is None:
         return reply, Text(("\n\n" if reply.text else "") + spell(reply.tool_calls, mark))
     kind, value = reply.slip, None if reply.tool_calls else json.loads(reply.text)
-    text, is_alone = slipped(kind, reply.tool_calls, value, mark)
-    if is_alone or not reply.tool_calls:
+    text = slipped(kind, reply.tool_calls, value, mark)
+    if kind in WITHOUT_WORDS or not reply.tool_calls:
         reply = replace(reply, text="", citations=(), slip=None)
     return reply, Text(("\n\n" if reply.text else "") + text, by_character=kind == "many_frames")

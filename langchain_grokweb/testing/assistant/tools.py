@@ -6,10 +6,10 @@ given its result is not called again.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from langchain_grokweb.testing.assistant.instructions import Brief, Message, Tool
+from langchain_grokweb.testing.assistant.instructions import Brief, Message
 from langchain_grokweb.testing.assistant.schema import fill, quoted
 from langchain_grokweb.testing.state.script import Reply
 
@@ -30,11 +30,11 @@ def decide(brief: Brief, ending: str) -> Reply | None:
 
 
 def _in_words(result: Message) -> str:
-    name, text = result.name or "The tool", result.text.strip()
+    text, has_failed = result.text.strip(), result.attributes.get("status") == "error"
+    start = f"{result.attributes.get('name') or 'The tool'} {'failed' if has_failed else 'says'}"
     if not text:
-        return f"{name} {'failed' if result.is_error else 'says nothing'}."
-    end = "" if text.endswith((".", "!", "?")) else "."
-    return f"{name} {'failed' if result.is_error else 'says'}: {text}{end}"
+        return f"{start}." if has_failed else f"{start} nothing."
+    return f"{start}: {text}" + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def _calls(brief: Brief) -> tuple[Mapping[str, Any], ...]:
@@ -42,32 +42,32 @@ def _calls(brief: Brief) -> tuple[Mapping[str, Any], ...]:
         return ()
     question = brief.question[:_LONG]
     named = _named(brief.tools, question)
-    left = [tool for tool in brief.tools if tool.name not in {result.name for result in brief.results}]
-    due = sorted((tool for tool in left if tool.name in named), key=lambda tool: list(named).index(tool.name))
+    left = [tool for tool in brief.tools if tool not in {result.attributes.get("name") for result in brief.results}]
+    due = [tool for tool in named if tool in left]
     if brief.use not in {"", "any"}:
-        due = [tool for tool in brief.tools if tool.name == brief.use]
+        due = [tool for tool in brief.tools if tool == brief.use]
     elif not due and (brief.use or brief.repair == "call"):
         due = (left or list(brief.tools))[:1]
     texts = [question, *(result.text for result in brief.results)]
     return tuple(
-        {"name": tool.name, "args": fill({"type": "object", **tool.parameters}, [named.get(tool.name, ""), *texts])}
+        {"name": tool, "args": fill({"type": "object", **brief.tools[tool]}, [named.get(tool, ""), *texts])}
         for tool in (due[:1] if brief.at_most_one else due)
     )
 
 
-def _named(tools: Sequence[Tool], question: str) -> dict[str, str]:
+def _named(tools: Iterable[str], question: str) -> dict[str, str]:
     """The tools that a question names, in its order, each with what it says from there to the next."""
-    places = sorted((place, tool.name) for tool in tools if (place := _place(tool, question)) is not None)
+    places = sorted((place, tool) for tool in tools if (place := _place(tool, question)) is not None)
     ends = [*(start for (start, _), _ in places[1:]), len(question)]
-    return {name: question[begin:end] for ((_, begin), name), end in zip(places, ends, strict=False)}
+    return {tool: question[begin:end] for ((_, begin), tool), end in zip(places, ends, strict=False)}
 
 
-def _place(tool: Tool, question: str) -> tuple[int, int] | None:
+def _place(tool: str, question: str) -> tuple[int, int] | None:
     """Where a question names a tool."""
-    whole = re.search(rf"(?<!\w){re.escape(tool.name)}(?!\w)", question)
+    whole = re.search(rf"(?<!\w){re.escape(tool)}(?!\w)", question)
     if whole is not None:
         return whole.span()
-    words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", tool.name).lower())
+    words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", tool).lower())
     matches = [re.search(rf"(?<!\w){word}s?(?!\w)", question, re.IGNORECASE) for word in words if word not in _DULL]
     spans = [match.span() for match in matches if match is not None]
     return min(spans) if spans and len(spans) == len(matches) else None

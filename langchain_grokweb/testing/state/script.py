@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from langchain_grokweb.testing.assistant.slips import descriptions
+from langchain_grokweb.testing.assistant.slips import SLIPS
 from langchain_grokweb.testing.state.faults import ERRORS, Fault, Occasion, fault_spelled
 
 Reasoning = str | Sequence[Mapping[str, str]]
@@ -69,8 +69,8 @@ class Reply:
         if isinstance(self.fault, str):
             object.__setattr__(self, "fault", fault_spelled(self.fault))
         if self.slip is not None:
-            if self.slip not in descriptions():
-                raise ValueError(f"No slip is called {self.slip!r}; there are: {', '.join(descriptions())}")
+            if self.slip not in SLIPS:
+                raise ValueError(f"No slip is called {self.slip!r}; there are: {', '.join(SLIPS)}")
             if not self.tool_calls and not _is_json(self.text):
                 raise ValueError(f"slip={self.slip!r} needs tool calls, or a text that is JSON")
         for citation in self.citations:
