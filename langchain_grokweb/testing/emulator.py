@@ -120,9 +120,8 @@ class GrokEmulator:
             over.set()
 
         kept = {one: signal.signal(one, end) for one in (signal.SIGINT, signal.SIGTERM)}
-        was_running = self._server is not None
         try:
-            if not was_running:
+            if self._server is None:
                 self.start()
             over.wait()
         finally:

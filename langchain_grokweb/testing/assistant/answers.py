@@ -42,6 +42,7 @@ _NAME_ASKED = re.compile(r"\bwhat(?:'s| is|\u2019s) my name\b|\bdo you (?:know|r
 _PICTURE = re.compile(r"\b(?:draw|paint|sketch|picture|image|photo)\b", re.IGNORECASE)
 _SEARCH = re.compile(r"\b(?:search|news|latest|look up)\b", re.IGNORECASE)
 
+_PAGE = "https://example.com/emulator/result"
 _LONGEST_QUOTE = 200
 
 
@@ -139,21 +140,13 @@ def _in_words(context: TurnContext, question: str, ending: str) -> Reply:
     if words is None and context.images and _PICTURE.search(question):
         return Reply(f"Here is a picture. {ending}", images=[quote])
     if words is None and context.search and _SEARCH.search(question):
-        return _searched(quote, ending)
+        page = {"url": _PAGE, "title": "A page that the emulator made up", "snippet": f"About: {quote}"}
+        words = "I searched, and found one made-up page."
+        search = [{"query": quote, "results": [page]}]
+        return Reply(f"{words} {ending}", search=search, citations=[page | {"after": words}])
     names = ", ".join(file.name for file in context.files)
     attached = f" You attached {names}." if names else ""
     return Reply(f"{words or f'You wrote: “{quote}”'}{attached} {ending}")
-
-
-def _searched(query: str, ending: str) -> Reply:
-    page = {
-        "url": "https://example.com/emulator/result",
-        "title": "A page that the emulator made up",
-        "snippet": f"About: {query}",
-    }
-    words = "I searched, and found one made-up page."
-    search = [{"query": query, "results": [page]}]
-    return Reply(f"{words} {ending}", search=search, citations=[page | {"after": words}])
 
 
 def _name(context: TurnContext, question: str) -> str | None:

@@ -123,8 +123,7 @@ def _schema_like(value: Any) -> dict[str, Any]:
 
 
 def _before_repairs(history: History) -> Brief:
-    for place in range(len(history) - 1, -1, -1):
-        role, text = history[place]
+    for place, (role, text) in reversed(list(enumerate(history))):
         if role == "human" and "repair" not in _system(messages_of(text)):
             return read(text, history[:place])
     return Brief()

@@ -30,7 +30,7 @@ class _Reader:
 
     def skip(self, pattern: str) -> str:
         """The next token, passed, if it fits this pattern; else nothing."""
-        match = re.compile(rf"({pattern})\s*").match(self._line, self._place)
+        match = re.compile(rf"\s*({pattern})\s*").match(self._line, self._place)
         if match is None:
             return ""
         self._place = match.end()

@@ -113,9 +113,7 @@ class Socket:
         try:
             envelopes = list(objects_in(text))
         except ValueError:
-            self._note("", text, None)
-            await self._fail("invalid_envelope", "invalid envelope", None)
-            return
+            envelopes = [text]
         for envelope in envelopes:
             await self._take_one(envelope)
 
@@ -125,18 +123,15 @@ class Socket:
             self._note("", envelope, None)
             await self._fail("invalid_envelope", "invalid envelope", None)
             return
-        session_id = string(envelope, "session_id")
-        self._note(event["type"], event, session_id)
-        await self._dispatch(event["type"], event, session_id)
-
-    def _note(self, kind: str, body: Any, session_id: str | None) -> None:
-        self.service.saw(self.service.events, GatewayEvent(kind, body, session_id, self.number))
-
-    async def _dispatch(self, kind: str, event: Mapping[str, Any], session_id: str | None) -> None:
+        kind, session_id = event["type"], string(envelope, "session_id")
+        self._note(kind, event, session_id)
         if kind in _HANDLERS:
             await _HANDLERS[kind](self, event, session_id)
         elif kind not in _IGNORED and not kind.startswith(_IGNORED_PREFIX):
             await self._fail("unknown_event", f"unknown event: {kind}", event.get("event_id"), session_id)
+
+    def _note(self, kind: str, body: Any, session_id: str | None) -> None:
+        self.service.saw(self.service.events, GatewayEvent(kind, body, session_id, self.number))
 
     async def _fail(self, code: str, message: str, client_event_id: str | None, session_id: str | None = None) -> None:
         session = self._sessions.get(session_id or "")

@@ -18,7 +18,7 @@ from langchain_grokweb.testing.rest.replies import body_of, only_line, refusal, 
 from langchain_grokweb.testing.rest.stream import Cutter, Stream
 from langchain_grokweb.testing.server import hung_up, reset
 from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
-from langchain_grokweb.testing.state.delivery import Delivery
+from langchain_grokweb.testing.state.delivery import Delivery, settle
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, Fault, Refused
 from langchain_grokweb.testing.state.inflight import Generation
 from langchain_grokweb.testing.state.script import Reply
@@ -46,7 +46,7 @@ async def ask(request: HttpRequest) -> Response:
         return only_line(error)
     generation = service.begin(asked, planned, faults, FrameWriter)
     if (unheard := next((fault for fault in faults if fault.name == "no_reply"), None)) is not None:
-        await service.settle(generation, unheard)
+        await settle(generation, unheard, lambda: service.lose(generation.turn.response_id))
         return await _hung_up(request)
     cutter = _cutter(service, planned)
     return _stream(request, generation, cutter, faults, flat=conversation_id is not None)

@@ -370,16 +370,12 @@ def _marks(reply: Reply) -> Iterator[tuple[int, Mark]]:
     for index, citation in enumerate(reply.citations):
         after = citation.get("after")
         end = reply.text.index(after) + len(after) if after else len(reply.text)
-        yield end, _mark(citation["url"], index)
-
-
-def _mark(url: str, index: int) -> Mark:
-    card_id = uuid4().hex[:6]
-    card = {"id": card_id, "type": "render_inline_citation", "cardType": "citation_card", "url": url}
-    # citation_id is an opaque number, on purpose not the index of anything (rest.md 4.5)
-    number = 9 + 4 * index
-    argument = f'<argument name="citation_id">{number}</argument>'
-    return Mark(card, number, _render_tag(card_id, "citation_card", "render_inline_citation", argument))
+        card_id = uuid4().hex[:6]
+        card = {"id": card_id, "type": "render_inline_citation", "cardType": "citation_card", "url": citation["url"]}
+        # citation_id is an opaque number, on purpose not the index of anything (rest.md 4.5)
+        number = 9 + 4 * index
+        argument = f'<argument name="citation_id">{number}</argument>'
+        yield end, Mark(card, number, _render_tag(card_id, "citation_card", "render_inline_citation", argument))
 
 
 def _render_tag(card_id: str, card_type: str, render_type: str, argument: str) -> str:

@@ -95,9 +95,9 @@ class Conversations:
     by_id: dict[str, Conversation] = field(default_factory=dict)
     _clock: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def start(self, *, temporary: bool, mode: str = "") -> Conversation:
+    def start(self, *, temporary: bool) -> Conversation:
         """A new conversation without responses."""
-        conversation = Conversation(temporary=temporary, mode=mode)
+        conversation = Conversation(temporary=temporary)
         self.by_id[conversation.conversation_id] = conversation
         self.touch(conversation)
         return conversation

@@ -71,8 +71,11 @@ class Reply:
         if self.slip is not None:
             if self.slip not in SLIPS:
                 raise ValueError(f"No slip is called {self.slip!r}; there are: {', '.join(SLIPS)}")
-            if not self.tool_calls and not _is_json(self.text):
-                raise ValueError(f"slip={self.slip!r} needs tool calls, or a text that is JSON")
+            if not self.tool_calls:
+                try:
+                    json.loads(self.text)
+                except ValueError as exc:
+                    raise ValueError(f"slip={self.slip!r} needs tool calls, or a text that is JSON") from exc
         for citation in self.citations:
             if citation.get("after", "") not in self.text:
                 raise ValueError(f"A citation stands after {citation['after']!r}, which the text does not contain")
@@ -81,14 +84,6 @@ class Reply:
     def planned_fault(self) -> Fault | None:
         """The fault, parsed."""
         return self.fault if isinstance(self.fault, Fault) else None
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,6 @@ from langchain_grokweb.testing.state.conversations import (
     Node,
     conversation_time,
 )
-from langchain_grokweb.testing.state.delivery import settle
 from langchain_grokweb.testing.state.faults import STREAM_ERRORS, Fault, Occasion, Refused
 from langchain_grokweb.testing.state.inflight import Frame, Generation
 from langchain_grokweb.testing.state.script import (
@@ -212,7 +211,11 @@ class Service:
 
     def begin(self, ask: Ask, planned: Reply | None, faults: Sequence[Fault], make_writer: MakeWriter) -> Generation:
         """Take a question on: into the tree with it, and an answer under way."""
-        conversation = self._conversation_of(ask)
+        if ask.conversation_id is None:
+            conversation = self.conversations.start(temporary=ask.temporary)
+        else:
+            conversation = self.conversations.find(ask.conversation_id)
+        conversation.mode = ask.mode
         if not ask.keep_running:
             self.supersede(conversation.conversation_id)
         question = self._question(ask, conversation)
@@ -263,10 +266,6 @@ class Service:
         if generation is not None:
             generation.lose()
 
-    async def settle(self, generation: Generation, fault: Fault) -> None:
-        """See to what a fault promised of the answer, before the client can ask."""
-        await settle(generation, fault, lambda: self.lose(generation.turn.response_id))
-
     def supersede(self, conversation_id: str) -> None:
         """A new question cancels what is running in its conversation (rest.md 5)."""
         for generation in self.active(conversation_id):
@@ -278,13 +277,6 @@ class Service:
             await running[0].ended.wait()
 
     # -- how a turn comes about
-
-    def _conversation_of(self, ask: Ask) -> Conversation:
-        if ask.conversation_id is None:
-            return self.conversations.start(temporary=ask.temporary, mode=ask.mode)
-        conversation = self.conversations.find(ask.conversation_id)
-        conversation.mode = ask.mode
-        return conversation
 
     def _question(self, ask: Ask, conversation: Conversation) -> Node:
         question = Node(str(uuid4()), HUMAN, ask.prompt, ask.parent_response_id)
