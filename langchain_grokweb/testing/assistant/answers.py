@@ -29,11 +29,9 @@ CAPITALS = {
     "germany": "Berlin",
     "italy": "Rome",
     "spain": "Madrid",
-    "portugal": "Lisbon",
     "japan": "Tokyo",
     "india": "New Delhi",
     "brazil": "Brasília",
-    "kenya": "Nairobi",
 }
 
 _CAPITAL = re.compile(r"\bcapital (?:city )?of (?:the )?(\w+)", re.IGNORECASE)

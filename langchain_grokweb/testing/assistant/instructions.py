@@ -91,13 +91,12 @@ def call_mark(prompt: str, history: History) -> str | None:
 
 def messages_of(prompt: str) -> list[Message]:
     """The messages of a transcript; a bare prompt is one message of the user."""
-    return [_message(*match.groups()) for match in _MESSAGE.finditer(prompt)] or [Message("user", prompt)]
-
-
-def _message(attributes: str, text: str) -> Message:
-    values = {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(attributes)}
-    role = values.get("role", "")
-    return Message(role, text if role == "system" else _ESCAPED.sub("<", text), values)
+    messages = []
+    for attributes, text in _MESSAGE.findall(prompt):
+        values = {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(attributes)}
+        role = values.get("role", "")
+        messages.append(Message(role, text if role == "system" else _ESCAPED.sub("<", text), values))
+    return messages or [Message("user", prompt)]
 
 
 def _system(messages: Sequence[Message]) -> dict[str, Any]:

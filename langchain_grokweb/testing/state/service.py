@@ -373,9 +373,8 @@ class Service:
         """Keep an upload."""
         file_id = str(uuid4())
         uri = f"users/{self.account.user_id}/{file_id}/content"
-        file = UploadedFile(file_id, name, mime_type, content, uri, conversation_time())
-        self.uploads[file_id] = file
-        return file
+        self.uploads[file_id] = UploadedFile(file_id, name, mime_type, content, uri, conversation_time())
+        return self.uploads[file_id]
 
 
 def _title_of(prompt: str) -> str:
