@@ -13,6 +13,7 @@ from email.utils import formatdate
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -110,7 +111,8 @@ class Front:
         elif fault is not None and fault.stage not in {"upload", *stages}:
             return await self._struck(scope, receive, fault, nested=is_chat or is_reconnect)
         is_open = path.startswith(("/users/", files.SIGNED)) or path in site.OPEN_PATHS
-        if not is_open and not self._is_signed_in(scope):
+        cookies = "; ".join(Headers(scope=scope).getlist("cookie"))
+        if not is_open and not self._service.account.knows(cookies):
             return error_reply(ERROR_REPLIES["expired"])
         return None
 
@@ -123,10 +125,6 @@ class Front:
         if fault.stage == "refusal":
             return refusal(fault, nested=nested)
         return error_reply(ErrorReply(500, f"Emulator: {fault.name} cannot strike {scope['path']}"))
-
-    def _is_signed_in(self, scope: Scope) -> bool:
-        cookies = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
-        return self._service.account.knows("; ".join(cookies))
 
     def _dressed(self, scope: Scope, send: Send) -> Send:
         """Cloudflare's headers on every reply, with a cookie that changes each time (chat.md 1.1 and 1.3).

@@ -76,17 +76,12 @@ def read(prompt: str, history: History) -> Brief:
         question=spoken[asked].text if asked >= 0 else "",
         results=tuple(message for message in spoken[asked + 1 :] if message.role == "tool"),
         has_results=[message.role for message in own if message.role != "system"][-1:] == ["tool"],
-        tools=_offered(prompt, history)[1],
+        tools=offered(prompt, history)[1],
         use=system.get("use", ""),
         at_most_one=system.get("calls") == "one",
         is_json=system.get("reply") == "json",
         schema=_reply_schema(replies),
     )
-
-
-def call_mark(prompt: str, history: History) -> str | None:
-    """The mark that calls must carry here; None where no tools were offered."""
-    return _offered(prompt, history)[0]
 
 
 def messages_of(prompt: str) -> list[Message]:
@@ -128,8 +123,8 @@ def _before_repairs(history: History) -> Brief:
     return Brief()
 
 
-def _offered(prompt: str, history: History) -> tuple[str | None, dict[str, Mapping[str, Any]]]:
-    """The mark and the tools of the newest definitions of this branch."""
+def offered(prompt: str, history: History) -> tuple[str | None, dict[str, Mapping[str, Any]]]:
+    """The newest definitions of this branch: the mark of calls, None where no tools are offered, and the tools."""
     for text in [prompt, *(text for role, text in reversed(history) if role == "human")]:
         for message in reversed(messages_of(text) if "<tools" in text else ()):
             match = _TOOLS.search(message.text) if message.role == "system" else None

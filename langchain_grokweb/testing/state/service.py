@@ -16,7 +16,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from langchain_grokweb.testing.assistant.answers import TurnContext, answer_of
-from langchain_grokweb.testing.assistant.instructions import call_mark
+from langchain_grokweb.testing.assistant.instructions import offered
 from langchain_grokweb.testing.assistant.spelling import written
 from langchain_grokweb.testing.state.account import Account, Tier
 from langchain_grokweb.testing.state.assets import AnnouncedUpload, Asset
@@ -322,7 +322,7 @@ class Service:
     def _composed(self, ask: Ask, context: TurnContext, reply: Reply) -> Composition:
         shape: Shape = "a" if ask.era == "2025" else "b"
         try:
-            reply, ending = written(reply, lambda: call_mark(context.prompt, context.history))
+            reply, ending = written(reply, lambda: offered(context.prompt, context.history)[0])
         except PlanError as error:
             self.plan_errors.append(error)
             reply, ending = Reply(f"The emulator failed: {error}", error="internal_error"), None
