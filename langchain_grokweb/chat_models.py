@@ -34,7 +34,8 @@ from pydantic import (
 
 from langchain_grokweb._version import __version__
 from langchain_grokweb.call_arguments import for_call, without_values
-from langchain_grokweb.client import AvailableMode, GrokWebClient, Service, pool, portal
+from langchain_grokweb.client import AvailableMode, GrokWebClient, Service, portal
+from langchain_grokweb.client.network import pool
 from langchain_grokweb.client.service import (
     BASE_URL_VARIABLE,
     COOKIES_VARIABLE,
@@ -492,7 +493,7 @@ class ChatGrokWeb(BaseChatModel):
 
     def _resolve_model_profile(self) -> ModelProfile:
         return ModelProfile(
-            max_input_tokens=131_072,  # what xAI says of Grok 3; a longer prompt goes up in part as a file
+            max_input_tokens=131_072,  # what xAI says of Grok 3
             text_inputs=True,
             text_outputs=True,
             image_inputs=True,
@@ -555,6 +556,5 @@ class ChatGrokWeb(BaseChatModel):
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         memo = {} if memo is None else memo
-        if self.http_client is not None:
-            memo[id(self.http_client)] = self.http_client  # the user's, and not ours to copy
+        memo[id(self.http_client)] = self.http_client  # the user's, and not ours to copy
         return super().__deepcopy__(memo)

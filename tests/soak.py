@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from langchain_grokweb import ChatGrokWeb, GrokWebError
-from langchain_grokweb.client import pool
+from langchain_grokweb.client.network import pool
 from langchain_grokweb.testing import GrokEmulator
 
 FAULTS = ["cut:3", "garbage", "rate_limited", "heavy_load", "usage_limit"]

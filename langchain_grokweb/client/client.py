@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from langchain_grokweb.client import portal, state
 from langchain_grokweb.client.account import AvailableMode, list_modes
-from langchain_grokweb.client.http import Http
+from langchain_grokweb.client.network.http import Http
 from langchain_grokweb.client.opener import Opener
 from langchain_grokweb.client.retry import OnRetry
 from langchain_grokweb.client.service import (

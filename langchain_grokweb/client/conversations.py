@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import urlencode
 
-from langchain_grokweb.client.http import Http
+from langchain_grokweb.client.network.http import Http
 from langchain_grokweb.errors import (
     GrokWebConversationNotFoundError,
     GrokWebInvalidRequestError,

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import anyio
 
-from langchain_grokweb.client.http import Http
+from langchain_grokweb.client.network.http import Http
 from langchain_grokweb.client.prompt_search import NotListedError, Place, find_prompt
 from langchain_grokweb.client.retry import pause_before
 from langchain_grokweb.client.service import Wire

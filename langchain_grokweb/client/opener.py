@@ -9,8 +9,8 @@ from typing import Any, assert_never
 
 from langchain_grokweb.client.delivery_check import Unknowable, delivery_unknown, look_up
 from langchain_grokweb.client.gateway import GatewayTurn
-from langchain_grokweb.client.http import Http
-from langchain_grokweb.client.pool import require_asyncio
+from langchain_grokweb.client.network.http import Http
+from langchain_grokweb.client.network.pool import require_asyncio
 from langchain_grokweb.client.rest import RestTurn
 from langchain_grokweb.client.resume import ResumableStream, StreamingTurn
 from langchain_grokweb.client.retry import OnRetry, retrying

@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from langchain_grokweb.client.pool import FINISH_SECONDS, wait_for_finishing, without_thread
+from langchain_grokweb.client.network.pool import FINISH_SECONDS, wait_for_finishing, without_thread
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 
 T = TypeVar("T")

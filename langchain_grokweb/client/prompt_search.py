@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from langchain_grokweb.client.http import Http
+from langchain_grokweb.client.network.http import Http
 from langchain_grokweb.wire import inflight
 from langchain_grokweb.wire.rest import CONVERSATIONS
 from langchain_grokweb.wire.turn import Turn

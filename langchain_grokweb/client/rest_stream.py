@@ -9,7 +9,7 @@ from contextlib import suppress
 import anyio
 import httpx
 
-from langchain_grokweb.client.http import Http, Reply
+from langchain_grokweb.client.network.http import Http, Reply
 from langchain_grokweb.client.stopping import (
     END_SECONDS,
     LATE_SECONDS,

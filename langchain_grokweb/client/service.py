@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-from langchain_grokweb.client.environment import PROXY_FIELD, Proxy, proxy_for, read_place, read_proxy
+from langchain_grokweb.client.network.environment import PROXY_FIELD, Proxy, proxy_for, read_place, read_proxy
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 
 Wire = Literal["rest", "gateway"]

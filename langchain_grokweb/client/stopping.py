@@ -19,8 +19,8 @@ from typing import assert_never
 import anyio
 
 from langchain_grokweb.client import portal, state
-from langchain_grokweb.client.http import Http
-from langchain_grokweb.client.pool import finishing
+from langchain_grokweb.client.network.http import Http
+from langchain_grokweb.client.network.pool import finishing
 from langchain_grokweb.client.prompt_search import NotListedError, Place, find_prompt
 from langchain_grokweb.client.retry import pause_before
 from langchain_grokweb.client.service import Service

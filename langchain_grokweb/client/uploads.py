@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 import anyio
 
-from langchain_grokweb.client.http import Http
+from langchain_grokweb.client.network.http import Http
 from langchain_grokweb.client.retry import retrying
 from langchain_grokweb.errors import GrokWebError
 from langchain_grokweb.wire import files as wire

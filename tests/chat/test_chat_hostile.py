@@ -16,7 +16,7 @@ from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
 from langchain_grokweb import ChatGrokWeb, GrokWebError, GrokWebInvalidRequestError, GrokWebProtocolError
-from langchain_grokweb.client.http import Http
+from langchain_grokweb.client.network.http import Http
 from langchain_grokweb.client.service import Service
 from langchain_grokweb.credentials import GrokCredentials
 

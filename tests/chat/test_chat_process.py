@@ -243,7 +243,7 @@ async def test_a_stop_that_takes_long_is_finished_before_the_process_ends(grok, 
 
 
 async def test_idle_connections_are_closed_on_request_and_the_model_lives_on(grok, model):
-    from langchain_grokweb.client import pool
+    from langchain_grokweb.client.network import pool
 
     def idle() -> list[httpx.AsyncClient]:
         mine = pool._pools[asyncio.get_running_loop()]
@@ -423,7 +423,7 @@ def test_every_request_goes_through_the_proxy(grok, make_model):
 
 
 def test_loops_that_ended_leave_nothing(make_model):
-    from langchain_grokweb.client import pool
+    from langchain_grokweb.client.network import pool
 
     for _ in range(5):
         asyncio.run(make_model().ainvoke("Hi"))

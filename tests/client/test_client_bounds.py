@@ -59,6 +59,9 @@ def streamed(pieces: Sequence[Piece], **headers: str) -> Script:
     return Script({"turn": Reply(pieces, headers={"content-type": "application/json", **headers})})
 
 
+MOST_TIMES = 30  # of known work; without the bounds it is hundreds to thousands
+
+
 class Ticks:
     """A task that runs whenever the loop goes round, and notes for how long it could not."""
 
@@ -156,7 +159,7 @@ async def test_a_small_body_that_unpacks_to_a_large_one_holds_the_loop_for_no_lo
     async with Ticks() as ticks:
         with pytest.raises(GrokWebError):
             await (model.alist_modes() if kind == "small reply" else model.ainvoke("Hi"))
-    assert ticks.longest < 10 * known_work()
+    assert ticks.longest < MOST_TIMES * known_work()
 
 
 # --- very many parts
@@ -187,7 +190,7 @@ async def test_no_flood_holds_the_loop_for_long(server: ScriptedServer, flood: s
     async with Ticks() as ticks:
         with suppress(GrokWebError):
             await model_on(server, "rest").ainvoke("Hi")
-    assert ticks.longest < 10 * known_work()
+    assert ticks.longest < MOST_TIMES * known_work()
 
 
 async def test_an_object_of_very_many_parts_is_refused(server: ScriptedServer):
@@ -226,4 +229,4 @@ async def test_no_flood_over_the_gateway_holds_the_loop_for_long(server: Scripte
     async with Ticks() as ticks:
         with suppress(GrokWebError):
             await model_on(server, "gateway").ainvoke("Hi")
-    assert ticks.longest < 10 * known_work()
+    assert ticks.longest < MOST_TIMES * known_work()

@@ -14,8 +14,9 @@ from scripted import steps as s
 from scripted.server import Script, ScriptedServer
 
 from langchain_grokweb import ChatGrokWeb, GrokWebConnectionError, GrokWebInvalidRequestError
-from langchain_grokweb.client import http as client_http
-from langchain_grokweb.client import pool, portal
+from langchain_grokweb.client import portal
+from langchain_grokweb.client.network import http as client_http
+from langchain_grokweb.client.network import pool
 
 
 @pytest.fixture(scope="module")

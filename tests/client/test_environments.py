@@ -18,7 +18,7 @@ import pytest
 from pydantic import ValidationError
 
 from langchain_grokweb import ChatGrokWeb, GrokWebClient, GrokWebConnectionError, GrokWebError
-from langchain_grokweb.client.environment import is_excepted, proxy_for, read_proxy
+from langchain_grokweb.client.network.environment import is_excepted, proxy_for, read_proxy
 from langchain_grokweb.client.service import check_url
 from tests import leaks
 

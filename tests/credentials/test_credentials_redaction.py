@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from langchain_grokweb.client.http import Http
+from langchain_grokweb.client.network.http import Http
 from langchain_grokweb.client.service import Service
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.credentials.redaction import SHORTEST, Redactor

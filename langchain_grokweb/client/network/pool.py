@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary
 import anyio.to_thread
 import httpx
 
-from langchain_grokweb.client.environment import Proxy, TrustSettings, make_context, plain_context
+from langchain_grokweb.client.network.environment import Proxy, TrustSettings, make_context, plain_context
 from langchain_grokweb.errors import GrokWebConnectionError, GrokWebInvalidRequestError
 
 MAX_IDLE_CLIENTS = 100

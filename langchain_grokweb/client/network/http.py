@@ -27,9 +27,9 @@ import orjson
 
 from langchain_grokweb._version import __version__
 from langchain_grokweb.client import state
-from langchain_grokweb.client.environment import PROXY_FIELD, TrustSettings
-from langchain_grokweb.client.pool import Lease, close_idle, lease, require_asyncio, without_thread
-from langchain_grokweb.client.reply_body import ACCEPTED, Body
+from langchain_grokweb.client.network.environment import PROXY_FIELD, TrustSettings
+from langchain_grokweb.client.network.pool import Lease, close_idle, lease, require_asyncio, without_thread
+from langchain_grokweb.client.network.reply_body import ACCEPTED, Body
 from langchain_grokweb.client.service import HttpClient, Service
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.credentials.redaction import Redactor
