@@ -20,6 +20,7 @@ from langchain_grokweb.testing import GrokEmulator
 from tests.clock import CLOCK, Clock, install
 
 install()
+pytest.register_assert_rewrite("truth.outcomes")  # here, since tests of the docs import it too
 
 
 def _keep_bytecode() -> None:

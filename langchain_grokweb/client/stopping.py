@@ -164,6 +164,7 @@ class RunningAnswer:
         if sys.is_finalizing() or not self.is_of_this_process:
             return
         task = asyncio.create_task(self._leave(aclose, learn))
+        task.add_done_callback(_retrieve)  # where the caller is cancelled meanwhile, nobody else does
         if not finishing(task):
             self._stop_elsewhere()
         with suppress(ResourceWarning):
@@ -260,3 +261,8 @@ def silence(service: Service) -> GrokWebTimeoutError:
         f"grok.com sent nothing of the answer for {service.stream_event_timeout:g} seconds.",
         next_step="Ask again, or allow more silence with `stream_event_timeout=`.",
     )
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()

@@ -69,6 +69,6 @@ def test_a_history_at_the_service(
 
 def told(prompt: str) -> list[str]:
     """The texts that a prompt says: one as it is, several as a transcript."""
-    if not prompt.startswith("Below are"):
+    if not prompt.startswith(("Below are", "<message ")):
         return [prompt]
     return [re.sub(r"\n?<tool_call .*</tool_call>", "", text) for text in SAID.findall(prompt)]

@@ -83,14 +83,15 @@ def comparable(message: AIMessage) -> dict[str, Any]:
 
 
 def told(message: dict[str, Any], mode: str) -> dict[str, Any]:
-    """What is the same wherever an answer is cut: where it only goes on, a line break in the reasoning may be missing,
-    and a picture's tool and size are not told again."""
+    """What is the same wherever an answer is cut: where it only continues, a line break of the reasoning
+    may be missing, a picture's tool and size are not sent again, and pictures may come before the text."""
     if mode == "replay":
         return message
     tools = [{key: found for key, found in used.items() if key in {"name", "args"}} for used in message["server_tools"]]
     images = [image["url"] for image in message["images"]]
     reasoning = "".join(message["reasoning_content"].split())
-    return {**message, "reasoning_content": reasoning, "server_tools": tools, "images": images}
+    rest = {key: value for key, value in message.items() if key != "order"}
+    return {**rest, "reasoning_content": reasoning, "server_tools": tools, "images": images}
 
 
 def ask(model: Any, way: str = "ainvoke") -> dict[str, Any]:

@@ -6,8 +6,6 @@ import pytest
 
 from truth import marks
 
-pytest.register_assert_rewrite("truth.outcomes")
-
 _noted = marks.read()
 
 
