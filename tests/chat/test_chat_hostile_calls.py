@@ -223,7 +223,7 @@ PIECES = [
 TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=6).map("".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(TEXTS, st.integers(1, 40), st.booleans())
 def test_no_text_in_any_position_becomes_a_call_or_another_role(text: str, size: int, asked: bool):
     spec = OutputSpec.of({"tools": TOOLS}).marked(b"secret")

@@ -183,7 +183,7 @@ def test_stop_sequences_cut_the_final_text_alike():
 WORDS = st.lists(st.sampled_from(["One ", "two ", "three ", "ST", "OP", " ", "x"]), max_size=6)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(pieces=WORDS, final=WORDS, cuts=st.lists(st.integers(0, 7), max_size=3), stop=st.sampled_from([(), ("STOP",)]))
 @example(pieces=["One ", "two "], final=["One ", "three "], cuts=[1], stop=())
 @example(pieces=["ST", "x"], final=["ST", "OP", "x"], cuts=[1], stop=("STOP",))

@@ -788,7 +788,7 @@ def test_deep_arguments():
     assert seen(list(call("now", deep=deep))) == ("", [("now", {"deep": deep})], [])
 
 
-@pytest.mark.parametrize("size", [5, 10_000, 1 << 22])
+@pytest.mark.parametrize("size", [97, 10_000, 1 << 22])
 def test_a_call_that_is_too_long(size):
     def cut(answer: str) -> list[str]:
         return [answer[at : at + size] for at in range(0, len(answer), size)]
@@ -938,7 +938,7 @@ def cut_up(answer: str, sizes: list[int]) -> list[str]:
     return pieces
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(answers(WORDS, SPACES, FENCES, TAGS, CALLS, UNMARKED), CUTS)
 def test_however_it_is_cut_the_outcome_is_the_same(answer: str, sizes: list[int]):
     whole = seen([answer])
@@ -946,13 +946,13 @@ def test_however_it_is_cut_the_outcome_is_the_same(answer: str, sizes: list[int]
     assert seen(list(answer)) == whole
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(answers(["Hello", "a < b", "`x`", "{"], SPACES, FENCES, TAGS[:3], CALLS, UNMARKED), CUTS)
 def test_no_piece_of_the_markup_becomes_text(answer: str, sizes: list[int]):
     assert MARK not in seen(cut_up(answer, sizes))[0]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(answers(WORDS, SPACES, FENCES, UNMARKED), CUTS)
 def test_without_the_mark_it_is_calls_or_text_to_the_letter(answer: str, sizes: list[int]):
     found = feed(cut_up(answer, sizes))
@@ -961,7 +961,7 @@ def test_without_the_mark_it_is_calls_or_text_to_the_letter(answer: str, sizes: 
         assert "".join(texts) == answer or (found and not texts)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(["Hello", "a < b", "<b>", "`x`", "{}", '"', *SPACES, PARIS]), max_size=12), CUTS)
 def test_text_around_marked_calls_is_what_a_pattern_says(fragments: list[str], sizes: list[int]):
     answer = "".join(fragments)
@@ -970,7 +970,7 @@ def test_text_around_marked_calls_is_what_a_pattern_says(fragments: list[str], s
     assert seen(cut_up(answer, sizes)) == (expected, calls, [])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.text(max_size=5), ANYTHING, max_size=4), CUTS)
 def test_arguments_come_out_as_they_are(args: dict[str, Any], sizes: list[int]):
     assume(args)  # without any, it may be an example of the instructions

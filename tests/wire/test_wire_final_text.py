@@ -35,7 +35,7 @@ def citations(batch: list[ev.Event]) -> list[tuple[str, int | None]]:
     return [(event.url, event.position) for event in batch if isinstance(event, ev.CitationFound)]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(streamed=WORDS, final=WORDS)
 @example(streamed="a ", final="ab")
 @example(streamed="a b", final="ab")
@@ -53,7 +53,7 @@ def test_a_tail_makes_the_streamed_text_the_final_one(streamed, final):
         assert streamed + (tail or "") == final
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(streamed=WORDS, final=WORDS, cuts=st.lists(st.integers(0, 12), max_size=3))
 def test_the_events_say_the_final_text_wherever_the_streamed_one_is_cut(streamed, final, cuts):
     edges = sorted({0, len(streamed), *(min(place, len(streamed)) for place in cuts)})
