@@ -17,6 +17,7 @@ from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolFault, ne
 from langchain_grokweb.wire import events as ev
 
 ORDER_KEY = "order"  # in the link
+_TEXT_BLOCK = "lc_txt_0"
 
 _IMAGE_TYPES = {"png": "image/png", "webp": "image/webp", "gif": "image/gif"}
 
@@ -67,6 +68,8 @@ class AnswerContent:
 
     def note_order(self, text: str, extra: Mapping[str, Any], calls: Iterable[ToolCallChunk]) -> None:
         """These come next."""
+        if text and not extra and not calls and _TEXT_BLOCK in self.order:
+            return  # as for most words
         begun = [name for name, _ in block_names(extra, text=bool(text or extra.get("citations")))]
         self.order.update(dict.fromkeys([*begun, *(f"lc_tc_{call['index']}" for call in calls)]))
 
@@ -145,7 +148,7 @@ def block_names(extra: Mapping[str, Any], *, text: bool) -> list[tuple[str, Any]
     names: list[tuple[str, Any]] = [("lc_rs_0", None)] if extra.get("reasoning_content") else []
     tools = [(f"lc_stc_{tool['id']}", tool) for tool in extra.get("server_tools", ())]
     names += [(name, tool) for name, tool in tools if tool["status"] != "unknown"]
-    names += [("lc_txt_0", None)] if text else []
+    names += [(_TEXT_BLOCK, None)] if text else []
     for kind, members in (("img", "images"), ("video", "videos"), ("file", "files")):
         names += [(f"lc_{kind}_{entry['id']}", entry) for entry in extra.get(members, ())]
     # A tool without a result comes at the end, as in a stream.

@@ -25,7 +25,7 @@ _MAX_PARTS = 100_000  # objects and lists in one object
 _MAX_VALUES = 500_000
 _SLICE_LINES = 128
 _BRACES_OF_A_LINE = 4  # of each kind: a frame has two or three
-_MIN_SLICE_BYTES, _MAX_SLICE_BYTES = 1024, 64 * 1024
+MIN_SLICE_BYTES, _MAX_SLICE_BYTES = 1024, 64 * 1024
 _MAX_BETWEEN_BYTES = 1024
 
 # No repetition goes back over what it has passed, so each byte is read once.
@@ -40,10 +40,10 @@ _QUOTE, _OPEN, _BACKSLASH = b'"{\\'
 def in_slices(data: bytes) -> Iterator[bytes]:
     """The data in pieces that take about a millisecond each to read: those with many lines or objects are cut."""
     size = _MAX_SLICE_BYTES
-    if len(data) > _MIN_SLICE_BYTES and not data.isspace():
+    if len(data) > MIN_SLICE_BYTES and not data.isspace():
         braces = max(data.count(b"{"), data.count(b"}"))
         if (lines := max(data.count(b"\n"), braces // _BRACES_OF_A_LINE)) > _SLICE_LINES:
-            size = max(_MIN_SLICE_BYTES, len(data) * _SLICE_LINES // lines)
+            size = max(MIN_SLICE_BYTES, len(data) * _SLICE_LINES // lines)
     for start in range(0, len(data), size):
         yield data[start : start + size]
 

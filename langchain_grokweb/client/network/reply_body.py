@@ -15,7 +15,7 @@ from typing import Self
 import httpx
 
 from langchain_grokweb.errors import GrokWebProtocolError
-from langchain_grokweb.wire.framing import in_slices
+from langchain_grokweb.wire.framing import MIN_SLICE_BYTES, in_slices
 
 ACCEPTED = "gzip, deflate"
 MAX_STREAM_BYTES = 256 * 1024 * 1024  # of one reply, in all its layers: far more than the longest brings
@@ -57,6 +57,12 @@ class Body:
             httpx.DecodingError: It cannot be unpacked.
             httpx.HTTPError: It could not be fetched.
         """
+        if not self._layers and not self._cuts:
+            read = await self._next_read()
+            self._count(len(read))
+            if read and len(read) <= MIN_SLICE_BYTES:
+                return read
+            self._cuts.extend(in_slices(read))
         while not self._cuts:
             try:
                 step = next(self._steps, None)
@@ -74,18 +80,25 @@ class Body:
         return self._cuts.popleft()
 
     async def _read(self) -> None:
+        self._steps = self._unpack(await self._next_read())
+
+    async def _next_read(self) -> bytes:
         self._number += 1
         if self._number % _READS_AT_ONCE == 0:
             await asyncio.sleep(0)
-        self._steps = self._unpack(await anext(self._reads))
+        read = await anext(self._reads)
         self._is_further = False
+        return read
+
+    def _count(self, size: int) -> None:
+        self._size += size
+        if self._size > MAX_STREAM_BYTES:
+            raise GrokWebProtocolError(where="a reply", expected="at most 256 MiB", got="a larger one")
 
     def _unpack(self, read: bytes) -> Iterator[bytes]:
         """What one read unpacks to; an empty piece for a step that brings nothing to read."""
         for size, unpacked in _unpacked(read, self._layers):
-            self._size += size
-            if self._size > MAX_STREAM_BYTES:
-                raise GrokWebProtocolError(where="a reply", expected="at most 256 MiB", got="a larger one")
+            self._count(size)
             yield unpacked
 
 
