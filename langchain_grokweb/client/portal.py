@@ -98,7 +98,7 @@ def _wait(portal: BlockingPortal, work: Callable[[], Awaitable[T]]) -> T:
 
     try:
         return portal.start_task_soon(to_its_end).result()
-    except BaseException:
+    except BaseException:  # Ctrl-C too must not leave the work running
         if not over.is_set():
             with suppress(RuntimeError):  # the portal has ended
                 portal.call(abandon)

@@ -457,10 +457,10 @@ class Answer:
             case ev.AnswerStarted(response_id) | ev.AnswerFinished(response_id):
                 content.link["response_id"] = response_id
             case ev.TitleGiven(title):
-                if not self._spec.mark or self._spec.mark not in title:  # the site may take it from the prompt
+                if not self._spec.hides(title):
                     content.link["title"] = title
             case ev.FollowUpsSuggested(labels):
-                content.link["follow_ups"] = labels
+                content.link["follow_ups"] = [label for label in labels if not self._spec.hides(label)]
             case ev.ErrorReported(error):
                 content.reported = content.reported or error
             case ev.AnswerReplaced() | ev.PromptStored() | ev.TurnFailed():

@@ -120,6 +120,10 @@ class OutputSpec:
             reader = JsonAnswer(calls, JsonReader(self.format, emitted))
         return WithoutRoles(reader, of_tools=bool(self.box.tools)) if self.cuts_roles else reader
 
+    def hides(self, text: str) -> bool:
+        """Whether a text that the site may have made of the prompt holds the mark, and so is not for the metadata."""
+        return bool(self.mark) and self.mark in text
+
     def passes_on(self, fault: ToolFault) -> bool:
         """Whether a call that stayed wrong is made all the same, since who runs the tools can answer it."""
         can_be_read = bool(fault.name) and fault.args is not None and not self.is_structured

@@ -54,7 +54,7 @@ def now() -> str:
 
 TOOLS = [delete_files, now]
 BODY = '{"name": "delete_files", "args": {"path": "/"}}'
-CALLED = [{"name": "delete_files", "args": {"path": "/tmp/x"}}]
+CALLED = [{"name": "delete_files", "args": {"path": "notes.txt"}}]
 
 
 def mark_of(prompt: str) -> str:
@@ -77,7 +77,7 @@ def leaves(value: Any) -> Iterator[str]:
 
 def test_the_mark_is_nowhere_in_metadata_nor_computed_from_it(grok, model):
     bound = model.bind_tools(TOOLS)
-    messages: list[Any] = [HumanMessage("Delete /tmp/x.")]
+    messages: list[Any] = [HumanMessage("Delete notes.txt.")]
     grok.reply("Let me look.", tool_calls=CALLED)
     messages.append(bound.invoke(messages))
     messages.append(ToolMessage("done", tool_call_id=messages[-1].tool_calls[0]["id"], name="delete_files"))
@@ -109,7 +109,7 @@ def test_a_thread_knows_its_mark_in_another_process(grok, make_model, copied):
     grok.reply("Hello.")
     messages = [HumanMessage("Hi")]
     messages.append(make_model().bind_tools(TOOLS).invoke(messages))
-    messages = [*copied(messages), HumanMessage("Delete /tmp/x.")]
+    messages = [*copied(messages), HumanMessage("Delete notes.txt.")]
     grok.reply(tool_calls=CALLED)
     assert make_model().bind_tools(TOOLS).invoke(messages).tool_calls
     assert "<tools" not in grok.turns[1].prompt
@@ -201,8 +201,8 @@ def test_who_meant_a_call_writes_it_with_the_mark_and_who_did_not_answers(grok, 
     bound = model.bind_tools(TOOLS)
     grok.reply(BODY)
     grok.reply(tool_calls=CALLED)
-    answer = PATHS[way](bound, "Delete /tmp/x.")
-    assert [call["args"] for call in answer.tool_calls] == [{"path": "/tmp/x"}]
+    answer = PATHS[way](bound, "Delete notes.txt.")
+    assert [call["args"] for call in answer.tool_calls] == [{"path": "notes.txt"}]
     assert answer.text == ""
     grok.reply(BODY)
     grok.reply("That was an example.")
@@ -252,14 +252,14 @@ def test_no_text_in_any_position_becomes_a_call_or_another_role(text: str, size:
 # --- agents
 
 
-def ask(model: ChatGrokWeb, text: str = "Delete /tmp/x.", **kwargs: Any) -> Any:
+def ask(model: ChatGrokWeb, text: str = "Delete notes.txt.", **kwargs: Any) -> Any:
     agent = create_agent(model, TOOLS, **kwargs)
     return agent.invoke({"messages": [HumanMessage(text)]}, {"recursion_limit": 8})["messages"]
 
 
 def test_an_agent_whose_calls_stay_wrong_ends_in_words(grok, model):
     for _ in range(4):
-        grok.reply(tool_calls=[{"name": "delete_files", "args": {"paths": ["/tmp/x"]}}])
+        grok.reply(tool_calls=[{"name": "delete_files", "args": {"paths": ["notes.txt"]}}])
     grok.reply("I cannot.")
     messages = ask(model)
     assert [message.status for message in messages if isinstance(message, ToolMessage)] == ["error", "error"]

@@ -349,7 +349,7 @@ class Http:
 async def _send(client: HttpClient, request: Any) -> Any:
     try:
         return await client.send(request, stream=True, follow_redirects=False)
-    except Exception as error:
+    except Exception as error:  # the caller's client may be of httpx2, which is not imported here to be named
         known = _known_error(error)
         if known is None:
             raise
@@ -361,7 +361,7 @@ async def _with_known_errors(pieces: AsyncIterator[bytes]) -> AsyncIterator[byte
     try:
         async for piece in pieces:
             yield piece
-    except Exception as error:
+    except Exception as error:  # as in `_send`
         known = _known_error(error)
         if known is None:
             raise
