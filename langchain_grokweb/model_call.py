@@ -28,10 +28,11 @@ from langchain_grokweb.errors import (
     GrokWebInvalidRequestError,
 )
 from langchain_grokweb.messages import json_schema, prompt
-from langchain_grokweb.messages.accumulator import PREVIEWS_KEY, Answer, Delta, OnReplaced, RequestInfo
+from langchain_grokweb.messages.accumulator import PREVIEWS_KEY, Answer, OnReplaced
+from langchain_grokweb.messages.answer_content import Delta
 from langchain_grokweb.messages.history import private_conversations
 from langchain_grokweb.messages.output_spec import OutputSpec, unfit
-from langchain_grokweb.messages.planner import OnTruncated, Plan, Start, fresh
+from langchain_grokweb.messages.planner import OnTruncated, Plan, RequestInfo, Start, fresh
 from langchain_grokweb.messages.planner import plan as plan_turn
 from langchain_grokweb.messages.prompt_format import holds_element
 from langchain_grokweb.wire import modes

@@ -20,9 +20,17 @@ from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_grokweb.errors import GrokWebAnswerReplacedError, GrokWebServerError
-from langchain_grokweb.messages.answer_content import AnswerContent, call_chunk, citation, named, picture, same_calls
+from langchain_grokweb.messages.answer_content import (
+    AnswerContent,
+    Delta,
+    call_chunk,
+    citation,
+    named,
+    picture,
+    same_calls,
+)
 from langchain_grokweb.messages.output_spec import UNFIT_KEY, OutputSpec, Piece, unfit
-from langchain_grokweb.messages.planner import LINK_KEY, LINK_VERSION, Plan, hash_answer
+from langchain_grokweb.messages.planner import LINK_KEY, RequestInfo, hash_answer
 from langchain_grokweb.messages.stop import StopCut
 from langchain_grokweb.messages.structured.stream import EmittedObject, JsonFault
 from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolFault, Unmarked
@@ -79,36 +87,6 @@ PREVIEWS_KEY = "image_previews"
 # LangChain copies what it gets, so one of each serves all chunks.
 _NOTHING: dict[str, Any] = {}
 _PROVIDED = {"model_provider": PROVIDER}
-
-
-@dataclass(slots=True)
-class Delta:
-    """What one chunk carries."""
-
-    content: str = ""
-    additional_kwargs: dict[str, Any] | None = None
-    tool_call_chunks: list[ToolCallChunk] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestInfo:
-    """What an answer must know of its question to carry a link.
-
-    Attributes:
-        model: The name that was asked for.
-        mode: The site's mode it stands for.
-        account: Whose account it is (`GrokCredentials.account`).
-        plan: What was sent, and what it follows.
-        transport: The wire that was used.
-        temporary: Whether a private chat was asked for.
-    """
-
-    model: str
-    mode: str
-    account: str
-    plan: Plan
-    transport: str
-    temporary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +287,7 @@ class Answer:
 
     def conversation_ref(self) -> ConversationRef | None:
         """Where the conversation stands after this answer, so far."""
-        link = self._known_link()
+        link = self._request.link(self._content.link)
         if "conversation_id" not in link or "response_id" not in link:
             return None
         return ConversationRef(link["conversation_id"], link["response_id"])
@@ -372,14 +350,14 @@ class Answer:
         return self._content.message(self._interrupted_metadata())
 
     def _interrupted_metadata(self) -> dict[str, Any]:
-        link = {**self._known_link(), "interrupted": True}
+        link = {**self._request.link(self._content.link), "interrupted": True}
         return {"model_provider": PROVIDER, "model_name": self._request.model, LINK_KEY: link}
 
     def _metadata(self) -> dict[str, Any]:
         content, plan, spec = self._content, self._request.plan, self._spec
         blocked = content.withheld and not (content.images or content.videos)
         link = {
-            **self._known_link(),
+            **self._request.link(self._content.link),
             **({"started": True} if plan.started else {}),
             "turn_hash": plan.turn_hash,
             "self_hash": hash_answer(AIMessage("".join(content.texts), tool_calls=content.tool_calls)),
@@ -392,22 +370,6 @@ class Answer:
             "finish_reason": "tool_calls" if content.calls else "content_filter" if blocked else "stop",
             **({"id": link["response_id"]} if "response_id" in link else {}),
             LINK_KEY: link,
-        }
-
-    def _known_link(self) -> dict[str, Any]:
-        request = self._request
-        ref = request.plan.conversation
-        place: dict[str, str] = {}
-        if ref is not None:
-            place = {"conversation_id": ref.conversation_id, "parent_response_id": ref.parent_response_id}
-        return {
-            "v": LINK_VERSION,
-            "account": request.account,
-            **place,
-            "mode": request.mode,
-            "transport": request.transport,
-            **({"temporary": True} if request.temporary else {}),
-            **self._content.link,
         }
 
     # --- events

@@ -23,6 +23,15 @@ _IMAGE_TYPES = {"png": "image/png", "webp": "image/webp", "gif": "image/gif"}
 
 
 @dataclass(slots=True)
+class Delta:
+    """What one chunk carries."""
+
+    content: str = ""
+    additional_kwargs: dict[str, Any] | None = None
+    tool_call_chunks: list[ToolCallChunk] | None = None
+
+
+@dataclass(slots=True)
 class AnswerContent:
     """What an answer holds so far.
 

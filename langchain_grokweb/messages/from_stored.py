@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from langchain_grokweb.messages.accumulator import Answer, RequestInfo
-from langchain_grokweb.messages.planner import LINK_KEY, Plan, hash_messages, hash_system
+from langchain_grokweb.messages.accumulator import Answer
+from langchain_grokweb.messages.planner import LINK_KEY, Plan, RequestInfo, hash_messages, hash_system
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.stored import StoredResponse
 from langchain_grokweb.wire.turn import ConversationRef

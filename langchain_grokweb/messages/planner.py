@@ -13,7 +13,7 @@ System messages stand outside of the chain and are hashed apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Literal, Self
@@ -40,6 +40,7 @@ __all__ = [
     "OnTruncated",
     "Plan",
     "Reason",
+    "RequestInfo",
     "Start",
     "fresh",
     "hash_answer",
@@ -115,6 +116,43 @@ class Plan:
     def starting_at(self, place: ConversationRef) -> Plan:
         """The same messages, at a place that the caller named."""
         return replace(self, conversation=place, reason="started", started=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestInfo:
+    """What an answer must know of its question to carry a link.
+
+    Attributes:
+        model: The name that was asked for.
+        mode: The site's mode it stands for.
+        account: Whose account it is (`GrokCredentials.account`).
+        plan: What was sent, and what it follows.
+        transport: The wire that was used.
+        temporary: Whether a private chat was asked for.
+    """
+
+    model: str
+    mode: str
+    account: str
+    plan: Plan
+    transport: str
+    temporary: bool = False
+
+    def link(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """The place of an answer in its conversation, with what its events say of it."""
+        ref = self.plan.conversation
+        place: dict[str, str] = {}
+        if ref is not None:
+            place = {"conversation_id": ref.conversation_id, "parent_response_id": ref.parent_response_id}
+        return {
+            "v": LINK_VERSION,
+            "account": self.account,
+            **place,
+            "mode": self.mode,
+            "transport": self.transport,
+            **({"temporary": True} if self.temporary else {}),
+            **answer,
+        }
 
 
 def fresh(messages: Sequence[BaseMessage], reason: Reason = "new") -> Plan:

@@ -18,8 +18,8 @@ import orjson
 from langchain_core.messages import AIMessage, HumanMessage, message_chunk_to_message
 
 from langchain_grokweb import GrokWebError
-from langchain_grokweb.messages.accumulator import Answer, RequestInfo
-from langchain_grokweb.messages.planner import fresh
+from langchain_grokweb.messages.accumulator import Answer
+from langchain_grokweb.messages.planner import RequestInfo, fresh
 from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.gateway import GatewaySession

@@ -9,8 +9,8 @@ from langchain_core.messages import AIMessage, HumanMessage, message_chunk_to_me
 
 from langchain_grokweb.errors import GrokWebServerError
 from langchain_grokweb.messages import content_blocks
-from langchain_grokweb.messages.accumulator import Answer, RequestInfo
-from langchain_grokweb.messages.planner import fresh
+from langchain_grokweb.messages.accumulator import Answer
+from langchain_grokweb.messages.planner import RequestInfo, fresh
 from langchain_grokweb.wire import events as ev
 
 BEGIN, END = [ev.ConversationOpened("c"), ev.AnswerStarted("a")], [ev.AnswerFinished("a")]

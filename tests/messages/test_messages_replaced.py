@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, message_chunk_to_message
 
 from langchain_grokweb import GrokWebAnswerReplacedError
-from langchain_grokweb.messages.accumulator import Answer, RequestInfo
+from langchain_grokweb.messages.accumulator import Answer
 from langchain_grokweb.messages.output_spec import OutputSpec
-from langchain_grokweb.messages.planner import fresh
+from langchain_grokweb.messages.planner import RequestInfo, fresh
 from langchain_grokweb.wire import events as ev
 
 SECRET, SALT = b"secret", "0123456789abcdef"
