@@ -1,6 +1,6 @@
 """The only I/O: HTTP, connections, retries, the blocking face. Knows the wires, knows no LangChain."""
 
-from langchain_grokweb.client.account import AvailableMode
+from langchain_grokweb.client.account.modes import AvailableMode
 from langchain_grokweb.client.client import GrokWebClient
 from langchain_grokweb.client.opener import Opener
 from langchain_grokweb.client.resume import ResumableStream

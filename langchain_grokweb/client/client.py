@@ -1,6 +1,6 @@
 """`GrokWebClient`: the account's conversations, for users; asynchronous, and with a blocking face.
 
-What only users of the conversations need (`client.conversations`) is imported when it is used: to import a chat model
+What only users of the conversations need (`client.account.conversations`) is imported when it is used: to import a chat model
 does not cost it.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from langchain_grokweb.client import portal, state
-from langchain_grokweb.client.account import AvailableMode, list_modes
+from langchain_grokweb.client.account.modes import AvailableMode, list_modes
 from langchain_grokweb.client.network.http import Http
 from langchain_grokweb.client.opener import Opener
 from langchain_grokweb.client.retry import OnRetry
@@ -124,13 +124,13 @@ class GrokWebClient:
         Raises:
             GrokWebError: A page could not be fetched.
         """
-        from langchain_grokweb.client.conversations import listed  # noqa: PLC0415 - see above
+        from langchain_grokweb.client.account.conversations import listed  # noqa: PLC0415 - see above
 
         return listed(self._http, "", page_size=page_size, searchQuery=search)
 
     def deleted_conversations(self, *, page_size: int = 60) -> AsyncGenerator[Conversation, None]:
         """Those that were deleted and can be restored."""
-        from langchain_grokweb.client.conversations import listed  # noqa: PLC0415
+        from langchain_grokweb.client.account.conversations import listed  # noqa: PLC0415
 
         return listed(self._http, "/deleted", page_size=page_size)
 
@@ -147,13 +147,13 @@ class GrokWebClient:
             GrokWebConversationNotFoundError: There is none of this id, or it is deleted.
             GrokWebError: It could not be fetched.
         """
-        from langchain_grokweb.client.conversations import opened  # noqa: PLC0415
+        from langchain_grokweb.client.account.conversations import opened  # noqa: PLC0415
 
         return await opened(self._http, conversation)
 
     async def rename(self, conversation: str, title: str) -> Conversation:
         """Give a conversation another title. Raises as `conversation` does."""
-        from langchain_grokweb.client.conversations import renamed  # noqa: PLC0415
+        from langchain_grokweb.client.account.conversations import renamed  # noqa: PLC0415
 
         return await renamed(self._http, conversation, title)
 
@@ -164,13 +164,13 @@ class GrokWebClient:
             conversation: Its id or address.
             forever: Delete it so that it cannot be restored; also one that is deleted already.
         """
-        from langchain_grokweb.client.conversations import delete  # noqa: PLC0415
+        from langchain_grokweb.client.account.conversations import delete  # noqa: PLC0415
 
         await delete(self._http, conversation, forever=forever)
 
     async def restore(self, conversation: str) -> None:
         """Take back a conversation that was deleted. Raises as `conversation` does."""
-        from langchain_grokweb.client.conversations import restore  # noqa: PLC0415
+        from langchain_grokweb.client.account.conversations import restore  # noqa: PLC0415
 
         await restore(self._http, conversation)
 
@@ -185,7 +185,7 @@ class GrokWebClient:
             GrokWebInvalidRequestError: This names none, or it has no answer yet.
             GrokWebError: It could not be asked.
         """
-        from langchain_grokweb.client.conversations import newest_answer  # noqa: PLC0415
+        from langchain_grokweb.client.account.conversations import newest_answer  # noqa: PLC0415
 
         return await newest_answer(self._http, parse_conversation(conversation)[0])
 

@@ -30,7 +30,7 @@ from websockets.exceptions import (
 from websockets.frames import CloseCode
 from websockets.typing import Origin
 
-from langchain_grokweb.client.account import AvailableMode, list_modes, user_id
+from langchain_grokweb.client.account.modes import AvailableMode, list_modes, user_id
 from langchain_grokweb.client.network.http import (
     Http,
     RedactedHeaders,

@@ -1,0 +1,1 @@
+"""Beside the answers: what an account has at the service, and may use there."""
