@@ -1,6 +1,6 @@
 """`GrokWebClient`: the account's conversations, for users; asynchronous, and with a blocking face.
 
-What only users of the conversations need (`client.account.conversations`) is imported when it is used: to import a chat model
+What only its own users need (`client.account.conversations`) is imported when it is used: importing a chat model
 does not cost it.
 """
 
