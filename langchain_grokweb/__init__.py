@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_grokweb._version import __version__
 from langchain_grokweb.chat_models import ChatGrokWeb
+from langchain_grokweb.citations import text_with_citations
 from langchain_grokweb.client import AvailableMode, GrokWebClient
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import *  # noqa: F403 - the whole tree, as its module lists it
@@ -21,6 +22,7 @@ __all__ = [  # noqa: PLE0604
     "StoredConversation",
     "StoredResponse",
     "__version__",
+    "text_with_citations",
     *_errors,
 ]
 
