@@ -59,7 +59,7 @@ class CallSettings(Protocol):
     deep_search: DeepSearch | None
     custom_instructions: str | None
     follow_ups: bool
-    stop: list[str] | None
+    stop: list[str] | str | None
     tool_repair_attempts: int
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.utils import from_env, secret_from_env
 from pydantic import (
+    AliasChoices,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -41,14 +43,17 @@ class GrokWebFields(BaseChatModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, hide_input_in_errors=True)
 
-    model: str = Field(default="grok-3", alias="model_name", min_length=1)
+    # Second names are `validation_alias`: with `alias`, type checkers would know the second name alone.
+    model: str = Field(default="grok-3", validation_alias=AliasChoices("model", "model_name"), min_length=1)
     """`grok-3`, `grok-3-thinking` (also `grok-3-r1`), `grok-2`, `auto`, `fast`, `expert`, `heavy` or any mode id."""
 
-    cookies: SecretStr | None = Field(
-        default_factory=secret_from_env(COOKIES_VARIABLE, default=None), alias="api_key", repr=False
+    cookies: SecretStr | str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = Field(
+        default_factory=secret_from_env(COOKIES_VARIABLE, default=None),
+        validation_alias=AliasChoices("cookies", "api_key"),
+        repr=False,
     )
     """Anything that `GrokCredentials.parse` reads: a Cookie header, a mapping, an export, a pasted cURL command. Read
-    at first use. Defaults to the environment's `GROKWEB_COOKIES`."""
+    at first use, and kept as `SecretStr`. Defaults to the environment's `GROKWEB_COOKIES`."""
 
     credentials: GrokCredentials | None = Field(default=None, exclude=True, repr=False)
     """Ready credentials, instead of `cookies`."""
@@ -122,7 +127,7 @@ class GrokWebFields(BaseChatModel):
     streaming: bool = False
     """Make `invoke` stream inside, for callbacks that want tokens."""
 
-    stop: list[str] | None = Field(default=None, alias="stop_sequences")
+    stop: list[str] | str | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))
     """Where to cut the answer. The site knows no stop sequences: the cut is made here, and the turn stopped there."""
 
     temperature: float | None = None
@@ -145,14 +150,16 @@ class GrokWebFields(BaseChatModel):
 
     @field_validator("cookies", mode="before")
     @classmethod
-    def _cookies_as_text(cls, value: Any) -> Any:
-        if isinstance(value, str | SecretStr) or value is None:
+    def _cookies_as_secret(cls, value: Any) -> SecretStr | None:
+        if isinstance(value, SecretStr) or value is None:
             return value
+        if isinstance(value, str):
+            return SecretStr(value)
         if isinstance(value, GrokCredentials):
             msg = "Pass ready credentials as `credentials=`."
             raise ValueError(msg)  # noqa: TRY004 - pydantic turns a ValueError into its own
         try:
-            return json.dumps(dict(value) if hasattr(value, "items") else value)
+            return SecretStr(json.dumps(dict(value) if hasattr(value, "items") else value))
         except TypeError:
             msg = "Cookies are text, a mapping, or what a browser extension exports."
             raise ValueError(msg) from None
@@ -193,7 +200,9 @@ class GrokWebFields(BaseChatModel):
             return self.credentials
         # Nothing of it is kept in a local variable: those are shown in some tracebacks.
         return GrokCredentials.parse(
-            self.cookies.get_secret_value() if self.cookies else os.environ.get(COOKIES_VARIABLE, ""),
+            self.cookies.get_secret_value()
+            if isinstance(self.cookies, SecretStr) and self.cookies
+            else os.environ.get(COOKIES_VARIABLE, ""),
             login_url=self._service.login_url,
         )
 
