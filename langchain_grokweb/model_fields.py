@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     field_validator,
@@ -23,6 +24,7 @@ from pydantic import (
 from langchain_grokweb._version import __version__
 from langchain_grokweb.call_arguments import without_values
 from langchain_grokweb.client import Service
+from langchain_grokweb.client.network.tap import Tap
 from langchain_grokweb.client.service import (
     BASE_URL_VARIABLE,
     COOKIES_VARIABLE,
@@ -146,6 +148,8 @@ class GrokWebFields(BaseChatModel):
     image_markdown: bool = False
     """Append `![...](url)` to the text, for front ends that know only markdown."""
 
+    _tap: Tap | None = PrivateAttr(default=None)  # set by a copy whose turns are recorded
+
     # --- validation
 
     @field_validator("cookies", mode="before")
@@ -218,6 +222,7 @@ class GrokWebFields(BaseChatModel):
             proxy=self.proxy,
             headers=self.headers,
             http_client=self.http_client,
+            tap=self._tap,
         )
 
     # --- copying
@@ -227,6 +232,7 @@ class GrokWebFields(BaseChatModel):
         state = super().__getstate__()
         left = dict.fromkeys(("cookies", "credentials", "proxy", "headers", "http_client"))
         state["__dict__"] = {**state["__dict__"], **left}
+        state["__pydantic_private__"] = {**(state["__pydantic_private__"] or {}), "_tap": None}
         return state
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:

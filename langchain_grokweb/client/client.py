@@ -233,7 +233,7 @@ class GrokWebClient:
     def __getstate__(self) -> dict[str, Any]:
         """For a pickle, which may go anywhere: without credentials, and what may hold a secret or belongs to a loop."""
         return {
-            "_service": replace(self._service, proxy=None, headers=None, http_client=None),
+            "_service": replace(self._service, proxy=None, headers=None, http_client=None, tap=None),
             "_credentials": None,
         }
 

@@ -40,6 +40,7 @@ from langchain_grokweb.client.network.http import (
 )
 from langchain_grokweb.client.network.pool import attend, shared_context, socks_package_missing, without_thread
 from langchain_grokweb.client.network.reply_body import MAX_STREAM_BYTES
+from langchain_grokweb.client.network.tap import no_tap
 from langchain_grokweb.client.service import Wire
 from langchain_grokweb.client.stopping import (
     LATE_SECONDS,
@@ -234,16 +235,20 @@ class GatewayTurn:
 
     async def _send(self) -> None:
         assert self._socket is not None  # noqa: S101 - for the type checker
+        tap = self._http.service.tap or no_tap
         for frame in self._session.outgoing():
+            tap("gateway", "sent", frame)
             await self._socket.send(frame)
 
     # --- the two tasks
 
     async def _listen(self, socket: _Socket) -> None:
-        heard, now = 0, asyncio.get_running_loop().time
+        heard, now, tap = 0, asyncio.get_running_loop().time, self._http.service.tap or no_tap
         try:
             for number in itertools.count(1):
-                self._session.receive(await socket.recv(decode=False))
+                message = await socket.recv(decode=False)
+                tap("gateway", "received", message)
+                self._session.receive(message)
                 if self._session.heard != heard:
                     heard, self._last_event = self._session.heard, now()
                     if self._state is State.SILENT:
@@ -259,6 +264,7 @@ class GatewayTurn:
             _hang_up(socket)
             raise
         except ConnectionClosed as error:
+            tap("gateway", "ended", {} if error.rcvd is None else {"code": error.rcvd.code})
             if error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
                 self._move("message too big")
             elif error.rcvd is not None:
@@ -470,6 +476,8 @@ def _refused(error: InvalidStatus, http: Http) -> GrokWebError:
             f"{http.service.base_url} has no realtime gateway.", next_step="Check `base_url=`."
         )
     headers = list(response.headers.raw_items())
+    tap, refusal = http.service.tap or no_tap, {"status": response.status_code, "headers": headers}
+    tap("gateway", "refused", {**refusal, "body": bytes(response.body or b"")})
     if response.status_code == 403 and not response.body:  # noqa: PLR2004 - how a challenge looks here (gateway.md 1.4)
         headers.append(("cf-mitigated", "challenge"))
     return http.refusal(response.status_code, headers, bytes(response.body or b""))

@@ -10,6 +10,7 @@ import anyio
 import httpx
 
 from langchain_grokweb.client.network.http import Http, Reply
+from langchain_grokweb.client.network.tap import TappedPieces
 from langchain_grokweb.client.stopping import (
     END_SECONDS,
     LATE_SECONDS,
@@ -61,8 +62,11 @@ class EventStream:
             GrokWebError: It is a refusal.
             httpx.HTTPError: It could not be fetched; see `in_time`.
         """
+        tap = self._http.service.tap
+        if tap is not None:
+            tap("rest", "sent", {"method": method, "path": path, "body": body})
         self._reply = await self._http.open(method, path, body, referer=referer, on_sent=on_sent)
-        self._pieces = self._reply.pieces()
+        self._pieces = self._reply.pieces() if tap is None else TappedPieces(self._reply.pieces(), tap)
 
     async def begin(self) -> list[ev.Event]:
         """Wait for the first events, which `next_batch` gives too; none where the body ends without any."""

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from langchain_grokweb.client.network.environment import PROXY_FIELD, Proxy, proxy_for, read_place, read_proxy
+from langchain_grokweb.client.network.tap import Tap
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 
 Wire = Literal["rest", "gateway"]
@@ -52,6 +53,7 @@ class Service:
         proxy: For every request; the environment's where `None`.
         headers: Extra request headers, or a callable `(method, path) -> headers`.
         http_client: The caller's own client, used as it is and never closed here.
+        tap: Gets all that turns send and receive, for a capture.
     """
 
     base_url: str = GROK_URL
@@ -63,6 +65,7 @@ class Service:
     proxy: str | None = field(default=None, repr=False)
     headers: ExtraHeaders | None = field(default=None, repr=False)
     http_client: HttpClient | None = field(default=None, repr=False)
+    tap: Tap | None = field(default=None, repr=False)
 
     @property
     def login_url(self) -> str:

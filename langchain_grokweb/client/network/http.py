@@ -305,7 +305,10 @@ class Http:
                 return
         elif response.is_success:
             return
-        raise self.refusal(response.status_code, response.headers.items(), await _beginning(reply))
+        headers, body = response.headers.items(), await _beginning(reply)
+        if (tap := self.service.tap) is not None:
+            tap("rest", "refused", {"status": response.status_code, "headers": headers, "body": body})
+        raise self.refusal(response.status_code, headers, body)
 
     def refusal(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> GrokWebError:
         """The error for a reply that refuses; what it says is freed of cookies before anything is read or cut.
