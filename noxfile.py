@@ -53,3 +53,10 @@ def coverage(session: nox.Session) -> None:
     """The whole suite, and which lines and branches it reaches."""
     session.install("-e", ".[coverage]")
     session.run("pytest", "-n", "auto", "--cov", "--cov-report=term:skip-covered", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The docs site, built strictly into `.site`."""
+    session.install("-e", ".[docs]")
+    session.run("mkdocs", "build", "-f", ".mkdocs.yml", env={"NO_MKDOCS_2_WARNING": "1"})
