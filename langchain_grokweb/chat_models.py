@@ -7,8 +7,11 @@ call.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from typing import Any, Self
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Self, overload
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
@@ -235,6 +238,73 @@ class ChatGrokWeb(GrokWebFields):
         """See `aload_conversation`."""
         self._service.check_blocking()
         return portal.call(lambda: self.aload_conversation(conversation, response_id))
+
+    @overload
+    async def adownload(
+        self,
+        item: str | Mapping[str, Any],
+        path: None = None,
+        progress: Callable[[int, int | None], object] | None = None,
+        *,
+        max_bytes: int | None = None,
+    ) -> bytes: ...
+
+    @overload
+    async def adownload(
+        self,
+        item: str | Mapping[str, Any],
+        path: str | os.PathLike[str],
+        progress: Callable[[int, int | None], object] | None = None,
+        *,
+        max_bytes: int | None = None,
+    ) -> Path: ...
+
+    async def adownload(
+        self,
+        item: str | Mapping[str, Any],
+        path: str | os.PathLike[str] | None = None,
+        progress: Callable[[int, int | None], object] | None = None,
+        *,
+        max_bytes: int | None = None,
+    ) -> bytes | Path:
+        """The bytes of a picture, a file or a video that Grok made; or the path that they were written to.
+
+        See `GrokWebClient.download`.
+        """
+        client = GrokWebClient.over(self._service, self._credentials())
+        return await client.download(item, path, progress, max_bytes=max_bytes)
+
+    @overload
+    def download(
+        self,
+        item: str | Mapping[str, Any],
+        path: None = None,
+        progress: Callable[[int, int | None], object] | None = None,
+        *,
+        max_bytes: int | None = None,
+    ) -> bytes: ...
+
+    @overload
+    def download(
+        self,
+        item: str | Mapping[str, Any],
+        path: str | os.PathLike[str],
+        progress: Callable[[int, int | None], object] | None = None,
+        *,
+        max_bytes: int | None = None,
+    ) -> Path: ...
+
+    def download(
+        self,
+        item: str | Mapping[str, Any],
+        path: str | os.PathLike[str] | None = None,
+        progress: Callable[[int, int | None], object] | None = None,
+        *,
+        max_bytes: int | None = None,
+    ) -> bytes | Path:
+        """See `adownload`; `progress` is called in another thread."""
+        self._service.check_blocking()
+        return portal.call(partial(self.adownload, item, path, progress, max_bytes=max_bytes))
 
     # --- connections, which belong to the event loop and not to the model
 

@@ -7,9 +7,11 @@ does not cost it.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Self
+from functools import partial
+from pathlib import Path
+from typing import Any, Self, overload
 
 from langchain_grokweb.client import portal, state
 from langchain_grokweb.client.account.modes import AvailableMode, list_modes
@@ -174,6 +176,57 @@ class GrokWebClient:
 
         await restore(self._http, conversation)
 
+    @overload
+    async def download(
+        self,
+        item: str | Mapping[str, Any],
+        path: None = None,
+        progress: Callable[[int, int | None], object] | None = None,
+        *,
+        max_bytes: int | None = None,
+    ) -> bytes: ...
+
+    @overload
+    async def download(
+        self,
+        item: str | Mapping[str, Any],
+        path: str | os.PathLike[str],
+        progress: Callable[[int, int | None], object] | None = None,
+        *,
+        max_bytes: int | None = None,
+    ) -> Path: ...
+
+    async def download(
+        self,
+        item: str | Mapping[str, Any],
+        path: str | os.PathLike[str] | None = None,
+        progress: Callable[[int, int | None], object] | None = None,
+        *,
+        max_bytes: int | None = None,
+    ) -> bytes | Path:
+        """The bytes of a picture, a file or a video; or the path that they were written to.
+
+        Cookies go to the service's own hosts alone, and along no redirect. A file that Grok made comes through the
+        service's own reference to it (rest.md 2.4 and 8.2).
+
+        Args:
+            item: An entry of a message's `images`, `files` or `videos`, a content block of one, or an address (also a
+                key) on the host of assets.
+            path: Where to write: a file, which appears when it is whole, or a directory, where it gets a name of its
+                own. Without one, the bytes come back.
+            progress: Is called with the bytes that have come, and how many there will be, or `None`.
+            max_bytes: How much to take at most; by default 256 MiB, which is also the most that can be allowed.
+
+        Raises:
+            GrokWebInvalidRequestError: This names nothing on the service's hosts, is gone, or is too large.
+            GrokWebPermissionError: The service refuses it; the message has what to do.
+            GrokWebError: It could not be fetched, also after `max_retries` further tries.
+            OSError: The file cannot be written.
+        """
+        from langchain_grokweb.client.account.downloads import download  # noqa: PLC0415
+
+        return await download(self._http, item, path, progress=progress, max_bytes=max_bytes)
+
     async def latest_response(self, conversation: str) -> str:
         """The id of the newest answer of a conversation, which its next turn follows.
 
@@ -262,6 +315,37 @@ class BlockingClient:
     def latest_response(self, conversation: str) -> str:
         """See `GrokWebClient.latest_response`."""
         return portal.call(lambda: self._client.latest_response(conversation))
+
+    @overload
+    def download(
+        self,
+        item: str | Mapping[str, Any],
+        path: None = None,
+        progress: Callable[[int, int | None], object] | None = None,
+        *,
+        max_bytes: int | None = None,
+    ) -> bytes: ...
+
+    @overload
+    def download(
+        self,
+        item: str | Mapping[str, Any],
+        path: str | os.PathLike[str],
+        progress: Callable[[int, int | None], object] | None = None,
+        *,
+        max_bytes: int | None = None,
+    ) -> Path: ...
+
+    def download(
+        self,
+        item: str | Mapping[str, Any],
+        path: str | os.PathLike[str] | None = None,
+        progress: Callable[[int, int | None], object] | None = None,
+        *,
+        max_bytes: int | None = None,
+    ) -> bytes | Path:
+        """See `GrokWebClient.download`; `progress` is called in another thread."""
+        return portal.call(partial(self._client.download, item, path, progress, max_bytes=max_bytes))
 
     def rename(self, conversation: str, title: str) -> Conversation:
         """See `GrokWebClient.rename`."""

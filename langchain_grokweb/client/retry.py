@@ -28,12 +28,15 @@ _ORIGIN_NOT_REACHED = {521, 522, 523}  # Cloudflare's own: the request went no f
 OnRetry: TypeAlias = Callable[[RetryCallState], Awaitable[None]]
 
 
-def retrying(max_retries: int, on_retry: OnRetry | None = None) -> AsyncRetrying:
+def retrying(
+    max_retries: int, on_retry: OnRetry | None = None, *, again: Callable[[BaseException], bool] | None = None
+) -> AsyncRetrying:
     """Tries of a request that changes something: again only where that is safe (`may_try_again`).
 
     Args:
         max_retries: How many further tries there are after the first.
         on_retry: What else is to know of each failed try.
+        again: After which errors to try again, for a request that changes nothing.
     """
 
     async def report(attempt: RetryCallState) -> None:
@@ -43,7 +46,7 @@ def retrying(max_retries: int, on_retry: OnRetry | None = None) -> AsyncRetrying
 
     return AsyncRetrying(
         stop=stop_after_attempt(max_retries + 1),
-        retry=retry_if_exception(may_try_again),
+        retry=retry_if_exception(again or may_try_again),
         wait=_seconds_to_wait,
         before_sleep=report,
         reraise=True,
@@ -86,4 +89,4 @@ def _seconds_to_wait(attempt: RetryCallState) -> float:
 def _log_retry(attempt: RetryCallState) -> None:
     error = attempt.outcome.exception() if attempt.outcome else None
     wait = attempt.next_action.sleep if attempt.next_action else 0.0
-    logger.info("Try %d to open a turn: %s. Next in %.1f s.", attempt.attempt_number, type(error).__name__, wait)
+    logger.info("Try %d failed: %s. Next in %.1f s.", attempt.attempt_number, type(error).__name__, wait)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
@@ -54,6 +54,7 @@ class Service:
         headers: Extra request headers, or a callable `(method, path) -> headers`.
         http_client: The caller's own client, used as it is and never closed here.
         tap: Gets all that turns send and receive, for a capture.
+        site_url: Of the host of assets, the site whose assets they are; empty for the site itself.
     """
 
     base_url: str = GROK_URL
@@ -66,11 +67,22 @@ class Service:
     headers: ExtraHeaders | None = field(default=None, repr=False)
     http_client: HttpClient | None = field(default=None, repr=False)
     tap: Tap | None = field(default=None, repr=False)
+    site_url: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The site: whose cookies these are, and where its pages are."""
+        return self.site_url or self.base_url
+
+    @property
+    def assets(self) -> Service:
+        """The host of pictures and files, as a service that is reached in the same way."""
+        return replace(self, base_url=self.assets_url, site_url=self.origin)
 
     @property
     def login_url(self) -> str:
         """Where a user signs in with a browser."""
-        return f"{self.base_url}/"
+        return f"{self.origin}/"
 
     @property
     def is_local(self) -> bool:

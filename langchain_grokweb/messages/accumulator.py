@@ -25,6 +25,7 @@ from langchain_grokweb.messages.answer_content import (
     Delta,
     call_chunk,
     citation,
+    made_file,
     named,
     picture,
     same_calls,
@@ -407,7 +408,7 @@ class Answer:
                 content.images.append(image := picture(event))
                 return Delta(additional_kwargs={"images": [image]})
             case ev.FileMade():
-                content.files.append(file := named(event, "id", "name", "mime_type", "size", "url", "path"))
+                content.files.append(file := made_file(event, self._request.link(content.link)))
                 return Delta(additional_kwargs={"files": [file]})
             case ev.VideoMade():
                 content.videos.append(video := named(event, "id", "url", "mime_type", "prompt"))

@@ -206,6 +206,14 @@ def picture(event: ev.ImageFinished) -> dict[str, Any]:
     return {key: value for key, value in members.items() if value}
 
 
+def made_file(event: ev.FileMade, link: Mapping[str, Any]) -> dict[str, Any]:
+    """A file that Grok made; where it has a path, with the conversation that the path is of: it is fetched by both."""
+    file = named(event, "id", "name", "mime_type", "size", "url", "path")
+    return (
+        {**file, "conversation_id": link["conversation_id"]} if "path" in file and "conversation_id" in link else file
+    )
+
+
 def named(event: ev.FileMade | ev.VideoMade, *names: str) -> dict[str, Any]:
     """These members of an event, without those that the service left out."""
     return {name: value for name in names if (value := getattr(event, name))}

@@ -23,6 +23,7 @@ FILE_ENTRY = {
     "size": 12,
     "url": "https://assets.example/t.csv",
     "path": "/artifacts/t.csv",
+    "conversation_id": "c",
 }
 VIDEO_ENTRY = {"id": "v", "url": "https://assets.example/v.mp4", "mime_type": "video/mp4", "prompt": "waves"}
 
@@ -75,7 +76,7 @@ def test_what_the_service_left_out_is_absent(read):
 @pytest.mark.parametrize("read", [whole, streamed])
 def test_they_are_standard_content_blocks(read):
     blocks = read(ev.TextDelta("Here."), FILE, VIDEO).content_blocks
-    extras = {key: FILE_ENTRY[key] for key in ("name", "size", "path")}
+    extras = {key: FILE_ENTRY[key] for key in ("name", "size", "path", "conversation_id")}
     common = {key: FILE_ENTRY[key] for key in ("id", "url", "mime_type")}
     assert blocks == [
         {"type": "text", "text": "Here."},

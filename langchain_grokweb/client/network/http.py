@@ -1,7 +1,7 @@
 """One request to the service: its address, headers and cookies, and what a refusal means.
 
-Every request goes to `base_url`, no redirect is followed, and the cookies travel in a header that is made for this one
-request: so they cannot reach another host. Errors of httpx become ours here, once, and what the
+Every request goes to the `base_url` of its service, no redirect is followed, and the cookies travel in a header that is
+made for this one request: so they cannot reach another host. Errors of httpx become ours here, once, and what the
 service says is freed of cookie values before it gets into an error.
 """
 
@@ -49,7 +49,9 @@ T = TypeVar("T")
 _MAX_REFUSAL_BYTES = 64 * 1024
 _MAX_REPLY_BYTES = 64 * 1024 * 1024
 # Ids that came from elsewhere stand in paths: no other host, no way up, no further query may hide in them.
-_PATH = re.compile(r"(?=/)(?:/[\w~-][\w.~-]*)*/?(?:\?[\w.~%&=+/:,-]*)?", re.ASCII)
+# An escaped character of a file's name is let through, but no escaped dot, slash or control character.
+_LETTER = r"(?:[\w~-]|%(?!2[ef]|5c|[01]|7f)[0-9a-f]{2})"
+_PATH = re.compile(rf"(?=/)(?:/{_LETTER}(?:{_LETTER}|\.)*)*/?(?:\?[\w.~%&=+/:,-]*)?", re.ASCII | re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = {
     "cookie",
@@ -143,7 +145,7 @@ class Http:
     def __init__(self, service: Service, credentials: GrokCredentials) -> None:
         self.service = service
         self.credentials = credentials
-        self.account = state.of_account(service.base_url, credentials.account)
+        self.account = state.of_account(service.origin, credentials.account)
         _in_use.add(weakref.ref(self, _in_use.discard))
         self._redactor: tuple[str, Redactor] | None = None  # and the cookies that it takes out
         self.last_date: tuple[str, datetime] | None = None  # what a reply gave as the date, and when that was here
@@ -251,7 +253,7 @@ class Http:
             )
         headers = {
             "accept": "*/*",
-            "referer": f"{service.base_url}{referer}",
+            "referer": f"{service.origin}{referer}",
             **({} if file else {"x-xai-request-id": str(uuid.uuid4())}),  # forms go without (rest.md 1.2)
             **({} if method == "GET" else {"origin": service.base_url}),
             **({} if body is None else {"content-type": "application/json"}),
