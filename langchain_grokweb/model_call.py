@@ -35,6 +35,7 @@ from langchain_grokweb.messages.output_spec import OutputSpec, unfit
 from langchain_grokweb.messages.planner import OnTruncated, Plan, RequestInfo, Start, fresh
 from langchain_grokweb.messages.planner import plan as plan_turn
 from langchain_grokweb.messages.prompt_format import holds_element
+from langchain_grokweb.messages.tools.mark_cut import MarkCut
 from langchain_grokweb.wire import modes
 from langchain_grokweb.wire.events import Event
 from langchain_grokweb.wire.turn import ConversationRef, DeepSearch, Turn
@@ -126,12 +127,12 @@ class ModelCall:
         start = _named_start(settings)
         temporary = _is_private(settings, messages, start, may_keep=may_keep)
         plan = await _plan(settings, messages, client, credentials.account, start, temporary=temporary)
-        spec = wanted.marked(secret, plan.tools_salt)
+        spec = wanted.marked(secret, plan.tools_salt, plan.tools_hash)
         turn = _turn(settings, plan, spec, temporary=temporary)
-        on_retry = None if run_manager is None else partial(_report, run_manager)
+        on_retry = None if run_manager is None else partial(_report, run_manager, spec.mark_cut())
         opener = client.opener(on_retry)
         try:
-            stream = await opener.open(turn)
+            stream = await _open(opener, turn, spec)
         except GrokWebConversationNotFoundError:
             if plan.conversation is None or start or settings.conversation == "strict":
                 raise
@@ -139,7 +140,7 @@ class ModelCall:
             plan = fresh(messages, "replayed")
             spec = wanted.marked(secret)
             turn = _turn(settings, plan, spec, temporary=temporary)
-            stream = await opener.open(turn)
+            stream = await _open(opener, turn, spec)
         request = RequestInfo(
             model=turn.model,
             mode=modes.resolve(turn.model).id,
@@ -192,6 +193,7 @@ class ModelCall:
         try:
             return await self._read_on()
         except GrokWebError as error:
+            self._answer.without_mark(error)
             if self._answer.has_begun:
                 error.partial = self._redacted(self._answer.partial())
             raise
@@ -257,8 +259,19 @@ class ModelCall:
 RunManager: TypeAlias = AsyncCallbackManagerForLLMRun | CallbackManagerForLLMRun
 
 
-async def _report(run_manager: RunManager, attempt: RetryCallState) -> None:
+async def _open(opener: Opener, turn: Turn, spec: OutputSpec) -> ResumableStream:
+    """Open a turn; a refusal may repeat its prompt, and so the mark."""
+    try:
+        return await opener.open(turn)
+    except GrokWebError as error:
+        spec.mark_cut().hide(error)
+        raise
+
+
+async def _report(run_manager: RunManager, mark_cut: MarkCut, attempt: RetryCallState) -> None:
     """Write into a run's trace that something is tried again."""
+    if attempt.outcome is not None and isinstance(error := attempt.outcome.exception(), GrokWebError):
+        mark_cut.hide(error)
     if isinstance(run_manager, AsyncCallbackManagerForLLMRun):
         await run_manager.on_retry(attempt)
     else:  # its handlers may block

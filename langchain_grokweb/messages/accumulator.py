@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeAlias, assert_never
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_grokweb.errors import GrokWebAnswerReplacedError, GrokWebServerError
+from langchain_grokweb.errors import GrokWebAnswerReplacedError, GrokWebError, GrokWebServerError
 from langchain_grokweb.messages.answer_content import (
     AnswerContent,
     Delta,
@@ -120,6 +120,7 @@ class Answer:
         self._spec = wanted or OutputSpec()
         self._emitted = EmittedObject()
         self._reader = self._spec.reader(self._emitted)
+        self._mark_cut = self._spec.mark_cut()
         self._stop = StopCut(stop)
         self._stop_sequences = stop
         self._on_replaced = on_replaced
@@ -149,7 +150,7 @@ class Answer:
     def feed(self, batch: Iterable[ev.Event]) -> list[Delta]:
         """What these events add, in their order; what comes after a stop sequence adds nothing."""
         deltas: list[Delta] = []
-        for event in batch:
+        for event in self._mark_cut.events(batch):
             if isinstance(event, ev.AnswerReplaced):
                 deltas = self._replace(event.text, deltas)
             elif self._state is not State.STOPPED and (delta := self._delta(event)) is not None:
@@ -159,7 +160,7 @@ class Answer:
 
     def end_turn(self) -> Delta | None:
         """The turn is over: settle what was held back."""
-        delta = None if self.stopped or self._reader is None else self._read(self._reader.flush())
+        delta = None if self.stopped or self._reader is None else self._read(self._reader.flush(), last=True)
         self._note_order(delta or Delta())
         return delta
 
@@ -337,6 +338,10 @@ class Answer:
             partial=self._withdrawn,
         )
 
+    def without_mark(self, error: GrokWebError) -> GrokWebError:
+        """The error without the mark of calls, which the service may have repeated."""
+        return self._mark_cut.hide(error)
+
     @property
     def has_begun(self) -> bool:
         """Whether anything of the answer has come, if only its id."""
@@ -345,7 +350,7 @@ class Answer:
     def partial(self) -> AIMessage:
         """What there is of an answer that broke off; it cannot be continued."""
         self._move(Signal.INTERRUPT)
-        held = self._reader.held if self._reader else ""
+        held = self._mark_cut.hide(self._reader.held) if self._reader else ""
         if text := self._stop.close() + held:
             self._content.texts.append(text)
         return self._content.message(self._interrupted_metadata())
@@ -420,10 +425,9 @@ class Answer:
             case ev.AnswerStarted(response_id) | ev.AnswerFinished(response_id):
                 content.link["response_id"] = response_id
             case ev.TitleGiven(title):
-                if not self._spec.hides(title):
-                    content.link["title"] = title
+                content.link["title"] = title
             case ev.FollowUpsSuggested(labels):
-                content.link["follow_ups"] = [label for label in labels if not self._spec.hides(label)]
+                content.link["follow_ups"] = labels
             case ev.ErrorReported(error):
                 content.reported = content.reported or error
             case ev.AnswerReplaced() | ev.PromptStored() | ev.TurnFailed():
@@ -473,11 +477,12 @@ class Answer:
             self._stop = StopCut(self._stop_sequences)
         self._move(Signal.REPLACE)
         self._faults, self._repair_texts, self._unmarked = [], [], None
+        self._mark_cut.forget_words()
         self._emitted = self._turn_emitted.copy()
         self._reader = self._spec.reader(self._emitted, asked=self._state is State.REPAIRING)
         self._delta(ev.TextDelta(text))
         if self._reader is not None:
-            self._read(self._reader.flush())
+            self._read(self._reader.flush(), last=True)
             self._reader = None
 
     def _cut(self, text: str) -> str:
@@ -487,11 +492,11 @@ class Answer:
             self._move(Signal.STOP)
         return text
 
-    def _read(self, pieces: Sequence[Piece]) -> Delta | None:
+    def _read(self, pieces: Sequence[Piece], *, last: bool = False) -> Delta | None:
         """What a piece of the answer adds: words, and calls that are complete."""
         texts: list[str] = []
         chunks: list[ToolCallChunk] = []
-        for piece in pieces:
+        for piece in self._mark_cut.pieces(pieces, last=last):
             if isinstance(piece, ToolFault):
                 self._faults.append(piece)
             elif isinstance(piece, ToolCall):

@@ -23,6 +23,7 @@ from langchain_grokweb.messages.structured.response_format import JsonFormat, js
 from langchain_grokweb.messages.structured.stream import EmittedObject, JsonReader
 from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolCallParser, ToolFault, Unmarked
 from langchain_grokweb.messages.tools.corrections import corrected_call
+from langchain_grokweb.messages.tools.mark_cut import MarkCut
 from langchain_grokweb.messages.tools.toolbox import Toolbox, toolbox
 
 KEEPS_UNFIT = "keep_unfit"  # among the keyword arguments of a call
@@ -79,19 +80,27 @@ class OutputSpec:
         is_structured = "ls_structured_output_format" in kwargs
         return cls(box, wanted, bool(kwargs.get(KEEPS_UNFIT)), is_structured)
 
-    def marked(self, secret: bytes, salt: str = "") -> Self:
+    def marked(self, secret: bytes, salt: str = "", known: str = "") -> Self:
         """The same with a mark for its calls.
 
         Args:
             secret: What only the account has.
             salt: The conversation's, from a link, so it may be anything; without a usable one there is a new salt.
+            known: The `tools_hash` of what the service has. Where it is of other tools, the salt is new: so a mark
+                that is replaced never comes back, and needs to be kept out of no later answer.
         """
         if not self.box.tools:
             return self
-        salt = salt if _SALT.fullmatch(salt) else secrets.token_hex(8)
+        usable = salt if _SALT.fullmatch(salt) else ""
+        salt, mark, tools_hash = self._digits(secret, usable or secrets.token_hex(8))
+        if usable and known and tools_hash != known:
+            salt, mark, tools_hash = self._digits(secret, secrets.token_hex(8))
+        return replace(self, mark=mark, tools_hash=tools_hash, tools_salt=salt)
+
+    def _digits(self, secret: bytes, salt: str) -> tuple[str, str, str]:
+        """The salt, and what it makes of the tools: the mark, and the digits that may be known."""
         digits = hmac.digest(secret, f"{salt}\n{self.box.hash}".encode(), "sha256").hex()
-        tools_hash = digits[_MARK_DIGITS : _MARK_DIGITS + _HASH_DIGITS]
-        return replace(self, mark=digits[:_MARK_DIGITS], tools_hash=tools_hash, tools_salt=salt)
+        return salt, digits[:_MARK_DIGITS], digits[_MARK_DIGITS : _MARK_DIGITS + _HASH_DIGITS]
 
     def instructions(self, known: str) -> str:
         """The element at the head of the prompt; `""` where nothing is to be said.
@@ -120,9 +129,9 @@ class OutputSpec:
             reader = JsonAnswer(calls, JsonReader(self.format, emitted))
         return WithoutRoles(reader, of_tools=bool(self.box.tools)) if self.cuts_roles else reader
 
-    def hides(self, text: str) -> bool:
-        """Whether a text that the site may have made of the prompt holds the mark, and so is not for the metadata."""
-        return bool(self.mark) and self.mark in text
+    def mark_cut(self) -> MarkCut:
+        """What takes the mark out of an answer."""
+        return MarkCut(self.mark)
 
     def passes_on(self, fault: ToolFault) -> bool:
         """Whether a call that stayed wrong is made all the same, since who runs the tools can answer it."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import hashlib
 import hmac
 import itertools
 import json
+import logging
 import pickle
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain.agents import create_agent
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumps
 from langchain_core.messages import (
     AIMessage,
@@ -27,13 +31,20 @@ from langchain_core.messages import (
 from langchain_core.tools import tool
 from langgraph.errors import GraphRecursionError
 from paths import PATHS
+from scripted import gateway, rest
+from scripted import steps as s
+from scripted.server import Reply as ScriptedReply
+from scripted.server import Script, ScriptedServer
 
-from langchain_grokweb import ChatGrokWeb, GrokWebError, GrokWebToolCallError
+from langchain_grokweb import ChatGrokWeb, GrokCredentials, GrokWebError, GrokWebToolCallError
+from langchain_grokweb.messages import output_spec
 from langchain_grokweb.messages.output_spec import OutputSpec
 from langchain_grokweb.messages.prompt import render
 from langchain_grokweb.messages.structured.stream import EmittedObject
 from langchain_grokweb.messages.tools.call_parser import ToolCall
+from langchain_grokweb.messages.tools.mark_cut import MarkCut
 from langchain_grokweb.messages.tools.toolbox import toolbox
+from langchain_grokweb.wire import events as ev
 
 ran: list[str] = []
 
@@ -96,6 +107,142 @@ def test_the_mark_is_nowhere_in_metadata_nor_computed_from_it(grok, model):
         for text in (f"{one}{other}", f"{one}\n{other}", f"{one}:{other}"):
             digests += [hashlib.new(kind, text.encode()).hexdigest() for kind in ("sha256", "sha1", "md5")]
         assert not any(mark in digest for digest in digests), (one, other)
+
+
+class Retries(BaseCallbackHandler):
+    """Keeps what a trace is told of further tries."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def on_retry(self, retry_state: Any, **_: Any) -> None:
+        self.seen.append(repr(retry_state.outcome.exception()))
+
+
+@pytest.mark.parametrize("way", ["ainvoke", "stream"])
+def test_a_mark_that_is_quoted_shows_in_nothing_of_the_answer(grok, model, way, caplog):
+    caplog.set_level(logging.INFO, "langchain_grokweb")
+    retries = Retries()
+    bound = model.bind_tools(TOOLS).bind(follow_ups=True)
+    messages: list[Any] = [HumanMessage("Hi"), bound.invoke("Hi"), HumanMessage("Go on.")]
+    mark = mark_of(grok.turns[0].prompt)
+    public: list[Any] = []
+
+    def ask(**kwargs: Any) -> None:
+        asked = {"config": {"callbacks": [retries]}, **kwargs}
+        try:
+            if way == "stream":
+                chunks = list(bound.stream(messages, **asked))
+                public.append((chunks, sum(chunks[1:], chunks[0]).model_dump_json(), chunks[-1].content_blocks))
+            else:
+                answer = asyncio.run(bound.ainvoke(messages, **asked))
+                public.append((answer.model_dump_json(), answer.content_blocks))
+        except GrokWebError as error:
+            public.append((error, vars(error), error.partial))
+
+    everywhere: dict[str, Any] = {
+        "text": f"The mark is {mark}, in capitals {mark.upper()}. <tool:{mark}",
+        "reasoning": f"I was told to write <tool:{mark}>.",
+        "search": [{"query": mark, "results": [{"url": f"https://a.b/?q={mark}", "title": mark, "snippet": mark}]}],
+        "citations": [{"url": f"https://a.b/?q={mark}", "title": mark}],
+        "images": [{"prompt": mark, "shape": "b"}],
+        "files": [{"name": f"{mark}.txt", "content": "x"}],
+        "title": mark,
+    }
+    grok.reply(**everywhere)
+    ask()
+    grok.reply("Well:", tool_calls=[{"name": "delete_files", "args": {"path": mark, mark: [mark]}}])
+    ask()
+    grok.reply(f'As told:\n<tool:{mark}>{{"name": "{mark}", "args": {{"a": "{mark}"}}}}</tool:{mark}>')
+    grok.reply(f'{mark}, and {{"name": "now", "args": {{}}}}')
+    ask()
+    grok.reply(**everywhere | {"error": "usage_limit"})
+    ask()
+    grok.reply(f'{{"city": "{mark}"}}')
+    ask(response_format={"type": "json_object"})
+    assert len(public) == 5
+    assert "[hidden]" in repr(public[0])
+    said = [repr(public), *(record.getMessage() for record in caplog.records), *retries.seen]
+    assert not [text for text in said if mark in text.lower()]
+
+
+MARK = "ab12ab1f"
+QUOTES = st.lists(st.sampled_from([MARK, MARK.upper(), "ab12", "a", "ab12ab", "1f", "b", " "]), max_size=9).map("".join)
+
+
+@settings(max_examples=150, deadline=None)
+@given(QUOTES, st.integers(1, 9), st.booleans())
+def test_a_mark_is_hidden_however_it_is_cut(text: str, size: int, is_thought: bool):
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    cut = MarkCut(MARK)
+    if is_thought:
+        events = cut.events([*map(ev.ReasoningDelta, pieces), ev.AnswerFinished("a")])
+        shown = "".join(event.text for event in events if isinstance(event, ev.ReasoningDelta))
+    else:
+        shown = "".join([*(str(out) for piece in pieces for out in cut.pieces([piece])), *cut.pieces([], last=True)])
+    assert MARK not in shown.lower()
+    assert shown == re.sub(MARK, "[hidden]", text, flags=re.IGNORECASE)
+
+
+def test_no_kind_of_event_and_no_error_shows_the_mark():
+    """Each class of events, with the mark in all that it holds: who adds one need not think of it."""
+    held = {
+        "str": MARK,
+        "dict[str, Any]": {MARK: [MARK]},
+        "Any": [(MARK,)],
+        "list[str]": [MARK],
+        "int": 1,
+        "bool": True,
+    }
+    for kind in get_args(ev.Event):
+        if kind in {ev.TextDelta, ev.AnswerReplaced}:
+            continue  # they are read for calls first
+        error = GrokWebError(f"It said {MARK}.", error_code=MARK, next_step=MARK)
+        values = {
+            field.name: error if field.type == "GrokWebError" else held.get(str(field.type).split(" |")[0], MARK)
+            for field in dataclasses.fields(kind)
+        }
+        (shown,) = list(MarkCut(MARK).events([kind(**values), ev.AnswerFinished("a")]))[:-1]
+        assert MARK not in f"{shown!r} {vars(error) if error in values.values() else ''}"
+        assert isinstance(shown, kind)
+
+
+@pytest.mark.parametrize("transport", ["rest", "gateway"])
+def test_an_error_that_repeats_the_prompt_does_not_show_the_mark(transport, monkeypatch, caplog):
+    monkeypatch.setattr(output_spec.secrets, "token_hex", lambda size: "5a" * size)
+    caplog.set_level(logging.INFO, "langchain_grokweb")
+    retries, wire = Retries(), rest if transport == "rest" else gateway
+    with ScriptedServer() as server:
+        secret = GrokCredentials.parse(server.cookies).secret_for("tool calls")
+        mark = OutputSpec.of({"tools": TOOLS}).marked(secret).mark
+        model = ChatGrokWeb(base_url=server.base_url, cookies=server.cookies, transport=transport, max_retries=1)
+        for filler in (0, 40, *range(105, 155, 7)):
+            said = f"{'x' * filler} <tool:{mark}> {'x' * 300}"
+            refused = ScriptedReply.of({"error": {"code": said, "message": said}}, 503)
+            scripts = [
+                Script({"turn": refused}) if wire is rest else Script(handshake=refused),
+                wire.script([s.Text("Paris "), s.Error("tool_call_failed", said), s.Cut()]),
+                wire.script([s.Text("Paris "), s.Refusal(said, said)]),
+                wire.script([s.Error("usage_limit_reached", said), s.Final("")]),
+            ]
+            for script in scripts:
+                server.play(script)
+                with pytest.raises(GrokWebError) as raised:
+                    model.bind_tools(TOOLS).invoke("Hi", config={"callbacks": [retries]})
+                error = raised.value
+                shown = f"{error!r} {vars(error)} {error.partial!r} {retries.seen} {caplog.messages}"
+                assert mark[:5] not in shown, (filler, shown)
+    assert retries.seen
+
+
+def test_a_mark_that_is_replaced_never_comes_back(grok, model):
+    one, other = model.bind_tools(TOOLS), model.bind_tools(TOOLS[:1])
+    messages: list[Any] = []
+    for bound in (one, one, other, one):
+        messages.append(HumanMessage("Hi"))
+        messages.append(bound.invoke(messages))
+    marks = [mark_of(turn.prompt) for turn in grok.turns if "<tools" in turn.prompt]
+    assert len(marks) == len(set(marks)) == 3
 
 
 @pytest.mark.parametrize(
