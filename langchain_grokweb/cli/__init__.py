@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import sys
 
+from langchain_grokweb._version import __version__
+
 
 def main() -> None:
     """Run the command; without its extra, say how to install it."""
+    if sys.argv[1:] == ["--version"]:  # the question that shells and package tests ask most: nothing is imported for it
+        print(f"langchain-grokweb {__version__}")
+        return
     try:
         from langchain_grokweb.cli.app import app  # noqa: PLC0415 - the extra may be missing
     except ModuleNotFoundError as error:
         if error.name not in {"typer", "rich"}:
             raise
         sys.exit('The grokweb command needs its extra: pip install "langchain-grokweb[cli]"')
-    app()
+    app(prog_name="grokweb")

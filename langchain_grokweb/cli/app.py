@@ -1,25 +1,71 @@
-"""What the command understands: `grokweb chat` and `grokweb emulator`."""
+"""What the command understands: a table of its commands, each in a module of its own.
+
+A command's module holds `app`, a `typer.Typer` with one command or with commands of its own. It is imported when that
+command is run, completed, or listed in the help, so at its head it imports nothing heavy: no LangChain, no client, no
+rich. Those come inside of the function that runs. `--cookies-file`, `--base-url` and `--verbose` are added here to each
+command (`cli.options`), and whatever a command raises is shown here (`cli.report`): a command just raises.
+"""
 
 from __future__ import annotations
 
-import sys
-from contextlib import ExitStack
-from pathlib import Path
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from langchain_grokweb import ChatGrokWeb, GrokWebError, __version__
-from langchain_grokweb.cli.chat import Chat
-from langchain_grokweb.cli.history import History
+from langchain_grokweb._version import __version__
+from langchain_grokweb.cli import options, report
+
+COMMANDS = {
+    "chat": "langchain_grokweb.cli.chat",
+    "emulator": "langchain_grokweb.cli.emulator",
+}
+"""The module of each command, in the order of the help."""
+
+_OF_ALL = {"install_completion", "show_completion"}  # options that typer gives to every `Typer`; one place is enough
+
+
+class Commands(TyperGroup):
+    """The commands of the table, each imported when it is needed."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._loaded: dict[str, Any] = {}
+        self.commands: Any = dict.fromkeys(COMMANDS)  # for "Did you mean"
+        self.params += options.parameters()
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """The names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
+        """A command by its name, or `None`."""
+        if cmd_name in COMMANDS and cmd_name not in self._loaded:
+            command: Any = get_command(import_module(COMMANDS[cmd_name]).app)
+            command.params = [parameter for parameter in command.params if parameter.name not in _OF_ALL]
+            options.add_to(command)
+            self._loaded[cmd_name] = command
+        return self._loaded.get(cmd_name)
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run a command, and show what it raises."""
+        with report.shown(options.Common.of(ctx), self._option_names):
+            return super().invoke(ctx)
+
+    def _option_names(self) -> set[str]:
+        """What can be said to the command that runs, such as `--model`."""
+        loaded = [self, *self._loaded.values()]
+        return {name for command in loaded for parameter in command.params for name in parameter.opts}
+
 
 app = typer.Typer(
+    cls=Commands,
     help="Chat with grok.com over its web service, or with an emulator of it.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -35,99 +81,3 @@ def _app(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None: ...
-
-
-@app.command()
-def chat(
-    prompt: Annotated[
-        str | None, typer.Argument(help="What to ask. Without it: standard input, or a dialogue.")
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help="grok-3 (default), grok-3-thinking (the emulator's default), grok-2, auto, fast, expert, …"),
-    ] = None,
-    emulator: Annotated[
-        bool, typer.Option("--emulator", help="Ask an emulator of grok.com: no account needed.")
-    ] = False,
-    go_on: Annotated[bool, typer.Option("--continue", "-c", help="Continue the last conversation.")] = False,
-    conversation: Annotated[
-        str | None, typer.Option(help="Continue this conversation of yours: its id, or its address.")
-    ] = None,
-    temporary: Annotated[bool, typer.Option("--temporary", help="A private chat, not in your history.")] = False,
-    search: Annotated[bool, typer.Option(help="Let the site search the web and X.")] = True,
-    cookies_file: Annotated[
-        Path | None, typer.Option(help="A file with your cookies, in any form that can be pasted.", dir_okay=False)
-    ] = None,
-) -> None:
-    """Ask, and watch the answer come: reasoning first, then text, pictures, title and the conversation's id.
-
-    A real account's cookies are taken from GROKWEB_COOKIES or --cookies-file.
-    """
-    history = History.of("emulator" if emulator else "grok.com")
-    model = model or ("grok-3-thinking" if emulator else "grok-3")
-    settings: dict[str, Any] = {"model": model, "temporary": temporary, "search": search}
-    if cookies_file is not None:
-        settings["cookies"] = cookies_file.read_text(encoding="utf-8")
-    with ExitStack() as stack:
-        if emulator:
-            settings |= _start_emulator(stack, history)
-        try:
-            talk = Chat(ChatGrokWeb(**settings), history, Console(highlight=False, soft_wrap=True), go_on=go_on)
-            if conversation is not None:
-                talk.load(conversation)
-            for question in _questions(prompt):
-                talk.ask(question)
-        except (GrokWebError, ValidationError) as error:
-            Console(stderr=True).print(str(error), style="red", markup=False)
-            raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(130) from None
-
-
-@app.command()
-def emulator(port: Annotated[int, typer.Option(help="Where to listen; 0 takes any free port.")] = 8765) -> None:
-    """Run the emulator of grok.com on this machine until interrupted."""
-    with _emulator_class()(port=port) as grok:
-        typer.echo(f"An emulator of grok.com listens at {grok.base_url}. Use it with:")
-        typer.echo(f"  export GROKWEB_BASE_URL={grok.base_url}")
-        typer.echo(f"  export GROKWEB_COOKIES='{grok.cookies}'")
-        typer.echo("Interrupt (Ctrl-C) to end it.")
-        grok.serve_forever()
-
-
-def _questions(prompt: str | None) -> Any:
-    if prompt is not None:
-        return [prompt]
-    if not sys.stdin.isatty():
-        return [sys.stdin.read()]
-    return _dialogue()
-
-
-def _dialogue() -> Any:
-    console = Console(stderr=True)
-    console.print("Ask away; an empty line or Ctrl-D ends the dialogue.", style="dim")
-    while True:
-        try:
-            question = console.input("[bold]> [/bold]").strip()
-        except EOFError:
-            return
-        if not question:
-            return
-        yield question
-
-
-def _start_emulator(stack: ExitStack, history: History) -> dict[str, Any]:
-    """An emulator for this command alone, which remembers the chats of the last one."""
-    grok = stack.enter_context(_emulator_class()())
-    grok.load(history.service_state)
-    stack.callback(lambda: history.save_service(grok.dump()))
-    return {"base_url": grok.base_url, "cookies": grok.cookies}
-
-
-def _emulator_class() -> Any:
-    try:
-        from langchain_grokweb.testing import GrokEmulator  # noqa: PLC0415 - the extra may be missing
-    except ImportError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-    return GrokEmulator

@@ -1,86 +1,83 @@
-"""One conversation in a terminal."""
+"""`grokweb chat`: one answer, or a dialogue."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import sys
+from contextlib import ExitStack
+from typing import Annotated, Any
 
-from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, message_chunk_to_message
-from rich.console import Console
+import typer
 
-from langchain_grokweb import ChatGrokWeb
-from langchain_grokweb.cli.history import History
+from langchain_grokweb.cli import terminal
+from langchain_grokweb.cli.emulator import emulator_class
+from langchain_grokweb.cli.options import Common
 
-
-class Chat:
-    """Asks, shows the answer as it comes, and keeps the messages."""
-
-    def __init__(self, model: ChatGrokWeb, history: History, console: Console, *, go_on: bool) -> None:
-        self._model = model
-        self._history = history
-        self._out = console
-        self._messages: list[BaseMessage] = history.messages if go_on else []
-
-    def load(self, conversation: str) -> None:
-        """Continue a conversation that the service keeps.
-
-        Raises:
-            GrokWebError: It could not be had.
-        """
-        self._messages = self._model.load_conversation(conversation)
-
-    def ask(self, question: str) -> None:
-        """Ask one question and show its answer.
-
-        Raises:
-            GrokWebError: There is no (whole) answer.
-        """
-        self._messages = [*self._messages, HumanMessage(question)]
-        answer = self._show(self._model.stream(self._messages))
-        self._messages.append(message_chunk_to_message(answer))
-        self._history.save_messages(self._messages)
-        self._show_rest(answer)
-
-    def _show(self, chunks: Iterable[BaseMessage]) -> AIMessageChunk:
-        """Print reasoning dimly, then the text."""
-        whole: AIMessageChunk | None = None
-        thinking = False
-        for chunk in chunks:
-            if not isinstance(chunk, AIMessageChunk):
-                continue
-            whole = chunk if whole is None else whole + chunk
-            if thought := chunk.additional_kwargs.get("reasoning_content"):
-                self._say(thought, style="dim italic")
-                thinking = True
-            for tool in chunk.additional_kwargs.get("server_tools", []):
-                self._line(f"[{tool['name']}: {_briefly(tool['args'])}]", style="cyan")
-            if chunk.content:
-                if thinking:
-                    self._out.print("\n")
-                    thinking = False
-                self._say(str(chunk.content))
-        self._out.print()
-        return whole or AIMessageChunk(content="")
-
-    def _show_rest(self, answer: AIMessageChunk) -> None:
-        extra, link = answer.additional_kwargs, answer.response_metadata.get("grokweb", {})
-        self._out.print()
-        for image in extra.get("images", []):
-            self._line(f"picture       {image['url']}", style="green")
-        for citation in extra.get("citations", []):
-            self._line(f"source        {citation['title'] or 'untitled'}  {citation['url']}", style="blue")
-        if title := link.get("title"):
-            self._line(f"title         {title}", style="dim")
-        if conversation_id := link.get("conversation_id"):
-            self._line(f"conversation  {conversation_id}", style="dim")
-
-    def _say(self, text: str, style: str | None = None) -> None:
-        self._out.print(text, style=style, end="", markup=False)
-        self._out.file.flush()
-
-    def _line(self, text: str, style: str) -> None:
-        self._out.print(text, style=style, markup=False)
+app = typer.Typer()
 
 
-def _briefly(args: dict[str, Any]) -> str:
-    return ", ".join(str(value) for value in args.values())[:80]
+@app.command()
+def chat(
+    ctx: typer.Context,
+    prompt: Annotated[
+        str | None, typer.Argument(help="What to ask. Without it: standard input, or a dialogue.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="grok-3 (default), grok-3-thinking (the emulator's default), grok-2, auto, fast, expert, …"),
+    ] = None,
+    emulator: Annotated[
+        bool, typer.Option("--emulator", help="Ask an emulator of grok.com: no account needed.")
+    ] = False,
+    go_on: Annotated[bool, typer.Option("--continue", "-c", help="Continue the last conversation.")] = False,
+    conversation: Annotated[
+        str | None, typer.Option(help="Continue this conversation of yours: its id, or its address.")
+    ] = None,
+    temporary: Annotated[bool, typer.Option("--temporary", help="A private chat, not in your history.")] = False,
+    search: Annotated[bool, typer.Option(help="Let the site search the web and X.")] = True,
+) -> None:
+    """Ask, and watch the answer come: reasoning first, then text, pictures, title and the conversation's id."""
+    from langchain_grokweb.chat_models import ChatGrokWeb  # noqa: PLC0415 - see cli.app
+    from langchain_grokweb.cli.dialogue import Chat  # noqa: PLC0415
+    from langchain_grokweb.cli.history import History  # noqa: PLC0415
+
+    history = History.of("emulator" if emulator else "grok.com")
+    model = model or ("grok-3-thinking" if emulator else "grok-3")
+    settings: dict[str, Any] = {"model": model, "temporary": temporary, "search": search}
+    settings |= Common.of(ctx).settings()
+    with ExitStack() as stack:
+        if emulator:
+            settings |= _start_emulator(stack, history)
+        talk = Chat(ChatGrokWeb(**settings), history, terminal.stdout(), go_on=go_on)
+        if conversation is not None:
+            talk.load(conversation)
+        for question in _questions(prompt):
+            talk.ask(question)
+
+
+def _questions(prompt: str | None) -> Any:
+    if prompt is not None:
+        return [prompt]
+    if not sys.stdin.isatty():
+        return [sys.stdin.read()]
+    return _dialogue()
+
+
+def _dialogue() -> Any:
+    console = terminal.stderr()
+    console.print("Ask away; an empty line or Ctrl-D ends the dialogue.", style="dim")
+    while True:
+        try:
+            question = console.input("> ").strip()
+        except EOFError:
+            return
+        if not question:
+            return
+        yield question
+
+
+def _start_emulator(stack: ExitStack, history: Any) -> dict[str, Any]:
+    """An emulator for this command alone, which remembers the chats of the last one."""
+    grok = stack.enter_context(emulator_class()())
+    grok.load(history.service_state)
+    stack.callback(lambda: history.save_service(grok.dump()))
+    return {"base_url": grok.base_url, "cookies": grok.cookies}

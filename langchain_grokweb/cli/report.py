@@ -1,0 +1,143 @@
+"""What went wrong, as the command says it: one short text on standard error, an exit code, and never a traceback.
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted. The library's errors speak of its own fields
+(`model=`); here they are put in the command's language (`--model`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langchain_grokweb.cli.options import Common
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+
+_FIELD = re.compile(r"`(\w+)=(?:[^`\s]*)`")
+_NO_COOKIES = "run `grokweb login`, or use --cookies-file"
+_IN_WORDS = {
+    "cookies": _NO_COOKIES,
+    "credentials": _NO_COOKIES,
+    "proxy": "HTTPS_PROXY",
+    "transport": "GROKWEB_TRANSPORT",
+}
+_METHODS = {"`await model.alist_modes()` lists": "`grokweb models` lists"}
+
+
+class Failure(Exception):  # noqa: N818 - it is shown to people, not to programs
+    """A command cannot do what it was asked to.
+
+    Attributes:
+        next_step: The one thing to do about it.
+        exit_code: What the process ends with.
+    """
+
+    def __init__(self, message: str, next_step: str = "", *, exit_code: int = FAILED) -> None:
+        super().__init__(message)
+        self.next_step = next_step
+        self.exit_code = exit_code
+
+
+@contextlib.contextmanager
+def shown(common: Common, option_names: Callable[[], set[str]]) -> Iterator[None]:
+    """Show whatever is raised inside, and end with the exit code that fits.
+
+    Args:
+        common: Whether more is told.
+        option_names: Which options there are, such as `--model`.
+    """
+    import typer  # noqa: PLC0415 - after the command has begun it is there
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        _close_output()
+        raise typer.Exit(FAILED) from None
+    except Exception as error:
+        if type(error).__module__.split(".")[0] in {"typer", "click"}:
+            raise  # wrong usage, or an exit code: typer shows it
+        show(error, option_names())
+        if common.verbose:
+            traceback.print_exception(error)
+        raise typer.Exit(error.exit_code if isinstance(error, Failure) else FAILED) from None
+
+
+def show(error: BaseException, option_names: set[str] | None = None) -> None:
+    """Print an error on standard error, in the command's language."""
+    from langchain_grokweb.cli.terminal import stderr  # noqa: PLC0415 - rich is imported when something is shown
+
+    what, next_step = explain(error, option_names or set())
+    console = stderr()
+    console.print(what, style="red")
+    if next_step:
+        console.print(next_step)
+
+
+def explain(error: BaseException, option_names: set[str]) -> tuple[str, str]:
+    """What happened, and the one next step; the second may be empty."""
+    if isinstance(error, Failure):
+        return str(error), error.next_step
+    next_step = getattr(error, "next_step", None)
+    if isinstance(next_step, str):  # a GrokWebError
+        what = str(error).removesuffix(next_step).strip()
+        return in_words(what, option_names), _step(error, next_step, option_names)
+    if (problems := _of_validation(error)) is not None:
+        return in_words(problems, option_names), ""
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or error}.", ""
+    if isinstance(error, UnicodeError):
+        return "A text cannot be written or read in the encoding of this terminal or file.", "Set PYTHONUTF8=1."
+    return _unexpected(error), "Run it again with --verbose to see where, and report that."
+
+
+def in_words(text: str, option_names: set[str]) -> str:
+    """A text of the library's, with options in place of its fields."""
+
+    def option(match: re.Match[str]) -> str:
+        name = f"--{match[1].replace('_', '-')}"
+        return name if name in option_names else _IN_WORDS.get(match[1], match[0])
+
+    for method, command in _METHODS.items():
+        text = text.replace(method, command)
+    return _FIELD.sub(option, text)
+
+
+def _step(error: BaseException, next_step: str, option_names: set[str]) -> str:
+    login_url = getattr(error, "login_url", None)
+    if login_url is not None:
+        return f"Sign in at {login_url} with a browser, copy its cookies, and run `grokweb login`."
+    return in_words(next_step, option_names)
+
+
+def _of_validation(error: BaseException) -> str | None:
+    """The problems of a pydantic `ValidationError`, by field; `None` for any other error."""
+    listed: Any = getattr(error, "errors", None)
+    if type(error).__name__ != "ValidationError" or not callable(listed):
+        return None
+    problems = []
+    for problem in listed(include_url=False, include_input=False):
+        field = f"`{problem['loc'][0]}=`: " if problem["loc"] else ""
+        problems.append(f"{field}{problem['msg'].removeprefix('Value error, ')}")
+    return "\n".join(problems)
+
+
+def _unexpected(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""  # noqa: PTH119
+    return f"This is a mistake in grokweb itself: {type(error).__name__}{place}."
+
+
+def _close_output() -> None:
+    """Whoever read our output is gone: what is still buffered goes nowhere, and without a complaint at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(nowhere, sys.stdout.fileno())
