@@ -106,7 +106,7 @@ def test_an_example_that_touches_a_foreign_chat_is_caught(grok: GrokEmulator, fo
 
 def test_all_languages_are_known():
     used = {kind for page in PAGES for kind, _ in FENCE.findall(page.read_text(encoding="utf-8"))}
-    assert used == {"python", "bash", "console", "mermaid", "text"}
+    assert used == {"python", "py", "bash", "console", "mermaid", "text"}  # py: a file of docs/examples
 
 
 def test_the_two_commands():
