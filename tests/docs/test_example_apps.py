@@ -1,4 +1,4 @@
-"""The programs in docs/examples run as a user runs them. Those that need a large package are left out where it is missing."""
+"""The programs in docs/examples run as a user runs them; those that need a large package only where it is there."""
 
 from __future__ import annotations
 
