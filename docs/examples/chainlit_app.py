@@ -23,8 +23,8 @@ async def answer(question: cl.Message) -> None:
     """Answer a message: thoughts and words as they come, sources and pictures at the end."""
     messages = [*cl.user_session.get("messages"), HumanMessage(question.content)]
     whole: AIMessageChunk | None = None
-    reply = cl.Message("")
     thoughts = cl.Step(name="Reasoning", type="llm")
+    reply: cl.Message | None = None  # made when its first word comes, so that it stands below the reasoning
     try:
         async for chunk in model.astream(messages):
             whole = chunk if whole is None else whole + chunk
@@ -32,17 +32,20 @@ async def answer(question: cl.Message) -> None:
                 if not thoughts.output:
                     await thoughts.send()
                 await thoughts.stream_token(thought)
-            await reply.stream_token(chunk.text)
+            if chunk.text:
+                reply = reply or cl.Message("")
+                await reply.stream_token(chunk.text)
     except GrokWebError as error:
         await cl.ErrorMessage(str(error)).send()
         return
     if thoughts.output:
         await thoughts.update()
     if whole is not None:
+        reply = reply or cl.Message("")
         reply.content = text_with_citations(whole)
         reply.elements = [await picture(image) for image in whole.additional_kwargs.get("images", ())]
+        await reply.send()
         cl.user_session.set("messages", [*messages, whole])
-    await reply.update() if reply.id else await reply.send()
 
 
 async def picture(image: dict[str, str]) -> cl.Image:
