@@ -11,7 +11,7 @@ from langchain_grokweb._version import __version__
 if TYPE_CHECKING:
     from langchain_grokweb.chat_models import ChatGrokWeb
     from langchain_grokweb.citations import text_with_citations
-    from langchain_grokweb.client import AvailableMode, GrokWebClient
+    from langchain_grokweb.client import AvailableMode, GrokWebClient, Quota
     from langchain_grokweb.credentials import GrokCredentials
     from langchain_grokweb.errors import (
         GrokWebAnswerReplacedError,
@@ -55,6 +55,7 @@ __all__ = [
     "GrokWebServerError",
     "GrokWebTimeoutError",
     "GrokWebToolCallError",
+    "Quota",
     "StoredConversation",
     "StoredResponse",
     "__version__",
@@ -67,6 +68,7 @@ if not TYPE_CHECKING:  # else every name would be known to a type checker
         "text_with_citations": "citations",
         "AvailableMode": "client",
         "GrokWebClient": "client",
+        "Quota": "client",
         "GrokCredentials": "credentials",
         **dict.fromkeys(("Conversation", "StoredConversation", "StoredResponse"), "wire.stored"),
         **{name: "errors" for name in __all__ if name.startswith("GrokWeb") and name.endswith("Error")},

@@ -24,7 +24,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel
 
 from langchain_grokweb.call_arguments import for_call
-from langchain_grokweb.client import AvailableMode, GrokWebClient, portal
+from langchain_grokweb.client import AvailableMode, GrokWebClient, Quota, portal
 from langchain_grokweb.client.network import pool
 from langchain_grokweb.client.service import COOKIES_VARIABLE
 from langchain_grokweb.messages import content_blocks
@@ -208,6 +208,21 @@ class ChatGrokWeb(GrokWebFields):
             GrokWebError: It could not be asked.
         """
         return await GrokWebClient.over(self._service, self._credentials()).modes()
+
+    async def aquota(self) -> list[Quota]:
+        """Ask the site what is left of each mode that this account may use, as far as it says.
+
+        Where its anti-bot rule refuses, all numbers are `None`, and a log line says so once.
+
+        Raises:
+            GrokWebError: It could not be asked.
+        """
+        return await GrokWebClient.over(self._service, self._credentials()).quota()
+
+    def quota(self) -> list[Quota]:
+        """See `aquota`."""
+        self._service.check_blocking()
+        return portal.call(self.aquota)
 
     async def aload_conversation(self, conversation: str, response_id: str | None = None) -> list[BaseMessage]:
         """A conversation of this account as messages that a call can continue: it then sends only what is new.

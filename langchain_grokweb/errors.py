@@ -11,7 +11,7 @@ fallback middleware understand::
     │   └── GrokWebConversationNotFoundError
     ├── GrokWebContextOverflowError       prompt or conversation too long
     ├── GrokWebContentFilterError         moderated: prompt, attachment or answer
-    ├── GrokWebRateLimitError             .retry_after seconds or None
+    ├── GrokWebRateLimitError             .retry_after seconds or None; .reason, .mode, .remaining, .total
     ├── GrokWebServerError                5xx, heavy load, internal error reported in the stream
     ├── GrokWebInterruptedError           the answer broke off and could not be resumed
     │   └── GrokWebAnswerReplacedError    what was streamed is not what the site keeps; .answer is what it keeps
@@ -56,6 +56,7 @@ __all__ = [
 LOGIN_URL = "https://grok.com/"
 
 PermissionReason = Literal["challenge", "anti_bot", "blocked", "region", "tier", "other"]
+RateLimitReason = Literal["requests", "quota", "concurrency", "tool", "network"]
 
 
 class GrokWebError(core.ModelError):
@@ -151,16 +152,50 @@ class GrokWebRateLimitError(GrokWebError, core.ModelRateLimitError):
     """Too many requests, or the quota is used up.
 
     Attributes:
+        reason: `"requests"` (too many in a short time), `"quota"` (used up), `"concurrency"` (too many answers at the
+            same time), `"tool"` (a tool of the site's own), or `"network"` (Cloudflare, for this address).
         retry_after: Seconds to wait, where the site named them.
         exhausted: Whether the quota is used up, so that a try soon is of no use.
+        mode: The site's id of the mode that was asked, where that is what is limited.
+        remaining: Requests that are left in this mode; `None` where the site did not say.
+        total: How many there are in a whole window.
     """
 
     def __init__(
-        self, message: str, *, retry_after: float | None = None, exhausted: bool = False, **details: Any
+        self,
+        message: str,
+        *,
+        reason: RateLimitReason = "requests",
+        retry_after: float | None = None,
+        exhausted: bool = False,
+        **details: Any,
     ) -> None:
         super().__init__(message, **details)
+        self.reason: RateLimitReason = reason
         self.retry_after = retry_after
         self.exhausted = exhausted
+        self.mode: str | None = None
+        self.remaining: int | None = None
+        self.total: int | None = None
+
+    def explain(self, remaining: int, total: int | None, resets_in: float | None) -> None:
+        """Complete the error with what the site says of the mode's quota.
+
+        Args:
+            remaining: Requests that are left.
+            total: Requests of a whole window.
+            resets_in: Seconds until there are more.
+        """
+        self.remaining, self.total = remaining, total
+        self.exhausted = self.exhausted or remaining == 0
+        message = str(self).removesuffix(self.next_step).rstrip()
+        if self.retry_after is None and resets_in is not None:
+            self.retry_after = resets_in
+            self.next_step = self.next_step.replace("Wait a while", f"Wait {resets_in:g} seconds", 1)
+        of_total = "" if total is None else f" of {total}"
+        when = "" if resets_in is None else f", and more come in {resets_in:g} seconds"
+        left = f"The mode {self.mode} has {remaining}{of_total} requests left{when}."
+        self.args = (f"{message} {left} {self.next_step}".strip(),)
 
 
 class GrokWebServerError(GrokWebError, core.ModelAPIError):

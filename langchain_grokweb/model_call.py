@@ -26,6 +26,7 @@ from langchain_grokweb.errors import (
     GrokWebConversationNotFoundError,
     GrokWebError,
     GrokWebInvalidRequestError,
+    GrokWebRateLimitError,
 )
 from langchain_grokweb.messages import json_schema, prompt
 from langchain_grokweb.messages.accumulator import PREVIEWS_KEY, Answer, OnReplaced
@@ -193,6 +194,8 @@ class ModelCall:
         try:
             return await self._read_on()
         except GrokWebError as error:
+            if isinstance(error, GrokWebRateLimitError):
+                await self._opener.explain(error, self._turn)
             self._answer.without_mark(error)
             if self._answer.has_begun:
                 error.partial = self._redacted(self._answer.partial())

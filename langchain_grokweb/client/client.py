@@ -15,6 +15,7 @@ from typing import Any, Self, overload
 
 from langchain_grokweb.client import portal, state
 from langchain_grokweb.client.account.modes import AvailableMode, list_modes
+from langchain_grokweb.client.account.quota import Quota, quotas
 from langchain_grokweb.client.network.http import Http
 from langchain_grokweb.client.opener import Opener
 from langchain_grokweb.client.retry import OnRetry
@@ -253,8 +254,20 @@ class GrokWebClient:
         return state.drift()
 
     async def modes(self) -> list[AvailableMode]:
-        """What the site offers to this account."""
+        """What the site offers, and which of it this account may use (`available`, else what it `requires`)."""
         return await list_modes(self._http)
+
+    async def quota(self) -> list[Quota]:
+        """What is left of each mode that this account may use, as far as the site says; one request for each.
+
+        Where the site's anti-bot rule refuses, all numbers are `None`, and a log line says so once.
+
+        Source: rest.md 2.5.
+
+        Raises:
+            GrokWebError: The site could not be asked.
+        """
+        return await quotas(self._http)
 
     @property
     def blocking(self) -> BlockingClient:
@@ -367,3 +380,7 @@ class BlockingClient:
     def modes(self) -> list[AvailableMode]:
         """See `GrokWebClient.modes`."""
         return portal.call(self._client.modes)
+
+    def quota(self) -> list[Quota]:
+        """See `GrokWebClient.quota`."""
+        return portal.call(self._client.quota)

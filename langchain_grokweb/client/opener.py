@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, assert_never
 
+from langchain_grokweb.client.account import quota
 from langchain_grokweb.client.delivery_check import Unknowable, delivery_unknown, look_up
 from langchain_grokweb.client.gateway import GatewayTurn
 from langchain_grokweb.client.network.http import Http
@@ -17,7 +18,7 @@ from langchain_grokweb.client.retry import OnRetry, retrying
 from langchain_grokweb.client.service import Wire
 from langchain_grokweb.client.stopping import DeliveryUnknownError, now
 from langchain_grokweb.client.uploads import Uploads
-from langchain_grokweb.errors import GrokWebPermissionError, GrokWebTimeoutError
+from langchain_grokweb.errors import GrokWebPermissionError, GrokWebRateLimitError, GrokWebTimeoutError
 from langchain_grokweb.wire.turn import Turn
 
 logger = logging.getLogger("langchain_grokweb")
@@ -43,13 +44,21 @@ class Opener:
         require_asyncio()
         if turn.attachments:
             turn = replace(turn, file_ids=await self._uploads.ids(turn.attachments))
-        match self._service.transport:
-            case "rest" | "gateway" as wire:
-                return await self._open(wire, turn)
-            case "auto":
-                return await self._open_anyhow(turn)
-            case _:
-                assert_never(self._service.transport)
+        try:
+            match self._service.transport:
+                case "rest" | "gateway" as wire:
+                    return await self._open(wire, turn)
+                case "auto":
+                    return await self._open_anyhow(turn)
+                case _:
+                    assert_never(self._service.transport)
+        except GrokWebRateLimitError as error:
+            await self.explain(error, turn)
+            raise
+
+    async def explain(self, error: GrokWebRateLimitError, turn: Turn) -> None:
+        """Write into an error what the site says of the quota of this turn's mode."""
+        await quota.explain(self._http, error, turn.model)
 
     def redact(self, value: Any) -> Any:
         """Texts, also in lists and dicts, freed of this account's cookies, which the service may have repeated."""

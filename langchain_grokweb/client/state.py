@@ -28,6 +28,7 @@ class AccountState:
     Attributes:
         user_id: The account's id, once it was asked for; it does not change (gateway.md 1.2).
         refused_by_anti_bot: Whether the conversations endpoint turned this account away: it goes over the gateway.
+        quota_refused: Whether the anti-bot rule turned the question for quotas away, which was said once.
         uploads_by_classic: Whether the service has no multipart endpoint for uploads (rest.md 2.4).
         renewed_cookies: The newest `__cf_bm` (rest.md 1.1), by the pasted one, so that a newer paste is not overruled.
         prompt_ids: The newest prompts that are known to be of a turn of this process. Whoever looks for the prompt of
@@ -36,6 +37,7 @@ class AccountState:
 
     user_id: str | None = field(default=None, repr=False)
     refused_by_anti_bot: bool = False
+    quota_refused: bool = False
     uploads_by_classic: bool = False
     renewed_cookies: dict[str, str] = field(default_factory=dict, repr=False)
     prompt_ids: deque[str] = field(default_factory=_newest_prompt_ids, repr=False)

@@ -189,24 +189,27 @@ ROWS: Mapping[Reason, Row] = {
         "grok.com takes no more requests of this account for now.",
         "{wait}, or choose another `model=`.",
         ends_answer=True,
+        details={"reason": "requests"},
     ),
     Reason.NETWORK_RATE_LIMITED: Row(
         errors.GrokWebRateLimitError,
         "Cloudflare, in front of grok.com, takes no more requests from this network address for now.",
         "{wait}, and send fewer requests at once; another `model=` does not help.",
+        details={"reason": "network"},
     ),
     Reason.QUOTA_USED_UP: Row(
         errors.GrokWebRateLimitError,
         "The quota of this account for this model is used up.",
         "{wait}, or choose another `model=`.",
         ends_answer=True,
-        details={"exhausted": True},
+        details={"reason": "quota", "exhausted": True},
     ),
     Reason.TOO_MANY_AT_ONCE: Row(
         errors.GrokWebRateLimitError,
         "grok.com is writing too many answers for this account at the same time.",
         "Wait until one of them is finished, and ask fewer questions at once.",
         ends_answer=True,
+        details={"reason": "concurrency"},
     ),
     Reason.OVERLOADED: Row(
         errors.GrokWebServerError,
@@ -236,6 +239,7 @@ ROWS: Mapping[Reason, Row] = {
         errors.GrokWebRateLimitError,
         "A tool of grok.com's own takes no more requests of this account for now.",
         "{wait}, or ask for something that needs no such tool.",
+        details={"reason": "tool"},
     ),
     Reason.CANCELLED: Row(
         errors.GrokWebInterruptedError,

@@ -8,7 +8,13 @@ from typing import get_args
 
 import pytest
 
-from langchain_grokweb.errors import PermissionReason
+from langchain_grokweb.errors import (
+    GrokWebError,
+    GrokWebPermissionError,
+    GrokWebRateLimitError,
+    PermissionReason,
+    RateLimitReason,
+)
 from langchain_grokweb.wire.reasons import ROWS, Reason
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -39,5 +45,9 @@ def test_no_row_is_about_a_reason_that_there_is_not():
 def test_each_reason_of_a_permission_error_is_on_the_page_and_in_the_table():
     table = PAGE.read_text(encoding="utf-8").partition("\n## ")[0]
     assert set(re.findall(r'^\|.*?"(\w+)"` \|', table, re.MULTILINE)) == set(get_args(PermissionReason))
-    made = {(row.details or {}).get("reason") for row in ROWS.values()}
-    assert made - {None} == set(get_args(PermissionReason))
+    assert reasons_of(GrokWebPermissionError) == set(get_args(PermissionReason))
+    assert reasons_of(GrokWebRateLimitError) == set(get_args(RateLimitReason))
+
+
+def reasons_of(error: type[GrokWebError]) -> set[object]:
+    return {row.details["reason"] for row in ROWS.values() if row.error is error and row.details}
