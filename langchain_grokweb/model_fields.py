@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from http.cookiejar import CookieJar
 from typing import Any, Literal, Self
 
 from langchain_core.language_models import BaseChatModel
@@ -37,6 +38,7 @@ from langchain_grokweb.client.service import (
     check_url,
 )
 from langchain_grokweb.credentials import GrokCredentials
+from langchain_grokweb.credentials.json_forms import plain
 from langchain_grokweb.wire.turn import DeepSearch
 
 
@@ -49,7 +51,7 @@ class GrokWebFields(BaseChatModel):
     model: str = Field(default="grok-3", validation_alias=AliasChoices("model", "model_name"), min_length=1)
     """`grok-3`, `grok-3-thinking` (also `grok-3-r1`), `grok-2`, `auto`, `fast`, `expert`, `heavy` or any mode id."""
 
-    cookies: SecretStr | str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = Field(
+    cookies: SecretStr | str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | CookieJar | None = Field(
         default_factory=secret_from_env(COOKIES_VARIABLE, default=None),
         validation_alias=AliasChoices("cookies", "api_key"),
         repr=False,
@@ -163,9 +165,9 @@ class GrokWebFields(BaseChatModel):
             msg = "Pass ready credentials as `credentials=`."
             raise ValueError(msg)  # noqa: TRY004 - pydantic turns a ValueError into its own
         try:
-            return SecretStr(json.dumps(dict(value) if hasattr(value, "items") else value))
-        except TypeError:
-            msg = "Cookies are text, a mapping, or what a browser extension exports."
+            return SecretStr(json.dumps(plain(value)))
+        except ValueError:
+            msg = "Cookies are text, a mapping, a cookie jar, or what a browser extension exports."
             raise ValueError(msg) from None
 
     @field_validator("base_url", "assets_url")
@@ -207,7 +209,7 @@ class GrokWebFields(BaseChatModel):
             self.cookies.get_secret_value()
             if isinstance(self.cookies, SecretStr) and self.cookies
             else os.environ.get(COOKIES_VARIABLE, ""),
-            login_url=self._service.login_url,
+            base_url=self._service.origin,
         )
 
     @property

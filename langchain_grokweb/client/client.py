@@ -94,7 +94,7 @@ class GrokWebClient:
         )
         try:
             if credentials is None and cookies is not None:
-                credentials = GrokCredentials.parse(cookies, login_url=self._service.login_url)
+                credentials = GrokCredentials.parse(cookies, base_url=self._service.origin)
         finally:
             del cookies  # Whoever reports the error with the frame's variables must not find it here.
         self._credentials = credentials
@@ -109,7 +109,7 @@ class GrokWebClient:
     @property
     def _http(self) -> Http:
         credentials = self._credentials or GrokCredentials.parse(
-            os.environ.get(COOKIES_VARIABLE, ""), login_url=self._service.login_url
+            os.environ.get(COOKIES_VARIABLE, ""), base_url=self._service.origin
         )
         return Http(self._service, credentials)
 

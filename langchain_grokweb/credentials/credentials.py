@@ -14,9 +14,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
+from http.cookiejar import CookieJar
 from typing import Any, NoReturn, TypeAlias, final
 
-from langchain_grokweb.credentials.formats import NAMES, UnreadableError, read
+from langchain_grokweb.credentials.formats import read
+from langchain_grokweb.credentials.hosts import Site
+from langchain_grokweb.credentials.rows import NAMES, UnreadableError
 from langchain_grokweb.errors import LOGIN_URL, GrokWebAuthenticationError
 
 _SESSION = ("sso", "sso-rw")
@@ -33,10 +37,15 @@ class GrokCredentials:
     Made by `parse`. Never printed, never pickled, equal by value.
     """
 
-    __slots__ = ("_account", "_cookies", "_user_agent")
+    __slots__ = ("_account", "_cookies", "_expires", "_user_agent")
 
     def __init__(
-        self, cookies: Mapping[str, str], user_agent: str | None = None, *, account: str | None = None
+        self,
+        cookies: Mapping[str, str],
+        user_agent: str | None = None,
+        *,
+        account: str | None = None,
+        expires: datetime | None = None,
     ) -> None:
         session = cookies.get("sso") or cookies.get("sso-rw")
         if not session:
@@ -47,25 +56,30 @@ class GrokCredentials:
         self._cookies = sendable
         self._user_agent = user_agent or None
         self._account = account or _fingerprint(dict(sendable))
+        self._expires = expires or _end_of_token(session)
 
     @classmethod
-    def parse(cls, source: CookieSource | None, *, login_url: str = LOGIN_URL) -> GrokCredentials:
+    def parse(
+        cls, source: CookieSource | None, *, base_url: str = LOGIN_URL, login_url: str | None = None
+    ) -> GrokCredentials:
         """Reads what a user has pasted.
 
         Args:
-            source: A `Cookie` header, the value of `sso` alone, a mapping, a JSON export, a Netscape cookies.txt, or a
-                request to grok.com copied as cURL. Of all that, only the five cookies and the User-Agent are kept.
-            login_url: Where an error sends the user to sign in.
+            source: A `Cookie` header, the value of `sso` alone, a mapping, a cookie jar, a JSON export, a HAR file, a
+                Netscape cookies.txt, a browser's table of cookies, the headers of a request, or a request copied as
+                cURL. Of all that, only the five cookies and the User-Agent are kept, and no row of another site.
+            base_url: The service that they are for.
+            login_url: Where an error sends the user to sign in; `base_url` by default.
 
         Raises:
             GrokWebAuthenticationError: There is no usable `sso` in it. The message says what was recognised.
         """
         if isinstance(source, GrokCredentials):
             return source
-        outcome = _read(source)
+        outcome = _read(source, Site(base_url))
         del source  # Whoever reports the error with the frame's variables must not find it here.
         if isinstance(outcome, str):
-            raise GrokWebAuthenticationError(outcome, login_url=login_url)
+            raise GrokWebAuthenticationError(outcome, login_url=login_url or f"{base_url.rstrip('/')}/")
         return outcome
 
     @property
@@ -94,6 +108,11 @@ class GrokCredentials:
         """A short name for the account that nothing can be learned from; it is kept through `with_cookies`."""
         return self._account
 
+    @property
+    def expires(self) -> datetime | None:
+        """When the browser would drop the session's cookie, if the paste said so; the site may end it earlier."""
+        return self._expires
+
     def secret_for(self, purpose: str) -> bytes:
         """32 bytes that only who has these cookies can compute; they change with the session."""
         return hmac.digest(self.cookies["sso"].encode(), f"langchain-grokweb {purpose} v1".encode(), "sha256")
@@ -105,7 +124,8 @@ class GrokCredentials:
         old = self.cookies
         if len(renewed) == 1 and old["sso"] == old["sso-rw"]:
             fresh |= dict.fromkeys(_SESSION, renewed[0])
-        return GrokCredentials(old | fresh, self._user_agent, account=self._account)
+        expires = None if renewed else self._expires
+        return GrokCredentials(old | fresh, self._user_agent, account=self._account, expires=expires)
 
     def __repr__(self) -> str:
         return f"GrokCredentials(account={self._account!r}, cookies={[name for name, _ in self._cookies]})"
@@ -137,19 +157,17 @@ class GrokCredentials:
         return hashlib.sha256(repr((self._cookies, self._user_agent, self._account)).encode()).digest()
 
 
-CookieSource: TypeAlias = str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | GrokCredentials
+CookieSource: TypeAlias = str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | CookieJar | GrokCredentials
 
 
-def _read(source: object) -> GrokCredentials | str:
+def _read(source: object, site: Site) -> GrokCredentials | str:
     """The credentials, or what the user is to read instead."""
     try:
-        paste = read(source)
+        paste = read(source, site)
         if not paste.cookies.keys() & _SESSION:
-            return (
-                f"This is {paste.summary}, but none named sso: the browser was not signed in, "
-                "or the copy lacks the HttpOnly cookies, as document.cookie does."
-            )
-        return GrokCredentials(paste.cookies, paste.user_agent)
+            return f"This is {paste.summary}, but none named sso: {paste.advice}"
+        expires = None if paste.expires is None else datetime.fromtimestamp(paste.expires, UTC)
+        return GrokCredentials(paste.cookies, paste.user_agent, expires=expires)
     except UnreadableError as problem:
         return str(problem)
 
@@ -179,7 +197,19 @@ def _fingerprint(cookies: dict[str, str]) -> str:
 
 def _session(sso: str) -> str:
     """The session that the token names, so that a token that is signed again is the same account; else the token."""
-    with suppress(ValueError, LookupError, TypeError, RecursionError):
-        payload = json.loads(base64.urlsafe_b64decode(sso.split(".")[1] + "==="))
-        return str(payload["session_id"])
+    with suppress(LookupError, TypeError):
+        return str(_payload(sso)["session_id"])
     return sso
+
+
+def _end_of_token(sso: str) -> datetime | None:
+    """The token's own end. Those that were seen have none (rest.md 1.1)."""
+    with suppress(LookupError, TypeError, ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(float(_payload(sso)["exp"]), UTC)
+    return None
+
+
+def _payload(token: str) -> Any:
+    with suppress(ValueError, LookupError, RecursionError):
+        return json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "==="))
+    return None

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from langchain_grokweb.credentials.hosts import host_of, is_ours
+from langchain_grokweb.credentials.hosts import Site, host_of
 
 _BASH = re.compile(
     r"""
@@ -61,14 +61,14 @@ class UnclosedError(ValueError):
     """A quotation is opened and never closed."""
 
 
-def headers_for(text: str) -> list[tuple[str, str]] | None:
+def headers_for(text: str, site: Site) -> list[tuple[str, str]] | None:
     """The headers, with small names, of the commands that are for the site; `None` if there is no such command.
 
     Raises:
         UnclosedError: The text breaks off inside a quotation.
     """
     requests = [list(_options(command)) for command in _commands(_split(text))]
-    ours = [options for options in requests if _is_for_us(options)]
+    ours = [options for options in requests if _is_for_us(options, site)]
     headers = [_header(*option) for options in ours for option in options if option[0] in _HEADERS]
     return headers if ours else None
 
@@ -132,10 +132,10 @@ def _options(command: list[str]) -> Iterator[tuple[str, str]]:
             yield "argument", word
 
 
-def _is_for_us(options: list[tuple[str, str]]) -> bool:
+def _is_for_us(options: list[tuple[str, str]], site: Site) -> bool:
     urls = [value for name, value in options if name == "url" or (name == "argument" and "://" in value)]
-    urls = urls or [value for name, value in options if name == "argument" and is_ours(host_of(value))]
-    return bool(urls) and all(is_ours(host_of(url)) for url in urls)
+    urls = urls or [value for name, value in options if name == "argument" and site.owns(host_of(value))]
+    return bool(urls) and all(site.owns(host_of(url)) for url in urls)
 
 
 def _header(name: str, value: str) -> tuple[str, str]:

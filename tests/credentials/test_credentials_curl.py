@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.credentials.curl import headers_for
+from langchain_grokweb.credentials.hosts import Site
 from langchain_grokweb.errors import GrokWebAuthenticationError
 
 URL = "https://grok.com/rest/app-chat/conversations?pageSize=1&x=%20"
@@ -88,9 +89,6 @@ def test_what_browsers_copy(text):
         "curl wss://grok.com/ws/mgw/?uid=x -b sso=a",
         "curl -x http://proxy.example:80 -e https://x.com/ https://grok.com --cookie sso=a",
         "curl --cacert file.pem https://assets.grok.com/ -b sso=a",
-        "curl http://127.0.0.1:8000/ -b sso=a",
-        "curl http://localhost:8000/ -b sso=a",
-        "curl 'http://[::1]:8000/' -b sso=a",
         "curl https://grok.com -H $'cookie: \\x73\\u0073\\157=\\U00000061'",
         "curl https://grok.com -d '' -b sso=\\a",
         "curl https://grok.com -b cookies.txt -H 'Cookie: sso=a'",
@@ -98,6 +96,14 @@ def test_what_browsers_copy(text):
 )
 def test_written_by_hand(text):
     assert GrokCredentials.parse(text).cookies == {"sso": "a", "sso-rw": "a"}
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:8000/", "http://localhost:8000/", "'http://[::1]:8000/'"])
+def test_a_command_for_this_machine_is_for_a_service_on_it_alone(place):
+    text = f"curl {place} -b sso=a"
+    assert GrokCredentials.parse(text, base_url="http://127.0.0.1:8765").cookies["sso"] == "a"
+    with pytest.raises(GrokWebAuthenticationError, match="not for grok"):
+        GrokCredentials.parse(text)
 
 
 def test_the_agent_option():
@@ -141,10 +147,10 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), min_size
 @given(st.lists(TEXT, max_size=4))
 def test_whatever_a_shell_was_told_to_quote_is_read_back(values):
     expected = [("cookie", value) for value in values]
-    assert headers_for(f"curl {bash(URL)} " + " \\\n".join(f"-b {bash(value)}" for value in values)) == expected
+    assert headers_for(f"curl {bash(URL)} " + " \\\n".join(f"-b {bash(value)}" for value in values), Site()) == expected
 
 
 @given(st.lists(TEXT.filter(lambda text: "\n" not in text and "\\" not in text), max_size=4))
 def test_and_so_it_is_for_windows(values):
     expected = [("cookie", value) for value in values]
-    assert headers_for(f"curl {cmd(URL)} " + " ^\r\n".join(f"-b {cmd(value)}" for value in values)) == expected
+    assert headers_for(f"curl {cmd(URL)} " + " ^\r\n".join(f"-b {cmd(value)}" for value in values), Site()) == expected

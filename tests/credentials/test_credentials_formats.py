@@ -141,7 +141,7 @@ def test_a_reply_header_reads_like_a_cookie():
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        (None, "There are no cookies: set GROKWEB_COOKIES, or pass cookies=..."),
+        (None, "There are no cookies: run `grokweb login`, set GROKWEB_COOKIES, or pass `cookies=`"),
         ("", "There are no cookies"),
         (" \r\n", "There are no cookies"),
         ('""', "There are no cookies"),

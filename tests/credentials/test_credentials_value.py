@@ -25,10 +25,6 @@ def token(session, signature="sig"):
     return f"eyJh.{payload}.{signature}"
 
 
-def unquoted(value):
-    return not (len(value) > 1 and value[0] == value[-1] == "'")
-
-
 def everything_told(error):
     report = traceback.TracebackException.from_exception(error, capture_locals=False)
     held = [str(error), repr(error), repr(error.args), repr(vars(error)), *report.format()]
@@ -200,7 +196,7 @@ def test_the_account_outlives_rotation():
 
 
 COOKIES = st.dictionaries(
-    st.sampled_from(NAMES), st.text(TOKEN_SAFE, min_size=1, max_size=200).filter(unquoted), min_size=1
+    st.sampled_from(NAMES), st.text(TOKEN_SAFE, max_size=200).map(lambda text: f"eyJ{text}.z"), min_size=1
 )
 
 
