@@ -202,6 +202,7 @@ def picture(event: ev.ImageFinished) -> dict[str, Any]:
         "prompt": event.prompt,
         "width": event.width,
         "height": event.height,
+        "edited": event.edited,
     }
     return {key: value for key, value in members.items() if value}
 

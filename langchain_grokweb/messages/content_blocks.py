@@ -128,7 +128,7 @@ def _annotation(citation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _image_block(image: dict[str, Any]) -> dict[str, Any]:
-    extras = {key: image[key] for key in ("prompt", "width", "height") if key in image}
+    extras = {key: image[key] for key in ("prompt", "width", "height", "edited") if key in image}
     block = {"type": "image", "id": image["id"], "url": image["url"], "mime_type": image["mime_type"]}
     return {**block, "extras": extras} if extras else block
 

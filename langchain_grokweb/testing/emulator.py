@@ -198,6 +198,7 @@ class GrokEmulator:
         slip: str | None = None,
         files: Sequence[Mapping[str, Any]] = (),
         videos: Sequence[str | Mapping[str, Any]] = (),
+        edited: bool = False,
     ) -> None:
         """Plan the next answer, first come first served; the arguments are those of `Reply`.
 
@@ -209,7 +210,7 @@ class GrokEmulator:
                 the text does not contain.
         """
         answer = (text, reasoning, citations, images, search, tool_calls, title, error, fault, chunk_size, slip)
-        self._service.script.plan(Reply(*answer, files, videos))
+        self._service.script.plan(Reply(*answer, files, videos, edited))
 
     def fault(self, name: str, times: int = 1, *, path: str | None = None, **options: Any) -> None:
         """Let a fault strike the next requests that it fits; `faults()` lists the names.

@@ -143,13 +143,17 @@ class ImagePreview:
 
 @dataclass(slots=True)
 class ImageFinished:
-    """A finished picture; `width` and `height` in pixels where the service names them."""
+    """A finished picture; `width` and `height` in pixels where the service names them.
+
+    `edited` says that it was made of a picture that was there before (gateway.md 4.7).
+    """
 
     id: str
     url: str
     prompt: str = ""
     width: int | None = None
     height: int | None = None
+    edited: bool = False
 
     @property
     def key(self) -> Key:

@@ -105,18 +105,21 @@ class ChunkReader:
         announced = get_dict(value, "generated_image") or get_dict(value, "edited_image")
         if announced and isinstance(value.get("id"), str):
             self._reader.made_here()
-            self._reader.made.image_card(value["id"], {}, str(announced.get("prompt") or ""))
+            prompt, edited = str(announced.get("prompt") or ""), "edited_image" in value
+            self._reader.made.image_card(value["id"], {}, prompt, edited=edited)
 
-    def _picture(self, value: Any, _: Fields) -> None:
+    def _picture(self, value: Any, chunk: Fields) -> None:
         if not isinstance(value, dict):
             return
         card_id = value.get("id") or value.get("tool_call_id") or ""
         picture = get_dict(value, "image_chunk")
         prompt = value.get("query") or get_dict(picture, "imagePrompt").get("prompt")
-        self._reader.made.image_card(str(card_id), picture, str(prompt or ""))
+        edited = "render_edited_image" in chunk
+        self._reader.made.image_card(str(card_id), picture, str(prompt or ""), edited=edited)
         tool_id = value.get("tool_call_id")
         if isinstance(tool_id, str) and picture.get("progress") == 100:  # noqa: PLR2004 - percent
-            self.tools.finish(tool_id, "generate_image", [{"image_id": picture.get("imageUuid")}])
+            made = "edit_image" if edited else "generate_image"
+            self.tools.finish(tool_id, made, [{"image_id": picture.get("imageUuid")}])
 
     def _made_video(self, value: Any, _: Fields) -> None:
         if isinstance(value, dict):

@@ -13,7 +13,8 @@ from typing import Any
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.json_fields import Fields, get_dict, get_objects, get_str
 
-_IMAGE_CARDS = {"generated_image_card", "edited_image_card"}
+_EDITED = {"edited_image_card", "render_edited_image"}
+_IMAGE_CARDS = {"generated_image_card", *_EDITED}
 _FILE_CARD = "rendered_file_card"
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PLACE = re.compile(r"/generated/([^/]+)/")
@@ -29,6 +30,7 @@ class MadeThings:
         self.pictures: tuple[str, ...] = ()  # that are finished
         self._size: tuple[int | None, int | None] = (None, None)
         self._announced: dict[str, str] = {}  # card id -> prompt
+        self._edited: set[str] = set()  # ids of cards of pictures that are edited ones
         self._settled: set[str] = set()  # pictures and videos that are finished or withheld
         self._files: set[str] = set()  # ids, names and addresses
         self._videos: dict[str, None] = {}  # that were begun, in order
@@ -37,7 +39,8 @@ class MadeThings:
         """A card; whether it is about something that was made."""
         if get_str(card, "cardType") in _IMAGE_CARDS or "image_chunk" in card or "imageChunk" in card:
             chunk = get_dict(card, "image_chunk") or get_dict(card, "imageChunk")
-            self.image_card(card["id"], chunk, get_str(card, "prompt"))
+            is_edited = not _EDITED.isdisjoint((get_str(card, "cardType"), get_str(card, "type")))
+            self.image_card(card["id"], chunk, get_str(card, "prompt"), edited=is_edited)
         elif get_str(card, "cardType") == _FILE_CARD or get_str(card, "file_name", "file_path"):
             self.file(card)
         elif (chunk := get_dict(card, "video_chunk") or get_dict(card, "videoChunk")) or "generated_video" in get_str(
@@ -54,8 +57,10 @@ class MadeThings:
 
     # --- pictures
 
-    def image_card(self, card_id: str, chunk: Fields, prompt: str = "") -> None:
+    def image_card(self, card_id: str, chunk: Fields, prompt: str = "", *, edited: bool = False) -> None:
         """A picture that belongs to a card; an empty chunk only announces it."""
+        if edited:
+            self._edited.add(card_id)
         self._announced[card_id] = prompt or self._announced.get(card_id, "")
         if size := get_dict(chunk, "resolution"):
             self.image_size(size.get("width"), size.get("height"))
@@ -98,7 +103,8 @@ class MadeThings:
         elif self._settle(picture_id, card_id):
             self.pictures = (*self.pictures, picture_id)
             width, height = self._size
-            self._report(ev.ImageFinished(picture_id, address, self._announced.get(card_id, ""), width, height))
+            prompt, is_edited = self._announced.get(card_id, ""), card_id in self._edited
+            self._report(ev.ImageFinished(picture_id, address, prompt, width, height, is_edited))
 
     def image_listed(self, url: Any) -> None:
         """A finished picture, known by its address alone, from the definitive answer."""

@@ -174,7 +174,7 @@ def test_the_steps_and_picture_sizes_of_an_answer_are_kept(grok, browser):
     assert list(thought) == list(search)
     grok.reply(images=[{"prompt": "a fox", "shape": "a"}])
     model = browser.new().model
-    assert (model["generatedImageWidth"], model["generatedImageHeight"], model["steps"]) == (1024, 1024, [])
+    assert (model["generatedImageWidth"], model["generatedImageHeight"], model["steps"]) == (512, 512, [])
 
 
 def test_responses_can_be_added_without_an_answer_being_made(grok, browser):

@@ -38,6 +38,7 @@ _CAPITAL = re.compile(r"\bcapital (?:city )?of (?:the )?(\w+)", re.IGNORECASE)
 _NAME_GIVEN = re.compile(r"\bmy name is (\w+)", re.IGNORECASE)
 _NAME_ASKED = re.compile(r"\bwhat(?:'s| is|\u2019s) my name\b|\bdo you (?:know|remember) my name\b", re.IGNORECASE)
 _PICTURE = re.compile(r"\b(?:draw|paint|sketch|picture|image|photo)\b", re.IGNORECASE)
+_EDIT = re.compile(r"\b(?:edit|make (?:it|this)|turn (?:it|this)|change|add|remove)\b", re.IGNORECASE)
 _SEARCH = re.compile(r"\b(?:search|news|latest|look up)\b", re.IGNORECASE)
 
 _PAGE = "https://example.com/emulator/result"
@@ -135,6 +136,8 @@ def built_in(context: TurnContext) -> Reply:
 
 def _in_words(context: TurnContext, question: str, ending: str) -> Reply:
     words, quote = _name(context, question) or _capital(question), _quote(question)
+    if words is None and context.images and _EDIT.search(question) and any(map(_is_picture, context.files)):
+        return Reply(f"Here is your picture, edited. {ending}", images=[quote], edited=True)
     if words is None and context.images and _PICTURE.search(question):
         return Reply(f"Here is a picture. {ending}", images=[quote])
     if words is None and context.search and _SEARCH.search(question):
@@ -145,6 +148,10 @@ def _in_words(context: TurnContext, question: str, ending: str) -> Reply:
     names = ", ".join(file.name for file in context.files)
     attached = f" You attached {names}." if names else ""
     return Reply(f"{words or f'You wrote: “{quote}”'}{attached} {ending}")
+
+
+def _is_picture(file: UploadedFile) -> bool:
+    return file.mime_type.startswith("image/")
 
 
 def _name(context: TurnContext, question: str) -> str | None:

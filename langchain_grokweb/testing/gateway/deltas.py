@@ -11,13 +11,12 @@ from typing import Any
 
 from langchain_grokweb.testing.gateway.events import said
 from langchain_grokweb.testing.gateway.writer import GatewayWriter
-from langchain_grokweb.testing.state.assets import PREVIEW
 from langchain_grokweb.testing.state.chunks import RESPONSE
 from langchain_grokweb.testing.state.composition import Composition
 from langchain_grokweb.testing.state.faults import Fault
 from langchain_grokweb.testing.state.inflight import Frame
+from langchain_grokweb.testing.state.pictures import drawn, preview
 
-_PREVIEW = {"imageUrl": f"data:image/jpeg;base64,{base64.b64encode(PREVIEW).decode()}"}
 _POST_URL = "https://x.com/{userhandle}/status/{post_id}"
 
 
@@ -76,10 +75,8 @@ def _bodies(chunk: Mapping[str, Any], tag: str, response_id: str) -> Iterator[di
         case {"tool_result": {"x_post": found}}:
             posts = [(_POST_URL.format(**one), one["text"]) for one in found.get("posts", ())]
             yield from _results("x_search", posts)
-        case {"render_start": {"id": card_id, "generated_image": {"prompt": prompt}}}:
-            yield _picture(card_id, prompt, None)
-        case {"render_generated_image": {"id": card_id, "query": prompt, "image_chunk": image}}:
-            yield _picture(card_id, prompt, image if image["seq"] else {**image, **_PREVIEW})
+        case {"render_start": _} | {"render_generated_image": _} | {"render_edited_image": _}:
+            yield _picture(chunk)
         case {"render_file_preview": file}:
             yield _output("card_attachment", {"type": "render_file", "cardType": "rendered_file_card", **file})
         case {"render_generated_video": video}:
@@ -97,9 +94,22 @@ def _results(kind: str, found: Iterable[tuple[str, str]]) -> Iterator[dict[str, 
     yield _output("tool_result", {f"{kind}_results": pages})
 
 
-def _picture(card_id: str, prompt: str, image: Mapping[str, Any] | None) -> dict[str, Any]:
-    kind = {"type": "render_generated_image", "cardType": "generated_image_card"}
-    return _output("card_attachment", {"id": card_id, **kind, "prompt": prompt, "image_chunk": image})
+def _picture(chunk: Mapping[str, Any]) -> dict[str, Any]:
+    """The card of a picture: announced, its preview, or finished."""
+    kind = "edited_image" if "edited_image" in str(chunk.keys() | chunk.get("render_start", ())) else "generated_image"
+    shown = chunk.get(f"render_{kind}", {})
+    start = chunk.get("render_start", shown)
+    prompt = shown["query"] if shown else start[kind]["prompt"]
+    card = {"id": start["id"], "type": f"render_{kind}", "cardType": f"{kind}_card", "prompt": prompt}
+    image = _shown(prompt, shown["image_chunk"]) if shown else None
+    return _output("card_attachment", {**card, "image_chunk": image})
+
+
+def _shown(prompt: str, image: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The preview comes as a data URL; of an edited picture it shows the wish alone."""
+    if image["seq"]:
+        return image
+    return {**image, "imageUrl": f"data:image/jpeg;base64,{base64.b64encode(preview(drawn(prompt))).decode()}"}
 
 
 def _output(name: str, content: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Uploads, and the assets host (rest.md 2.4 and 8.2, gateway.md 3.5).
 
-The emulator's own host plays the assets host as well. Pictures are one small JPEG, their previews another; uploads come
-back as they were. A signed address takes no cookies: it is its own proof.
+The emulator's own host plays the assets host as well. Pictures are drawn when they are asked for; uploads come back as
+they were. A signed address takes no cookies: it is its own proof.
 """
 
 import base64

@@ -32,10 +32,10 @@ from langchain_grokweb.testing.state.conversations import Node
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, Fault
 from langchain_grokweb.testing.state.inflight import Frame
 from langchain_grokweb.testing.state.mischief import GARBAGE, Oddities, has, spoiled
+from langchain_grokweb.testing.state.pictures import SIDE
 from langchain_grokweb.testing.state.script import Reply
 from langchain_grokweb.testing.state.service import Writer
 from langchain_grokweb.testing.state.stored import (
-    IMAGE_SIDE,
     MODEL_HASH,
     STORED_LAYOUT,
     camel,
@@ -269,7 +269,7 @@ class FrameWriter(Writer):
             return
         yield self._frame({"imageAttachmentInfo": {"imageAttachmentCount": len(pictures)}})
         yield self._progress("TOOL_PROCESSING", "Generating images", 0)
-        yield self._frame({"imageDimensions": {"width": IMAGE_SIDE, "height": IMAGE_SIDE}})
+        yield self._frame({"imageDimensions": {"width": SIDE, "height": SIDE}})
         for finished in (False, True):
             yield from (self._picture_frame(one, finished=finished) for one in pictures)
         yield self._progress("TOOL_PROCESSING", "", 100)

@@ -1,24 +1,15 @@
 """What lies on the assets host: uploads, and what Grok made (rest.md 2.4 and 8.2). Knows no wire."""
 
-import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 from langchain_grokweb.testing.state.conversations import conversation_time
 
-PICTURE = base64.b64decode(
-    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"
-    "CAgICAgICAj/wAALCABAAEABAREA/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAgB"
-    "AQAAPwDydcXFxcXFxcebri4uLi4uLjzdcXFxcXFxcebri4uLi4uLjzdcXFxcXFxcebri4uLi4uLjzdcXFxcXFxcebri4uLi4uLj/2Q=="
-)
-PREVIEW = base64.b64decode(
-    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"
-    "CAgICAgICAj/wAALCABAAEABAREA/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAgB"
-    "AQAAPwDmQA6AAOfAdAAHQPPw6AAOgDz90AAdAA58AOgADnwHQAB0Dz8OgADoA8/dAAHQAP/Z"
-)
-VIDEO = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + b"\x00\x00\x00\x08mdat"
+Source = bytes | Callable[[], bytes]  # of what is costly to make: how, for when it is asked for
+
+_VIDEO = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
 
 
 @dataclass(slots=True)
@@ -44,7 +35,7 @@ class Asset:
 
     Attributes:
         key: Its path there.
-        content: Its bytes.
+        source: Its bytes, or how to make them.
         mime_type: What it is.
         name: The name of a file; empty for pictures and videos.
         path: Where a file that Grok made lies in the conversation: its key is refused, `files/content` has it.
@@ -54,13 +45,18 @@ class Asset:
     """
 
     key: str
-    content: bytes
+    source: Source = field(repr=False)
     mime_type: str
     name: str = ""
     path: str = ""
     inline: bool = False
     asset_id: str = field(default_factory=lambda: str(uuid4()))
     create_time: str = field(default_factory=conversation_time)
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes."""
+        return self.source if isinstance(self.source, bytes) else self.source()
 
     def described(self) -> Mapping[str, Any]:
         """An entry of `fileAttachmentAssetMetadata` (rest.md 8.2)."""
@@ -75,3 +71,9 @@ class Asset:
             "isModelGenerated": True,
             "isLatest": True,
         }
+
+
+def video_of(prompt: str) -> bytes:
+    """The frame of an MP4 file, with the prompt in place of moving pictures."""
+    words = prompt.encode()
+    return _VIDEO + (8 + len(words)).to_bytes(4, "big") + b"mdat" + words

@@ -59,7 +59,8 @@ def stored_chunks(composition: Composition) -> list[dict[str, Any]]:
 
 
 def _is_preview(chunk: Mapping[str, Any]) -> bool:
-    state = chunk.get("render_generated_image", {}).get("image_chunk") or chunk.get("render_generated_video", {})
+    picture = chunk.get("render_generated_image") or chunk.get("render_edited_image") or {}
+    state = picture.get("image_chunk") or chunk.get("render_generated_video", {})
     return bool(state.get("progress", 100) < VIDEO_PROGRESS[-1])
 
 
@@ -143,16 +144,18 @@ class Chunks:
 
     def _picture(self, picture: Picture) -> Iterator[Frame]:
         """The call, the place, the preview, the picture (by the schema; no such frames were captured)."""
-        call_id = str(uuid4())
+        call_id, kind = str(uuid4()), "edited" if picture.edited else "generated"
+        tool = "edit_image" if picture.edited else "generate_image"
         plan = {"prompt": picture.prompt, "orientation": "ORIENTATION_PORTRAIT"}
-        yield self._card(call_id, "generate_image", {"prompt": picture.prompt, "orientation": "portrait"})
+        yield self._card(call_id, tool, {"prompt": picture.prompt, "orientation": "portrait"})
         yield from self._enter(2)
-        start = {"id": picture.card_id, "generated_image": {**plan, "layout": "LAYOUT_BLOCK"}}
+        start = {"id": picture.card_id, f"{kind}_image": {**plan, "layout": "LAYOUT_BLOCK"}}
         yield self._chunk({"render_start": start}, text=picture.tag if picture.shape == "b" else "")
         for finished in (False, True):
             image = image_chunk(picture, finished=finished)
             shown = {"id": picture.card_id, "query": picture.prompt, "tool_call_id": call_id, "image_chunk": image}
-            yield self._chunk({"render_generated_image": shown}, part=picture if finished else None)
+            shown |= {"image_id": picture.image_id} if picture.edited else {}
+            yield self._chunk({f"render_{kind}_image": shown}, part=picture if finished else None)
 
     def _video(self, video: Video) -> Iterator[Frame]:
         """The video in its states. Only the name of this payload is known (gateway.md 9.4); its members are a guess."""

@@ -11,11 +11,13 @@ import mimetypes
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from langchain_grokweb.testing.state.assets import PICTURE, PREVIEW, VIDEO, Asset
+from langchain_grokweb.testing.state.assets import Asset, Source, video_of
+from langchain_grokweb.testing.state.pictures import drawn, preview
 from langchain_grokweb.testing.state.script import Reply
 
 Shape = Literal["a", "b"]
@@ -67,7 +69,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture and its preview, in the shape "a" (frames of its own) or "b" (a card in the text) of rest.md 4.7."""
+    """A picture and its preview, in the shape "a" (frames of its own) or "b" (a card in the text) of rest.md 4.7.
+
+    An edited one is a card of another name; what it was before is `original`, where there was one.
+    """
 
     image_id: str
     card_id: str
@@ -77,19 +82,36 @@ class Picture:
     moderated: bool
     shape: Shape
     index: int
+    edited: bool = False
+    original: Source | None = None
+
+    def content(self) -> bytes:
+        """The picture itself."""
+        original = self.original if isinstance(self.original, bytes) or self.original is None else self.original()
+        return drawn(self.prompt, original)
+
+    def preview(self) -> bytes:
+        """Its preview."""
+        return preview(self.content())
 
     @property
     def tag(self) -> str:
         """The tag that puts a picture of shape "b" into the text. That its argument is the prompt is a guess."""
         argument = f'<argument name="prompt">{escape(self.prompt)}</argument>'
-        return _render_tag(self.card_id, "generated_image_card", "render_generated_image", argument)
+        return _render_tag(self.card_id, *self.kinds, argument)
+
+    @property
+    def kinds(self) -> tuple[str, str]:
+        """The type of its card, and that of the place where it is shown."""
+        kind = "edited" if self.edited else "generated"
+        return f"{kind}_image_card", f"render_{kind}_image"
 
     def card(self, chunk: Mapping[str, Any] | None) -> dict[str, Any]:
         """The card's JSON with this image chunk, None for the mere intent."""
         return {
             "id": self.card_id,
-            "type": "render_generated_image",
-            "cardType": "generated_image_card",
+            "type": self.kinds[1],
+            "cardType": self.kinds[0],
             "prompt": self.prompt,
             "orientation": "square",
             "image_chunk": chunk,
@@ -216,8 +238,8 @@ class Composition:
     def assets(self) -> list[Asset]:
         """Everything that the assets host has of this answer."""
         pictures = self.of(Picture)
-        previews = [Asset(one.preview_key, PREVIEW, "image/jpeg") for one in pictures]
-        finished = [Asset(one.key, PICTURE, "image/jpeg") for one in pictures if not one.moderated]
+        previews = [Asset(one.preview_key, one.preview, "image/jpeg") for one in pictures]
+        finished = [Asset(one.key, one.content, "image/jpeg") for one in pictures if not one.moderated]
         return [*previews, *finished, *self.made, *(one.thumbnail for one in self.of(Video))]
 
     @property
@@ -226,12 +248,15 @@ class Composition:
         return [one.key for one in self.of(Picture) if one.shape == "a" and not one.moderated]
 
 
-def compose(reply: Reply, user_id: str, shape: Shape, ending: Text | None = None) -> Composition:
+def compose(
+    reply: Reply, user_id: str, shape: Shape, ending: Text | None = None, original: Source | None = None
+) -> Composition:
     """Compose an answer for this account.
 
-    `shape` is the one of pictures that name none; `ending` is what the answer's tool calls were written down as.
+    `shape` is the one of pictures that name none; `ending` is what the answer's tool calls were written down as;
+    `original` is what edited pictures are made of.
     """
-    pictures = tuple(_pictures(reply, user_id, shape))
+    pictures = tuple(_pictures(reply, user_id, shape, original))
     steps: list[Step] = [
         *_thoughts(reply),
         *(_search(one) for one in reply.search),
@@ -312,10 +337,10 @@ def _post(source: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _pictures(reply: Reply, user_id: str, shape: Shape) -> Iterator[Picture]:
+def _pictures(reply: Reply, user_id: str, shape: Shape, original: Source | None) -> Iterator[Picture]:
     for index, plan in enumerate(reply.images):
         wanted: Mapping[str, Any] = {"prompt": plan} if isinstance(plan, str) else plan
-        image_id = str(uuid4())
+        image_id, edited = str(uuid4()), bool(wanted.get("edited", reply.edited))
         place = f"users/{user_id}/generated/{image_id}"
         yield Picture(
             image_id,
@@ -324,8 +349,10 @@ def _pictures(reply: Reply, user_id: str, shape: Shape) -> Iterator[Picture]:
             f"{place}-part-0/image.jpg",
             wanted["prompt"],
             bool(wanted.get("moderated", False)),
-            wanted.get("shape", shape),
+            wanted.get("shape", "b" if edited else shape),  # frames of shape "a" do not say that it was edited
             index,
+            edited,
+            original if edited else None,
         )
 
 
@@ -335,7 +362,7 @@ def _files(reply: Reply, user_id: str) -> Iterator[MadeFile]:
         mime_type = plan.get("mime_type") or mimetypes.guess_type(name)[0] or "application/octet-stream"
         asset = Asset(
             key=f"users/{user_id}/generated/{uuid4()}/{name}",
-            content=content.encode() if isinstance(content, str) else bytes(content),
+            source=content.encode() if isinstance(content, str) else bytes(content),
             mime_type=mime_type,
             name=name,
             path=f"/artifacts/{name}",
@@ -349,8 +376,9 @@ def _videos(reply: Reply, user_id: str) -> Iterator[Video]:
         wanted: Mapping[str, Any] = {"prompt": plan} if isinstance(plan, str) else plan
         video_id = str(uuid4())
         place = f"users/{user_id}/generated/{video_id}"
-        asset = Asset(f"{place}/generated_video.mp4", VIDEO, "video/mp4", "generated_video.mp4", asset_id=video_id)
-        thumbnail = Asset(f"{place}/preview_image.jpg", PREVIEW, "image/jpeg")
+        content = video_of(wanted["prompt"])
+        asset = Asset(f"{place}/generated_video.mp4", content, "video/mp4", "generated_video.mp4", asset_id=video_id)
+        thumbnail = Asset(f"{place}/preview_image.jpg", partial(drawn, wanted["prompt"]), "image/jpeg")
         yield Video(asset, thumbnail, wanted["prompt"], bool(wanted.get("moderated", False)))
 
 

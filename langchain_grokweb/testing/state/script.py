@@ -34,7 +34,7 @@ class Reply:
         reasoning: What is thought before it: a text, or steps `{"header", "summary"}` of the 2026 layout.
         citations: `{"url", "title", "after"?}`; the mark stands after the first occurrence of `after` in the
             text, else at its end.
-        images: Prompts, or `{"prompt", "moderated"?, "shape"?}` with shape "a" or "b" of rest.md 4.7.
+        images: Prompts, or `{"prompt", "moderated"?, "shape"?, "edited"?}` with shape "a" or "b" of rest.md 4.7.
         files: What Grok makes: `{"name", "content", "mime_type"?, "inline"?}`; the content is text or bytes, and with
             `inline` it comes as a data URL too, not by a signed address alone (rest.md 8.2).
         videos: Prompts, or `{"prompt", "moderated"?}` (rest.md 4.8).
@@ -46,6 +46,7 @@ class Reply:
         fault: A fault, or its spelling `"name:where"`. A refusal leaves the reply planned for the next try.
         chunk_size: Bytes in one write, throughout this answer; 0 for one write each frame. Without meaning on the
             gateway, where an event is a message.
+        edited: Whether all pictures are edited ones: of the picture that is attached, or the conversation's newest.
         slip: How the calls, or the text, which then is JSON, go wrong; see `GrokEmulator.slips`.
     """
 
@@ -62,6 +63,7 @@ class Reply:
     slip: str | None = None
     files: Sequence[Mapping[str, Any]] = ()
     videos: Sequence[str | Mapping[str, Any]] = ()
+    edited: bool = False
 
     def __post_init__(self) -> None:
         if self.error is not None and self.error not in ERRORS:

@@ -19,7 +19,7 @@ from langchain_grokweb.testing.assistant.answers import TurnContext, answer_of
 from langchain_grokweb.testing.assistant.instructions import offered
 from langchain_grokweb.testing.assistant.spelling import written
 from langchain_grokweb.testing.state.account import Account, Tier
-from langchain_grokweb.testing.state.assets import AnnouncedUpload, Asset
+from langchain_grokweb.testing.state.assets import AnnouncedUpload, Asset, Source
 from langchain_grokweb.testing.state.composition import Composition, Shape, compose
 from langchain_grokweb.testing.state.conversations import (
     ASSISTANT,
@@ -43,7 +43,7 @@ from langchain_grokweb.testing.state.script import (
     TurnStatus,
     UploadedFile,
 )
-from langchain_grokweb.testing.state.stored import Era, file_object
+from langchain_grokweb.testing.state.stored import Era, file_object, pictures_of
 
 _TITLE_WORDS = 6
 _TITLE_LENGTH = 60
@@ -326,9 +326,18 @@ class Service:
         except PlanError as error:
             self.plan_errors.append(error)
             reply, ending = Reply(f"The emulator failed: {error}", error="internal_error"), None
-        composition = compose(reply, self.account.user_id, shape, ending)
+        composition = compose(reply, self.account.user_id, shape, ending, self._original(context))
         self.assets |= {asset.key: asset for asset in composition.assets}
         return composition
+
+    def _original(self, context: TurnContext) -> Source | None:
+        """What an edited picture is made of: the newest that is attached, or that was made in this conversation."""
+        attached = [file.content for file in context.files if file.mime_type.startswith("image/")]
+        if attached:
+            return attached[-1]
+        path = self.conversations.by_id[context.conversation_id].path_to(context.parent_response_id)
+        keys = [key for node in path for key in pictures_of(node) if key in self.assets]
+        return self.assets[keys[-1]].source if keys else None
 
     def _context(self, ask: Ask, turn: Turn) -> TurnContext:
         conversation = self.conversations.by_id[turn.conversation_id]

@@ -5,6 +5,7 @@ made of. A node's `details` override the members that are empty otherwise; they 
 was asked for.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -14,13 +15,13 @@ from langchain_grokweb.testing.state.chunks import RESPONSE, stored_chunks, text
 from langchain_grokweb.testing.state.composition import Composition, Search, Thought, card_json
 from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
 from langchain_grokweb.testing.state.faults import STREAM_ERRORS
+from langchain_grokweb.testing.state.pictures import SIDE
 from langchain_grokweb.testing.state.script import UploadedFile
 
 Era = Literal["2025", "2026"]
 
 MODEL_HASH = "ZW11bGF0b3I="
 STORED_LAYOUT: Mapping[str, Any] = {"reasoningUiLayout": "UNIFIED"}
-IMAGE_SIDE = 1024  # of pictures of shape "a", in pixels
 
 _TOOL_NAMES = {"web": "web_search", "x": "x_keyword_search"}
 _CARD_MEMBERS = {"web": "webSearch", "x": "xSearch"}
@@ -134,6 +135,14 @@ def file_object(file: UploadedFile, *, is_classic: bool = False) -> dict[str, An
     }
 
 
+def pictures_of(node: Node) -> Iterator[str]:
+    """The keys of the pictures that an answer holds, in their order."""
+    yield from node.details.get("generatedImageUrls", ())
+    for card in map(json.loads, node.details.get("cardAttachmentsJson", ())):
+        if key := (card.get("image_chunk") or {}).get("imageUrl"):
+            yield key
+
+
 # -- filling in nodes
 
 
@@ -152,7 +161,7 @@ def keep(answer: Node, composition: Composition, era: Era) -> None:
         details["citedWebSearchResults"] = composition.cited
         details["steps"] = list(_steps(composition))
     if composition.finished_keys:
-        details |= {"generatedImageHeight": IMAGE_SIDE, "generatedImageWidth": IMAGE_SIDE}
+        details |= {"generatedImageHeight": SIDE, "generatedImageWidth": SIDE}
     if composition.made:
         details["fileAttachments"] = [asset.asset_id for asset in composition.made]
         details["fileAttachmentAssetMetadata"] = [asset.described() for asset in composition.made]
