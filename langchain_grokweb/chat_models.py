@@ -29,6 +29,7 @@ from langchain_grokweb.client.network import pool
 from langchain_grokweb.client.service import COOKIES_VARIABLE
 from langchain_grokweb.messages import content_blocks
 from langchain_grokweb.messages.accumulator import PROVIDER
+from langchain_grokweb.messages.answer_content import DATA_KEY, image_data
 from langchain_grokweb.messages.structured.response_format import Method
 from langchain_grokweb.messages.tools.toolbox import chosen, definitions
 from langchain_grokweb.model_call import ModelCall, RunManager, shown
@@ -245,9 +246,23 @@ class ChatGrokWeb(GrokWebFields):
         credentials = self._credentials()
         stored = await GrokWebClient.over(self._service, credentials).conversation(conversation)
         path = stored.path(response_id or named)
-        return to_messages(
+        messages = to_messages(
             stored.id, path, credentials.account, temporary=stored.temporary, image_markdown=self.image_markdown
         )
+        if self.image_output == "base64":
+            for message in messages:
+                await self._add_bytes(message)
+        return messages
+
+    async def _add_bytes(self, message: BaseMessage) -> None:
+        """Fetch the pictures of a stored answer."""
+        if entries := message.additional_kwargs.get("images"):
+            pictures = GrokWebClient.over(self._service, self._credentials()).pictures()
+            pictures.begin(entries)
+            fetched = await pictures.rest()
+            message.additional_kwargs[DATA_KEY] = [
+                image_data(one.id, one.mime_type, one.base64, one.error) for one in fetched
+            ]
 
     def load_conversation(self, conversation: str, response_id: str | None = None) -> list[BaseMessage]:
         """See `aload_conversation`."""

@@ -8,7 +8,7 @@ is asked to repair it in a further turn of the same conversation.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, Protocol, Self, TypeAlias
@@ -19,7 +19,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
 from tenacity import AsyncRetrying, RetryCallState
 
-from langchain_grokweb.client import GrokWebClient, Opener, ResumableStream, Service
+from langchain_grokweb.client import Fetched, GrokWebClient, Opener, Pictures, ResumableStream, Service
 from langchain_grokweb.client.retry import OnRetry
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.errors import (
@@ -58,6 +58,7 @@ class CallSettings(Protocol):
     image_generation: bool
     image_count: int
     image_markdown: bool
+    image_output: Literal["url", "base64"]
     deep_search: DeepSearch | None
     custom_instructions: str | None
     follow_ups: bool
@@ -74,6 +75,7 @@ class ModelCall:
         turn: Turn,
         stream: ResumableStream,
         answer: Answer,
+        pictures: Pictures | None = None,
         *,
         repair_attempts: int,
         on_retry: OnRetry | None,
@@ -82,6 +84,7 @@ class ModelCall:
         self._turn = turn
         self._stream = stream
         self._answer = answer
+        self._pictures = pictures  # whose bytes are wanted
         self._repair_attempts = repair_attempts
         self._on_retry = on_retry
         self._repairs = 0
@@ -155,15 +158,23 @@ class ModelCall:
             wanted=replace(spec, cuts_roles=plan.conversation is not None or holds_element(turn.prompt)),
             stop=sequences,
             image_markdown=settings.image_markdown,
+            image_bytes=settings.image_output == "base64",
             on_replaced=settings.on_replaced,
         )
-        return cls(opener, turn, stream, answer, repair_attempts=settings.tool_repair_attempts, on_retry=on_retry)
+        pictures = client.pictures() if settings.image_output == "base64" else None
+        return cls(
+            opener, turn, stream, answer, pictures, repair_attempts=settings.tool_repair_attempts, on_retry=on_retry
+        )
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._stream.leave()
+        try:
+            if self._pictures is not None:
+                await self._pictures.aclose()
+        finally:
+            await self._stream.leave()
 
     async def next_chunks(self) -> list[ChatGenerationChunk] | None:
         """The chunks of what arrived together; after the one that closes the stream, `None`.
@@ -208,27 +219,40 @@ class ModelCall:
         return message.model_copy(update={name: redact(getattr(message, name)) for name in texts})
 
     async def _read_on(self) -> list[Delta] | None:
+        pictures = self._pictures
         if not self._turn_ended:
+            if pictures is not None and (fetched := pictures.ready()):
+                return self._delivered(fetched)
             batch = None if self._answer.stopped else await self._next_batch()
             if batch is not None:
-                return self._answer.feed(batch)
+                deltas = self._answer.feed(batch)
+                if pictures is not None:
+                    pictures.begin(self._answer.unfetched())
+                return deltas
             self._turn_ended = True
             if last := self._answer.end_turn():
                 return [last]
         if await self._repair():
             return []
+        if pictures is not None and pictures.is_fetching:
+            return self._delivered(await pictures.rest())
         self._answer.finish()
         return None
 
     async def _next_batch(self) -> list[Event] | None:
         """The turn's next events; `None` at its end, or where a repair failed and the answer can be used as it is."""
         try:
+            if self._pictures is not None and self._pictures.is_busy:
+                return await self._pictures.beside(self._stream.next_batch, otherwise=[])
             return await self._stream.next_batch()
         except GrokWebError:
             if self._answer.abandon_repair():
                 self._repair_attempts = 0
                 return None
             raise
+
+    def _delivered(self, fetched: Iterable[Fetched]) -> list[Delta]:
+        return [self._answer.deliver(one.id, one.mime_type, one.base64, one.error) for one in fetched]
 
     async def _repair(self) -> bool:
         """Have the answer repaired in a further turn, where it needs that and may have it."""

@@ -148,7 +148,12 @@ class GrokWebFields(BaseChatModel):
     `GrokWebAnswerReplacedError`, or `accept` it, marked in the metadata (`replaced`). A whole answer is the site's."""
 
     image_markdown: bool = False
-    """Append `![...](url)` to the text, for front ends that know only markdown."""
+    """Append `![...](url)` to the text, for front ends that know only markdown. The address shows the picture to a
+    browser that is signed in at grok.com alone."""
+
+    image_output: Literal["url", "base64"] = "url"
+    """How finished pictures stand in the content blocks: by their `url`, which needs the account's cookies, or by their
+    bytes, which are fetched while the answer goes on."""
 
     _tap: Tap | None = PrivateAttr(default=None)  # set by a copy whose turns are recorded
 

@@ -15,6 +15,7 @@ from typing import Any, Self, overload
 
 from langchain_grokweb.client import portal, state
 from langchain_grokweb.client.account.modes import AvailableMode, list_modes
+from langchain_grokweb.client.account.pictures import Pictures
 from langchain_grokweb.client.account.quota import Quota, quotas
 from langchain_grokweb.client.network.http import Http
 from langchain_grokweb.client.opener import Opener
@@ -280,6 +281,10 @@ class GrokWebClient:
         return BlockingClient(self)
 
     # --- turns
+
+    def pictures(self) -> Pictures:
+        """What fetches the pictures of one model call while its answer goes on."""
+        return Pictures(self._http)
 
     def opener(self, on_retry: OnRetry | None = None) -> Opener:
         """What opens the turns of one model call, and reports each failed try to open one."""

@@ -21,10 +21,12 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_grokweb.errors import GrokWebAnswerReplacedError, GrokWebError, GrokWebServerError
 from langchain_grokweb.messages.answer_content import (
+    DATA_KEY,
     AnswerContent,
     Delta,
     call_chunk,
     citation,
+    image_data,
     made_file,
     named,
     picture,
@@ -113,6 +115,7 @@ class Answer:
         wanted: OutputSpec | None = None,
         stop: Sequence[str] = (),
         image_markdown: bool = False,
+        image_bytes: bool = False,
         on_replaced: OnReplaced = "raise",
     ) -> None:
         self._state = State.READING
@@ -130,6 +133,7 @@ class Answer:
         self._withdrawn: AIMessage | None = None  # what is out, and is not what the site keeps
         self._is_accepted = False  # although it is not what the site keeps
         self._image_markdown = image_markdown
+        self._image_bytes = image_bytes
         self._content = AnswerContent()
         self._faults: list[ToolFault] = []
         self._faults_before_repair: list[ToolFault] = []
@@ -157,6 +161,18 @@ class Answer:
                 deltas.append(delta)
         self._note_order(*deltas)
         return deltas
+
+    def unfetched(self) -> list[dict[str, Any]]:
+        """The pictures whose bytes are wanted, each once; `deliver` takes what came of it."""
+        wanted, self._content.unfetched = self._content.unfetched, []
+        return wanted
+
+    def deliver(self, picture_id: str, mime_type: str, content: str, error: str) -> Delta:
+        """What the bytes of a picture add, in base64, or the reason why there are none."""
+        data = image_data(picture_id, mime_type, content, error)
+        self._content.image_data.append(data)
+        image = next(image for image in self._content.images if image["id"] == picture_id)
+        return Delta(additional_kwargs={"images": [image], DATA_KEY: [data]})
 
     def end_turn(self) -> Delta | None:
         """The turn is over: settle what was held back."""
@@ -411,7 +427,10 @@ class Answer:
                 return Delta(additional_kwargs={PREVIEWS_KEY: [{"id": image_id, "url": url, "progress": progress}]})
             case ev.ImageFinished():
                 content.images.append(image := picture(event))
-                return Delta(additional_kwargs={"images": [image]})
+                if not self._image_bytes:
+                    return Delta(additional_kwargs={"images": [image]})
+                content.unfetched.append(image)
+                return Delta(additional_kwargs={DATA_KEY: [image_data(image["id"])]})  # its place
             case ev.FileMade():
                 content.files.append(file := made_file(event, self._request.link(content.link)))
                 return Delta(additional_kwargs={"files": [file]})

@@ -17,6 +17,7 @@ from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolFault, ne
 from langchain_grokweb.wire import events as ev
 
 ORDER_KEY = "order"  # in the link
+DATA_KEY = "image_data"  # beside `images`, which never holds bytes
 _TEXT_BLOCK = "lc_txt_0"
 
 _IMAGE_TYPES = {"png": "image/png", "webp": "image/webp", "gif": "image/gif"}
@@ -42,6 +43,8 @@ class AnswerContent:
         invalid_calls: Those that did not, when the answer is finished.
         citations: The sources.
         images: The finished pictures.
+        image_data: The bytes of those that were fetched, or why there are none.
+        unfetched: Those of the pictures whose bytes are wanted and not asked for yet.
         files: The files that Grok made.
         videos: The finished videos.
         withheld: For each picture that will not come, why.
@@ -58,6 +61,8 @@ class AnswerContent:
     invalid_calls: list[InvalidToolCall] = field(default_factory=list)
     citations: list[dict[str, Any]] = field(default_factory=list)
     images: list[dict[str, Any]] = field(default_factory=list)
+    image_data: list[dict[str, Any]] = field(default_factory=list)
+    unfetched: list[dict[str, Any]] = field(default_factory=list)
     files: list[dict[str, Any]] = field(default_factory=list)
     videos: list[dict[str, Any]] = field(default_factory=list)
     withheld: list[str] = field(default_factory=list)
@@ -130,6 +135,7 @@ class AnswerContent:
             "reasoning_content": "".join(self.reasoning),
             "citations": self.citations,
             "images": self.images,
+            DATA_KEY: self.image_data,
             "files": self.files,
             "videos": self.videos,
             "server_tools": self.server_tools,
@@ -160,6 +166,9 @@ def block_names(extra: Mapping[str, Any], *, text: bool) -> list[tuple[str, Any]
     names += [(_TEXT_BLOCK, None)] if text else []
     for kind, members in (("img", "images"), ("video", "videos"), ("file", "files")):
         names += [(f"lc_{kind}_{entry['id']}", entry) for entry in extra.get(members, ())]
+    # A picture whose bytes are on their way has its place in a stream, and nothing else yet.
+    known = {name for name, _ in names}
+    names += [(data["index"], data) for data in extra.get(DATA_KEY, ()) if data["index"] not in known]
     # A tool without a result comes at the end, as in a stream.
     return names + [(name, tool) for name, tool in tools if tool["status"] == "unknown"]
 
@@ -205,6 +214,19 @@ def picture(event: ev.ImageFinished) -> dict[str, Any]:
         "edited": event.edited,
     }
     return {key: value for key, value in members.items() if value}
+
+
+def image_data(picture_id: str, mime_type: str = "", content: str = "", error: str = "") -> dict[str, Any]:
+    """The bytes of a picture in base64; or why there are none; or nothing, where they are on their way.
+
+    `index` is for LangChain, which adds up what has the same one in the chunks of a stream.
+    """
+    members = {"mime_type": mime_type, "base64": content, "error": error}
+    return {
+        "id": picture_id,
+        "index": f"lc_img_{picture_id}",
+        **{key: value for key, value in members.items() if value},
+    }
 
 
 def made_file(event: ev.FileMade, link: Mapping[str, Any]) -> dict[str, Any]:

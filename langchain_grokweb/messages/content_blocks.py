@@ -15,7 +15,7 @@ from langchain_core.messages.block_translators import register_translator
 from langchain_core.messages.content import ContentBlock
 
 from langchain_grokweb.messages.accumulator import PROVIDER
-from langchain_grokweb.messages.answer_content import ORDER_KEY, block_names, kind_of
+from langchain_grokweb.messages.answer_content import DATA_KEY, ORDER_KEY, block_names, kind_of
 from langchain_grokweb.messages.planner import LINK_KEY
 
 
@@ -97,11 +97,12 @@ def _common_blocks(message: AIMessage) -> list[_Named]:
     extra = message.additional_kwargs
     citations = [_annotation(citation) for citation in extra.get("citations", [])]
     text: dict[str, Any] = {"type": "text", "text": message.content}
+    data = {entry["id"]: entry for entry in extra.get(DATA_KEY, [])}
     makers: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
         "rs": lambda _: [{"type": "reasoning", "reasoning": extra["reasoning_content"]}],
         "stc": _tool_blocks,
         "txt": lambda _: [{**text, "annotations": citations} if citations else text],
-        "img": lambda image: [_image_block(image)],
+        "img": lambda image: [_image_block(image, data.get(image["id"], {}))],
         "video": lambda video: [_made_block("video", video)],
         "file": lambda file: [_made_block("file", file)],
     }
@@ -127,9 +128,15 @@ def _annotation(citation: dict[str, Any]) -> dict[str, Any]:
     return {"type": "citation", **known, "extras": {"kind": citation["kind"]}}
 
 
-def _image_block(image: dict[str, Any]) -> dict[str, Any]:
-    extras = {key: image[key] for key in ("prompt", "width", "height", "edited") if key in image}
+def _image_block(image: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """A picture: by its address, or by its bytes, since whoever finds both takes the address, which needs cookies."""
+    if "url" not in image:
+        return {"type": "image", "id": image["id"]}
+    extras: dict[str, Any] = {key: image[key] for key in ("prompt", "width", "height", "edited") if key in image}
     block = {"type": "image", "id": image["id"], "url": image["url"], "mime_type": image["mime_type"]}
+    if "base64" in data:
+        extras["url"] = block.pop("url")
+        block |= {"base64": data["base64"], "mime_type": data["mime_type"]}
     return {**block, "extras": extras} if extras else block
 
 

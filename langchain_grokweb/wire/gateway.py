@@ -374,6 +374,8 @@ class GatewaySession:
                 self._reader.card_json(value.get("jsonData", value) if isinstance(value, dict) else value)
             elif name == "tool_result" and isinstance(value, dict) and "web_search_results" in value:
                 self._chunks.tools.finish("", "web_search", web_results(value["web_search_results"]))
+            elif name == "generated_video":  # as the dialect calls pictures `generated_image` (gateway.md 4.8)
+                self._chunks.read("render_generated_video", value, output)
             elif not self._chunks.read(name, value, output) and name not in _SILENT_MEMBERS:
                 self.unknown.add("output.", name, value)
 

@@ -124,9 +124,16 @@ class Writer:
     def _picture(self, step: s.Picture) -> list[Piece]:
         url = f"users/u/generated/{step.id}/image.jpg"
         picture = {"imageUuid": step.id, "imageUrl": url, "progress": 100, "moderated": False}
-        card = {"id": "x1Xyo", "type": "render_generated_image", "cardType": "generated_image_card"}
-        chunk = {"render_generated_image": {"id": "x1Xyo", "image_chunk": picture}}
+        kind, card_id = ("edited", "e1") if step.edited else ("generated", "x1Xyo")
+        card = {"id": card_id, "type": f"render_{kind}_image", "cardType": f"{kind}_image_card"}
+        chunk = {f"render_{kind}_image": {"id": card_id, "image_chunk": picture}}
         return [self._card(step.of, chunk, {**card, "image_chunk": picture})]
+
+    def _video(self, step: s.Video) -> list[Piece]:
+        video = {"id": step.id, "videoUrl": f"users/u/generated/{step.id}/generated_video.mp4", "progress": 100}
+        if self._delta:
+            return [self._output(step.of, {"generated_video": video})]
+        return [self._chunk(step.of, {"metadata": {"step_id": 1}, "render_generated_video": video})]
 
     def _citation(self, step: s.Citation) -> list[Piece]:
         if self._delta:
@@ -178,6 +185,8 @@ class Writer:
                 return self._citation(step)
             case s.Picture():
                 return self._picture(step)
+            case s.Video():
+                return self._video(step)
             case s.Ask():
                 return [self._ask(step)]
             case s.Conversation(id=conversation):

@@ -118,6 +118,10 @@ def _video(step: s.Video) -> list[bytes]:
 
 
 def _picture(step: s.Picture) -> list[bytes]:
+    if step.edited:
+        chunk = {"imageUuid": step.id, "imageUrl": f"users/u/generated/{step.id}/image.jpg", "progress": 100}
+        card = {"id": "e1", "type": "render_edited_image", "cardType": "edited_image_card", "image_chunk": chunk}
+        return _card(step.of, card, _render("e1", "edited_image_card", "render_edited_image"))
     base = {"imageId": step.id, "imageIndex": 0, "moderated": False}
     return [
         frame(step.of, streamingImageGenerationResponse={**base, "progress": progress, "imageUrl": url})

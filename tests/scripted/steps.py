@@ -126,8 +126,9 @@ class File(Step):
 
 @dataclass(frozen=True, slots=True)
 class Picture(Step):
-    """A finished picture."""
+    """A finished picture; an edited one comes as a card on both wires."""
 
+    edited: bool = False
     id: str = "1a9c5e37-b2d4-4f60-8e1c-7d3b5a9f0e11"
 
 

@@ -398,13 +398,11 @@ MADE = [
         "video-alone",
         [s.Video(), s.Final("")],
         Says("", holds=_named("videos", id="v", url="generated_video.mp4")),
-        (REST,),
     ),
     Case(
         "video-and-text",
         [s.Video(), s.Text(TEXT), s.Final(TEXT)],
         Says(TEXT, holds=_named("videos", url="generated_video.mp4")),
-        (REST,),
     ),
     Case(
         "question-back",
