@@ -91,6 +91,7 @@ HEARTBEAT_SECONDS = 20.0
 HOLD_SECONDS = 0.002  # for which reading may hold the event loop
 STEP_BYTES = 1024
 MESSAGES_AT_ONCE = 32
+_BYTES_AT_ONCE = 16 * 1024  # of messages: nested ones take a millisecond or two to read
 MENU_SECONDS = 5.0  # how long to wait for the list of modes, which only makes a reason surer
 
 # The library would log the handshake's headers, cookies among them. This logger is in no hierarchy, so that no
@@ -243,7 +244,7 @@ class GatewayTurn:
     # --- the two tasks
 
     async def _listen(self, socket: _Socket) -> None:
-        heard, now, tap = 0, asyncio.get_running_loop().time, self._http.service.tap or no_tap
+        heard, size, now, tap = 0, 0, asyncio.get_running_loop().time, self._http.service.tap or no_tap
         try:
             for number in itertools.count(1):
                 message = await socket.recv(decode=False)
@@ -258,7 +259,9 @@ class GatewayTurn:
                     self._move("message too big")
                     _hang_up(socket)
                     return
-                if number % MESSAGES_AT_ONCE == 0:
+                size += len(message)
+                if number % MESSAGES_AT_ONCE == 0 or size > _BYTES_AT_ONCE:
+                    size = 0
                     await asyncio.sleep(0)
         except asyncio.CancelledError:
             _hang_up(socket)

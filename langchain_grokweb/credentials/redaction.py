@@ -2,7 +2,7 @@
 
 A cookie is found whole or cut short, as it is or escaped (percent signs, also twice; JSON and HTML escapes), in base64
 of either alphabet at any of the three places where it may begin, and in hexadecimal digits. A beginning of fewer than
-8 characters says nothing and stays.
+8 characters says nothing and stays. So it is with what looks like a secret in headers of the caller's own.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ from __future__ import annotations
 import base64
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
 SHORTEST = 8  # characters of a beginning that must not show
 INSTEAD = "[cookie]"
+
+_MAX_CALLERS_SECRETS = 16
+_TOKEN = re.compile(rf"(?=[^A-Za-z]*[A-Za-z])(?=\D*\d)[\w+/=.~-]{{{SHORTEST},}}", re.ASCII)
+_PUBLIC_HEADER = re.compile(r"accept|sec-|user-agent$|referer$|origin$|content-|priority$|via$", re.IGNORECASE)
 
 _ESCAPE = re.compile(
     r"%(?:25)*(?P<percent>[0-9a-f]{2})|(?<!\\)\\++(?:u00|x)(?P<json>[0-9a-f]{2})"
@@ -47,9 +51,10 @@ class Redactor:
     def __call__(self, text: str) -> str:
         """The text with `[cookie]` in the place of each cookie and each beginning of one."""
         spans = self._spans(text)
-        if _ESCAPE.search(text):
-            plain, origins = _unescaped(text)
-            spans += [(origins[start], origins[end]) for start, end in self._spans(plain)]
+        # Where each character stood is only looked for where there is something: it is slow.
+        if _ESCAPE.search(text) and (found := self._spans(_ESCAPE.sub(_character, text))):
+            origins = _origins(text)
+            spans += [(origins[start], origins[end]) for start, end in found]
         if not spans:
             return text
         pieces, position = [], 0
@@ -83,6 +88,19 @@ class Redactor:
         return spans
 
 
+def header_secrets(headers: Mapping[str, str], known: Sequence[str] = ()) -> tuple[str, ...]:
+    """What in a caller's own headers looks like a secret: words of 8 characters and more, of letters and digits.
+
+    Args:
+        headers: Those of one request.
+        known: What earlier ones held: a function may give others with each request, and the newest are kept.
+    """
+    values = [value for name, value in headers.items() if not _PUBLIC_HEADER.match(name)]
+    words = [word for value in values for word in re.split(r"[\s,;:\"']+", value)]
+    secrets = [word for word in words if _TOKEN.fullmatch(word) and "//" not in word]
+    return tuple(dict.fromkeys([*secrets, *known]))[:_MAX_CALLERS_SECRETS]
+
+
 def _found(form: str, text: str, shortest: int) -> Iterator[tuple[int, int]]:
     """Where a form, or a beginning of it, stands."""
     head, tail = form[:shortest], form[shortest:]
@@ -107,24 +125,19 @@ def _in_base64(secret: str) -> Iterator[str]:
         yield base64.b64encode(raw).decode()[shared : len(raw) * 8 // 6]
 
 
-def _unescaped(text: str) -> tuple[str, list[int]]:
-    """The text with each escape as its character, and where each character and the end stood before."""
-    characters: list[str] = []
+def _origins(text: str) -> list[int]:
+    """Where each character of the text without its escapes, and its end, stands in the text with them."""
     origins: list[int] = []
     position = 0
     for match in _ESCAPE.finditer(text):
-        characters.append(text[position : match.start()])
         origins += range(position, match.start() + 1)
-        characters.append(_character(match))
         position = match.end()
-    characters.append(text[position:])
-    origins += range(position, len(text) + 1)
-    return "".join(characters), origins
+    return [*origins, *range(position, len(text) + 1)]
 
 
 def _character(match: re.Match[str]) -> str:
-    if name := match["name"]:
-        return _NAMED[name.lower()]
-    if number := match["number"]:
-        return chr(int(number))
-    return chr(int(match["percent"] or match["json"] or match["hex"], 16))
+    kind = match.lastgroup or ""
+    written = match[kind]
+    if kind == "name":
+        return _NAMED[written.lower()]
+    return chr(int(written, 10 if kind == "number" else 16))

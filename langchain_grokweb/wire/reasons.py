@@ -301,8 +301,11 @@ def harmless(text: str, limit: int = _MAX_QUOTED_CHARS) -> str:
 
     It is cut between words, so that what knows the cookies of this account still finds one that is in it.
     """
-    text = _COOKIE.sub("[cookie]", " ".join("".join(c if c.isprintable() else " " for c in text).split()))
-    return text if len(text) <= limit else f"{text[: limit + 1].rpartition(' ')[0]}…"
+    text = " ".join(text.split())
+    is_cut = len(text) > 4 * limit
+    text = "".join(c if c.isprintable() else " " for c in text[: 4 * limit])
+    text = _COOKIE.sub("[cookie]", " ".join(text.split()))
+    return f"{text[: limit + 1].rpartition(' ')[0]}…" if is_cut or len(text) > limit else text
 
 
 def error_for(reason: Reason, problem: ServiceError) -> GrokWebError:

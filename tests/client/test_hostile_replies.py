@@ -241,3 +241,32 @@ def test_a_cookie_in_an_answer_that_fails_shows_nowhere(server, transport, cut):
     error = failure(server, transport, (rest if transport == "rest" else gateway).script(steps))
     assert error.partial is not None
     assert "Your cookie is [cookie]." in error.partial.text
+
+
+# --- secrets in headers of the caller's own
+
+
+def says(word: str) -> Reply:
+    return Reply.of({"code": word, "message": f"not for {word}, {word[:9]}"}, 500, x_echo=word)
+
+
+@WIRES
+@pytest.mark.parametrize("is_function", [True, False])
+def test_a_secret_of_the_callers_headers_shows_nowhere(server, transport, is_function):
+    secret = "k3y-abcdefghij-0123456789"
+    headers = {
+        "authorization": f"Bearer {secret}",
+        "x-purpose": "research",
+        "x-number": "12345678",
+        "accept": "a/b1c2d3e4",
+    }
+    for word, is_hidden in ((secret, True), ("research", False), ("12345678", False), ("a/b1c2d3e4", False)):
+        server.play(Script({"turn": says(word)}) if transport == "rest" else Script(handshake=says(word)))
+        settings: dict[str, Any] = {"cookies": COOKIES, "max_retries": 0, "transport": transport}
+        model = ChatGrokWeb(
+            base_url=server.base_url, headers=(lambda _method, _path: headers) if is_function else headers, **settings
+        )
+        with pytest.raises(GrokWebError) as caught:
+            model.invoke("Hi")
+        shown = f"{caught.value!r} {vars(caught.value)}"
+        assert (word[:8] not in shown) is is_hidden, word

@@ -30,9 +30,10 @@ from langchain_grokweb.client import state
 from langchain_grokweb.client.network.environment import PROXY_FIELD, TrustSettings
 from langchain_grokweb.client.network.pool import Lease, close_idle, lease, require_asyncio, without_thread
 from langchain_grokweb.client.network.reply_body import ACCEPTED, Body
+from langchain_grokweb.client.network.tap import no_tap
 from langchain_grokweb.client.service import HttpClient, Service
 from langchain_grokweb.credentials import GrokCredentials
-from langchain_grokweb.credentials.redaction import Redactor
+from langchain_grokweb.credentials.redaction import Redactor, header_secrets
 from langchain_grokweb.errors import (
     GrokWebConnectionError,
     GrokWebError,
@@ -46,7 +47,7 @@ from langchain_grokweb.wire.json_fields import read_json
 from langchain_grokweb.wire.turn import Attachment
 
 T = TypeVar("T")
-_MAX_REFUSAL_BYTES = 64 * 1024
+_MAX_REFUSAL_BYTES = 16 * 1024
 _MAX_REPLY_BYTES = 64 * 1024 * 1024
 # Ids that came from elsewhere stand in paths: no other host, no way up, no further query may hide in them.
 # An escaped character of a file's name is let through, but no escaped dot, slash or control character.
@@ -147,7 +148,8 @@ class Http:
         self.credentials = credentials
         self.account = state.of_account(service.origin, credentials.account)
         _in_use.add(weakref.ref(self, _in_use.discard))
-        self._redactor: tuple[str, Redactor] | None = None  # and the cookies that it takes out
+        self._redactor: tuple[tuple[str, ...], Redactor] | None = None  # and what it takes out
+        self._callers_secrets: tuple[str, ...] = ()  # in the newest of the caller's own headers
         self.last_date: tuple[str, datetime] | None = None  # what a reply gave as the date, and when that was here
 
     @property
@@ -278,12 +280,13 @@ class Http:
         Raises:
             GrokWebInvalidRequestError: One of the caller's headers cannot be sent.
         """
-        extra = self.service.headers
-        callers = extra(method, path) if callable(extra) else extra or {}
+        callers = (extra(method, path) if callable(extra := self.service.headers) else extra) or {}
+        checked = {name.lower(): value for name, value in callers.items() if check_header(name, value)}
+        self._callers_secrets = header_secrets(checked, self._callers_secrets)
         return {
             "accept-language": "en-US,en;q=0.9",
             "user-agent": self.credentials.user_agent or f"langchain-grokweb/{__version__}",
-            **{name.lower(): value for name, value in callers.items() if check_header(name, value)},
+            **checked,
             "cookie": self._cookies(),
         }
 
@@ -307,10 +310,13 @@ class Http:
                 return
         elif response.is_success:
             return
-        headers, body = response.headers.items(), await _beginning(reply)
-        if (tap := self.service.tap) is not None:
-            tap("rest", "refused", {"status": response.status_code, "headers": headers, "body": body})
-        raise self.refusal(response.status_code, headers, body)
+        raise await self._refusal_of(reply)
+
+    async def _refusal_of(self, reply: Reply) -> GrokWebError:
+        """The error for it; what is read here is in no frame of the error's traceback."""
+        status, headers, body = reply.response.status_code, reply.response.headers.items(), await _beginning(reply)
+        (self.service.tap or no_tap)("rest", "refused", {"status": status, "headers": headers, "body": body})
+        return self.refusal(status, headers, body)
 
     def refusal(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> GrokWebError:
         """The error for a reply that refuses; what it says is freed of cookies before anything is read or cut.
@@ -344,10 +350,10 @@ class Http:
         return error.with_traceback(None)
 
     def _find_redactor(self) -> Redactor:
-        cookies = self._cookies()
-        if self._redactor is None or self._redactor[0] != cookies:
-            values = [pair.partition("=")[2] for pair in cookies.split("; ")]
-            self._redactor = cookies, Redactor([*values, *self.credentials.cookies.values()])
+        secrets = (self._cookies(), *self._callers_secrets)
+        if self._redactor is None or self._redactor[0] != secrets:
+            values = [pair.partition("=")[2] for pair in secrets[0].split("; ")]
+            self._redactor = secrets, Redactor([*values, *self.credentials.cookies.values(), *secrets[1:]])
         return self._redactor[1]
 
 
