@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
@@ -60,3 +62,22 @@ def docs(session: nox.Session) -> None:
     """The docs site, built strictly into `.site`."""
     session.install("-e", ".[docs]")
     session.run("mkdocs", "build", "-f", ".mkdocs.yml", env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session(venv_backend="uv")
+def wheel(session: nox.Session) -> None:
+    """Wheel and sdist, built and checked; a user's script against the wheel: mypy strict, pyright, and run."""
+    built = Path(session.create_tmp()).resolve()
+    session.install("build", "twine", "mypy", "pyright[nodejs]")
+    session.run("python", "-m", "build", "--outdir", str(built), ".", silent=True)
+    archives = sorted(str(path) for path in built.iterdir() if path.suffix in {".whl", ".gz"})
+    session.run("twine", "check", "--strict", *archives)
+    package = next(path for path in archives if path.endswith(".whl"))
+    session.install(
+        "--reinstall-package", "langchain-grokweb", f"langchain-grokweb[emulator] @ {Path(package).as_uri()}"
+    )
+    script = Path("tests/typing/user_script.py").resolve()
+    session.chdir(built)  # where no configuration of this repository counts
+    session.run("mypy", "--strict", str(script))
+    session.run("pyright", "--pythonpath", f"{session.virtualenv.bin}/python", str(script))
+    session.run("python", str(script), silent=True)

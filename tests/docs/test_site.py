@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import langchain_grokweb
@@ -25,3 +26,15 @@ def test_every_public_name_is_in_the_reference():
     assert {"langchain_grokweb.errors", "langchain_grokweb.testing"} <= shown  # with all their names
     own = set(langchain_grokweb.__all__) - set(langchain_grokweb.errors.__all__) - {"__version__"}
     assert {name for name in own if f"langchain_grokweb.{name}" not in shown} == set()
+
+
+def test_links_of_the_readme_work_on_every_page_that_shows_it():
+    """PyPI shows the README too: a relative link leads nowhere there. The address is the one in pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert [link for link in links if not link.startswith("https://")] == []
+    ours = [link for link in links if "/blob/main/" in link]
+    assert ours
+    for link in ours:
+        assert link.startswith(project["urls"]["Repository"] + "/blob/main/")
+        assert (ROOT / link.split("/blob/main/")[1].split("#")[0]).exists()
