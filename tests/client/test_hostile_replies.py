@@ -255,7 +255,7 @@ def says(word: str) -> Reply:
 def test_a_secret_of_the_callers_headers_shows_nowhere(server, transport, is_function):
     secret = "k3y-abcdefghij-0123456789"
     headers = {
-        "authorization": f"Bearer {secret}",
+        "x-gate": f"Bearer {secret}",
         "x-purpose": "research",
         "x-number": "12345678",
         "accept": "a/b1c2d3e4",

@@ -313,7 +313,7 @@ class Http:
         raise await self._refusal_of(reply)
 
     async def _refusal_of(self, reply: Reply) -> GrokWebError:
-        """The error for it; what is read here is in no frame of the error's traceback."""
+        """The error, with what is read here in no frame of its traceback."""
         status, headers, body = reply.response.status_code, reply.response.headers.items(), await _beginning(reply)
         (self.service.tap or no_tap)("rest", "refused", {"status": status, "headers": headers, "body": body})
         return self.refusal(status, headers, body)
@@ -536,8 +536,6 @@ def what_failed(error: BaseException | None) -> str:
 # --- what the libraries below log: at DEBUG, httpcore logs the headers of every reply, cookies among them
 
 _SET_COOKIE = re.compile(r"(\(b'set-cookie', b)(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")", re.IGNORECASE)
-
-
 _in_use: set[weakref.ref[Http]] = set()  # whose cookies a service may repeat in any header
 
 
