@@ -11,7 +11,7 @@ from langchain_grokweb._version import __version__
 if TYPE_CHECKING:
     from langchain_grokweb.chat_models import ChatGrokWeb
     from langchain_grokweb.citations import text_with_citations
-    from langchain_grokweb.client import AvailableMode, GrokWebClient, Quota
+    from langchain_grokweb.client import AvailableMode, Check, GrokWebClient, Quota
     from langchain_grokweb.credentials import GrokCredentials
     from langchain_grokweb.errors import (
         GrokWebAnswerReplacedError,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AvailableMode",
     "ChatGrokWeb",
+    "Check",
     "Conversation",
     "GrokCredentials",
     "GrokWebAnswerReplacedError",
@@ -67,6 +68,7 @@ if not TYPE_CHECKING:  # else every name would be known to a type checker
         "ChatGrokWeb": "chat_models",
         "text_with_citations": "citations",
         "AvailableMode": "client",
+        "Check": "client",
         "GrokWebClient": "client",
         "Quota": "client",
         "GrokCredentials": "credentials",

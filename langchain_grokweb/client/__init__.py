@@ -1,5 +1,6 @@
 """The only I/O: HTTP, connections, retries, the blocking face. Knows the wires, knows no LangChain."""
 
+from langchain_grokweb.client.account.check import Check
 from langchain_grokweb.client.account.modes import AvailableMode
 from langchain_grokweb.client.account.pictures import Fetched, Pictures
 from langchain_grokweb.client.account.quota import Quota
@@ -8,4 +9,14 @@ from langchain_grokweb.client.opener import Opener
 from langchain_grokweb.client.resume import ResumableStream
 from langchain_grokweb.client.service import Service
 
-__all__ = ["AvailableMode", "Fetched", "GrokWebClient", "Opener", "Pictures", "Quota", "ResumableStream", "Service"]
+__all__ = [
+    "AvailableMode",
+    "Check",
+    "Fetched",
+    "GrokWebClient",
+    "Opener",
+    "Pictures",
+    "Quota",
+    "ResumableStream",
+    "Service",
+]

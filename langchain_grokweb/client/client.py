@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self, overload
 
 from langchain_grokweb.client import portal, state
+from langchain_grokweb.client.account.check import Check
 from langchain_grokweb.client.account.modes import AvailableMode, list_modes
 from langchain_grokweb.client.account.pictures import Pictures
 from langchain_grokweb.client.account.quota import Quota, quotas
@@ -107,12 +108,14 @@ class GrokWebClient:
         client._service, client._credentials = service, credentials  # noqa: SLF001 - its own
         return client
 
-    @property
-    def _http(self) -> Http:
-        credentials = self._credentials or GrokCredentials.parse(
+    def _find_credentials(self) -> GrokCredentials:
+        return self._credentials or GrokCredentials.parse(
             os.environ.get(COOKIES_VARIABLE, ""), base_url=self._service.origin
         )
-        return Http(self._service, credentials)
+
+    @property
+    def _http(self) -> Http:
+        return Http(self._service, self._find_credentials())
 
     # --- the account's conversations
 
@@ -254,6 +257,23 @@ class GrokWebClient:
         """
         return state.drift()
 
+    async def diagnose(self, *, model: str | None = None, ask: bool = False) -> list[Check]:
+        """What works and what does not, in the order in which things depend on each other; refusals are rows too.
+
+        Looked at are cookies, network, proxy, certificates, sign-in, modes, quota, both wires, and what was unknown.
+
+        Args:
+            model: Whose mode and quota matter; without it, any that can be used will do.
+            ask: Send a tiny temporary prompt over each wire. Without it, no prompt is sent.
+
+        Returns:
+            One `Check(name, state, detail, next_step)` for each, `state` one of `"ok"`, `"warn"` and `"fail"`. What was
+            not tried, since something before it failed, says so.
+        """
+        from langchain_grokweb.client.account.diagnose import diagnose  # noqa: PLC0415
+
+        return await diagnose(self._service, self._find_credentials, model=model, ask=ask)
+
     async def modes(self) -> list[AvailableMode]:
         """What the site offers, and which of it this account may use (`available`, else what it `requires`)."""
         return await list_modes(self._http)
@@ -381,6 +401,10 @@ class BlockingClient:
     def drift() -> dict[str, int]:
         """See `GrokWebClient.drift`."""
         return state.drift()
+
+    def diagnose(self, *, model: str | None = None, ask: bool = False) -> list[Check]:
+        """See `GrokWebClient.diagnose`."""
+        return portal.call(lambda: self._client.diagnose(model=model, ask=ask))
 
     def modes(self) -> list[AvailableMode]:
         """See `GrokWebClient.modes`."""

@@ -193,7 +193,7 @@ class GatewayTurn:
         raise DeliveryUnknownError(failure, self.answer.conversation_id, self.answer.prompt_id)
 
     async def _begin(self) -> None:
-        self._socket = await after_giving_up_idle(self._connect)
+        self._socket = await after_giving_up_idle(self.connect)
         self._move("connected")
         self._last_event = anyio.current_time()
         self._tasks = [asyncio.create_task(self._listen(self._socket)), asyncio.create_task(self._watch(self._socket))]
@@ -205,7 +205,8 @@ class GatewayTurn:
         await self._until(lambda: self._session.answering)
         self._last_event = anyio.current_time()
 
-    async def _connect(self) -> _Socket:
+    async def connect(self) -> _Socket:
+        """A socket that the gateway let in."""
         await attend()
         service = self._http.service
         parts, secure, proxy = urlsplit(service.base_url), service.is_secure, service.find_proxy()
@@ -484,3 +485,20 @@ def _refused(error: InvalidStatus, http: Http) -> GrokWebError:
     if response.status_code == 403 and not response.body:  # noqa: PLR2004 - how a challenge looks here (gateway.md 1.4)
         headers.append(("cf-mitigated", "challenge"))
     return http.refusal(response.status_code, headers, bytes(response.body or b""))
+
+
+async def knock(http: Http) -> None:
+    """Open a socket and close it: whether the gateway lets this account in. Nothing is said on it.
+
+    Raises:
+        GrokWebError: It does not.
+    """
+    turn = GatewayTurn(http, Turn(prompt=""))
+    try:
+        with anyio.fail_after(http.service.timeout):
+            _hang_up(await turn.connect())
+    except (OSError, WebSocketException, ImportError) as error:
+        failure = http.clean(_translated(error, http))
+    else:
+        return
+    raise failure
