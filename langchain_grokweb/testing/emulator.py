@@ -9,6 +9,7 @@ It is written from what is known of the protocol and shares no code with the cli
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Literal, Self, TypeVar
 
@@ -211,6 +212,22 @@ class GrokEmulator:
         """
         answer = (text, reasoning, citations, images, search, tool_calls, title, error, fault, chunk_size, slip)
         self._service.script.plan(Reply(*answer, files, videos, edited))
+
+    def replay(self, capture: str | Path, *, paced: bool = False) -> None:
+        """Answer the next questions with the turns of a capture (`grokweb chat --capture`), each over its own wire.
+
+        While one of the gateway is next, the conversations endpoint refuses as its anti-bot rule does; while one of the
+        conversations endpoint is next, the gateway answers with an error.
+
+        Args:
+            capture: The file.
+            paced: Let everything come at the time at which it came; else it comes at once.
+
+        Raises:
+            OSError: The file cannot be read.
+            ValueError: It is no capture, or one of a later version.
+        """
+        self._service.recorded.plan(capture, paced=paced)
 
     def fault(self, name: str, times: int = 1, *, path: str | None = None, **options: Any) -> None:
         """Let a fault strike the next requests that it fits; `faults()` lists the names.

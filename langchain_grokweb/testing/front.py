@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from langchain_grokweb.testing.gateway import sockets
 from langchain_grokweb.testing.gateway.door import refused_at_door
 from langchain_grokweb.testing.rest import chat, files, history, site
-from langchain_grokweb.testing.rest.replies import error_reply, refusal, refused_reply
+from langchain_grokweb.testing.rest.replies import error_reply, recorded_refusal, refusal, refused_reply
 from langchain_grokweb.testing.server import gone, hung_up
 from langchain_grokweb.testing.state.faults import ERROR_REPLIES, GATEWAY_PATH, ErrorReply, Fault, Occasion, Refused
 from langchain_grokweb.testing.state.script import Request
@@ -74,6 +74,8 @@ class Front:
         path, script = scope["path"], self._service.script
         if path != GATEWAY_PATH:
             return error_reply(ErrorReply(404, "Not Found"))
+        if (exchange := self._service.recorded.take("gateway", refused=True)) is not None and exchange.refusal:
+            return recorded_refusal(exchange.refusal)
         fault = script.next_fault(path, "upgrade") or script.take_fault("upgrade")
         if fault is not None and fault.stage == "refusal":
             return await self._struck(scope, receive, fault)

@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from langchain_grokweb.testing.gateway.asking import mapping, question_of, string
 from langchain_grokweb.testing.gateway.events import answering, failure, objects_in
+from langchain_grokweb.testing.gateway.recorded import RecordedSession
 from langchain_grokweb.testing.gateway.sessions import (
     CONVERSATION_NOT_FOUND,
     Line,
@@ -59,6 +60,7 @@ class Socket:
     _sessions: dict[str, Session] = field(default_factory=dict)
     _work: list[asyncio.Task[None]] = field(default_factory=list)
     _is_closed: bool = False
+    _recorded: RecordedSession | None = None
 
     def __post_init__(self) -> None:
         self.beside = Line(self, None)
@@ -125,10 +127,26 @@ class Socket:
             return
         kind, session_id = event["type"], string(envelope, "session_id")
         self._note(kind, event, session_id)
+        if await self._plays(kind, event):
+            return
         if kind in _HANDLERS:
             await _HANDLERS[kind](self, event, session_id)
         elif kind not in _IGNORED and not kind.startswith(_IGNORED_PREFIX):
             await self._fail("unknown_event", f"unknown event: {kind}", event.get("event_id"), session_id)
+
+    async def _plays(self, kind: str, event: Mapping[str, Any]) -> bool:
+        """Whether a recorded session answers this event."""
+        recorded = self.service.recorded
+        if kind == "session.create" and recorded.exchanges:
+            if (exchange := recorded.take("gateway")) is None:
+                await self._fail("other_wire", "a turn of the conversations endpoint is to be played", None)
+                return True
+            self._recorded = RecordedSession(exchange)
+            self._start(self._recorded.play(self.send, self.close))
+        if self._recorded is None or kind == "ping":
+            return False
+        self._recorded.hear(event)
+        return True
 
     def _note(self, kind: str, body: Any, session_id: str | None) -> None:
         self.service.saw(self.service.events, GatewayEvent(kind, body, session_id, self.number))

@@ -5,7 +5,7 @@ The two POSTs parse a body of either era into an `Ask`, begin the turn, and stre
 Which fault strikes a request is decided in front of the routes; here its stage is played.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -14,8 +14,16 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from langchain_grokweb.testing.rest.frames import FrameWriter
-from langchain_grokweb.testing.rest.replies import body_of, only_line, refusal, service_of, unary
-from langchain_grokweb.testing.rest.stream import Cutter, Stream
+from langchain_grokweb.testing.rest.replies import (
+    body_of,
+    error_reply,
+    only_line,
+    recorded_refusal,
+    refusal,
+    service_of,
+    unary,
+)
+from langchain_grokweb.testing.rest.stream import Cutter, Stream, line
 from langchain_grokweb.testing.server import hung_up, reset
 from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
 from langchain_grokweb.testing.state.delivery import Delivery, settle
@@ -32,6 +40,8 @@ _SEARCH_TOOLS = ("webSearch", "xSearch")
 async def ask(request: HttpRequest) -> Response:
     """#1 and #2: a question that begins a conversation, or one in a conversation."""
     service, conversation_id = service_of(request), request.path_params.get("conversation_id")
+    if service.recorded.exchanges:
+        return _recorded(request, service)
     asked = _parsed(body_of(request), conversation_id, service)
     service.check(asked)
     struck: Fault | None = request.scope["grok.fault"]
@@ -50,6 +60,25 @@ async def ask(request: HttpRequest) -> Response:
         return await _hung_up(request)
     cutter = _cutter(service, planned)
     return _stream(request, generation, cutter, faults, flat=conversation_id is not None)
+
+
+def _recorded(request: HttpRequest, service: Service) -> Response:
+    """A recorded stream or refusal; where one of the gateway is next, what sends a client there."""
+    exchange = service.recorded.take("rest")
+    if exchange is None:
+        return error_reply(LINE_ERRORS["anti_bot"])
+    if (refused := exchange.refusal) is not None:
+        return recorded_refusal(refused)
+
+    async def body() -> AsyncIterator[bytes]:
+        async for entry in exchange.steps():
+            for value in entry.get("received", ()):
+                yield line(value)
+            yield entry.get("unreadable", "").encode("utf-8", "replace")
+            if "error" in entry.get("ended", {}):
+                reset(service.transport_of(request.scope["client"]))
+
+    return StreamingResponse(body(), media_type="application/json")
 
 
 async def _hung_up(request: HttpRequest) -> Response:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from langchain_grokweb.testing.rest.stream import go_json, line
 from langchain_grokweb.testing.state.faults import ERROR_REPLIES, LINE_ERRORS, ErrorReply, Fault, Refused
+from langchain_grokweb.testing.state.recorded import page_of
 from langchain_grokweb.testing.state.service import Service
 
 CHALLENGE_PAGE = (
@@ -92,3 +93,11 @@ _PAGES: Mapping[str, Callable[[Mapping[str, Any]], Response]] = {
     "login_redirect": lambda options: Response(status_code=307, headers={"location": options["location"]}),
     "region": lambda _options: Response(ERROR_REPLIES["region"].message, 403, media_type="text/plain"),
 }
+
+
+def recorded_refusal(refused: Mapping[str, Any]) -> Response:
+    """A refusal as a capture has it: with its body, or with a page that has the signs of the one that came."""
+    headers = dict(refused.get("headers", {}))
+    kind = headers.pop("content-type", "application/json" if "body" in refused else "text/html")
+    body = go_json(refused["body"]) if "body" in refused else page_of(refused)
+    return Response(body, refused["status"], headers, kind)

@@ -17,7 +17,8 @@ from typing import Any
 from langchain_grokweb.testing.state.delivery import Delivery
 from langchain_grokweb.testing.state.inflight import Frame
 
-_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+# halves of characters cannot be written otherwise
+_ESCAPES = {code: f"\\u{code:04x}" for code in (*map(ord, "<>&\u2028\u2029"), *range(0xD800, 0xE000))}
 _FINE_BYTES = 1024
 _PRIMES = (61, 131, 257, 509, 997)
 _MULTIBYTE = 0x80

@@ -32,6 +32,7 @@ from langchain_grokweb.testing.state.conversations import (
 )
 from langchain_grokweb.testing.state.faults import STREAM_ERRORS, Fault, Occasion, Refused
 from langchain_grokweb.testing.state.inflight import Frame, Generation
+from langchain_grokweb.testing.state.recorded import Recorded
 from langchain_grokweb.testing.state.script import (
     GatewayEvent,
     GatewaySession,
@@ -129,6 +130,7 @@ class Service:
     settings: Settings
     account: Account
     script: Script = field(default_factory=Script)
+    recorded: Recorded = field(default_factory=Recorded)
     conversations: Conversations = field(default_factory=Conversations)
     uploads: dict[str, UploadedFile] = field(default_factory=dict)
     announced: dict[str, AnnouncedUpload] = field(default_factory=dict)
@@ -161,6 +163,7 @@ class Service:
         for generation in self.generations.values():
             generation.lose()
         self.script.clear()
+        self.recorded.exchanges.clear()
         for memory in (self.turns, self.requests, self.stops, self.plan_errors, self.sessions, self.events):
             memory.clear()
         self.account.quotas.clear()
