@@ -1,6 +1,6 @@
 """Replaces in a recorded turn everything that was said, and everybody's names, and leaves its shape.
 
-What stays is counted out (`vocabulary`): names of members, values of which there are few, numbers that tell a place,
+What stays is counted out (`vocabulary`): names of members, values of which there are few, numbers that name a place,
 the site's own tags. All else is replaced, character by character, by one fixed character of the same kind: each small
 Latin letter is an `x`, each digit a `1`. So nothing is left of a text but the lengths of its words and its
 punctuation, a text that comes in pieces and the whole text fit together, and places in them stay right. Ids and

@@ -164,8 +164,8 @@ def _refusal(refusal: Any, anonymizer: Anonymizer) -> Entry:
     try:
         body = orjson.loads(text)
     except ValueError:
-        told = {"page": anonymizer.page(text)} if "<" in text else {"text": anonymizer.error(text)}
-        return {"status": refusal["status"], "headers": shown, **told}
+        rest = {"page": anonymizer.page(text)} if "<" in text else {"text": anonymizer.error(text)}
+        return {"status": refusal["status"], "headers": shown, **rest}
     return {"status": refusal["status"], "headers": shown, "body": anonymizer.value(body, "error", "error")}
 
 

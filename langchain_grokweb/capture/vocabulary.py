@@ -187,7 +187,7 @@ HOSTS = frozenset(["x.com", "www.x.com", "twitter.com", "www.twitter.com", "grok
 # Whole texts of the service's that say nothing of a conversation.
 TEXTS = frozenset(["New conversation", "Thinking about your request"])
 HEADLINE = "Thinking about your request"
-# What is kept of the texts of errors: the sentences that the protocol pages quote, or what is told by.
+# What is kept of the texts of errors: the sentences that the protocol pages quote, or what decides the reason.
 ERRORS = re.compile(
     "|".join(
         re.escape(phrase)

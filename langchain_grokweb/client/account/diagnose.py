@@ -46,7 +46,7 @@ _MENTIONED = 5  # unknown fields that are named
 _TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 _STATUS = re.compile(r"\s*([1-5]\d\d)\b")
 _CODE = re.compile(r"[a-z0-9][a-z0-9:_-]{0,60}", re.IGNORECASE)
-# Behind these no other request fares better.
+# After these no other request fares better.
 _OF_THE_ACCOUNT = {"challenge", "blocked", "region"}
 
 
@@ -274,7 +274,7 @@ class _Account:
         facts: dict[str, Fact] = {"modes": len(found), "known": len(known)}
         facts["used_up"] = len([quota for quota in known if not quota.remaining])
         if not known:
-            return Check("quota", "warn", "grok.com does not tell", "", facts)
+            return Check("quota", "warn", "grok.com does not say", "", facts)
         detail = ", ".join(map(_in_words, known))
         spent = next((quota for quota in known if not quota.remaining and self._mode in {None, quota.mode}), None)
         if spent is None:
@@ -378,13 +378,13 @@ def _without_need(endpoint: Check, gateway: Check) -> Check:
 
 
 def _each_once(rows: list[Check]) -> list[Check]:
-    """The rows, where the same failure is told once."""
+    """The rows, where the same failure stands once."""
     first: dict[str, str] = {}
-    told: list[Check] = []
+    shown: list[Check] = []
     for row in rows:
         before = first.setdefault(row.detail, row.name) if row.state == "fail" else row.name
-        told.append(row if before == row.name else replace(row, detail=f"the same as: {before}", next_step=""))
-    return told
+        shown.append(row if before == row.name else replace(row, detail=f"the same as: {before}", next_step=""))
+    return shown
 
 
 def _in_words(quota: Quota) -> str:
