@@ -11,7 +11,7 @@ from langchain_grokweb._version import __version__
 if TYPE_CHECKING:
     from langchain_grokweb.chat_models import ChatGrokWeb
     from langchain_grokweb.citations import text_with_citations
-    from langchain_grokweb.client import AvailableMode, Check, GrokWebClient, Quota
+    from langchain_grokweb.client import AvailableMode, Check, Exported, GrokWebClient, Quota
     from langchain_grokweb.credentials import GrokCredentials
     from langchain_grokweb.errors import (
         GrokWebAnswerReplacedError,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         GrokWebTimeoutError,
         GrokWebToolCallError,
     )
+    from langchain_grokweb.exports import ExportedConversation, read_export
     from langchain_grokweb.wire.stored import Conversation, StoredConversation, StoredResponse
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
     "ChatGrokWeb",
     "Check",
     "Conversation",
+    "Exported",
+    "ExportedConversation",
     "GrokCredentials",
     "GrokWebAnswerReplacedError",
     "GrokWebAuthenticationError",
@@ -60,6 +63,7 @@ __all__ = [
     "StoredConversation",
     "StoredResponse",
     "__version__",
+    "read_export",
     "text_with_citations",
 ]
 
@@ -71,6 +75,8 @@ if not TYPE_CHECKING:  # else every name would be known to a type checker
         "Check": "client",
         "GrokWebClient": "client",
         "Quota": "client",
+        "Exported": "client",
+        **dict.fromkeys(("ExportedConversation", "read_export"), "exports"),
         "GrokCredentials": "credentials",
         **dict.fromkeys(("Conversation", "StoredConversation", "StoredResponse"), "wire.stored"),
         **{name: "errors" for name in __all__ if name.startswith("GrokWeb") and name.endswith("Error")},

@@ -1,6 +1,7 @@
 """The only I/O: HTTP, connections, retries, the blocking face. Knows the wires, knows no LangChain."""
 
 from langchain_grokweb.client.account.check import Check
+from langchain_grokweb.client.account.exported import Exported
 from langchain_grokweb.client.account.modes import AvailableMode
 from langchain_grokweb.client.account.pictures import Fetched, Pictures
 from langchain_grokweb.client.account.quota import Quota
@@ -12,6 +13,7 @@ from langchain_grokweb.client.service import Service
 __all__ = [
     "AvailableMode",
     "Check",
+    "Exported",
     "Fetched",
     "GrokWebClient",
     "Opener",

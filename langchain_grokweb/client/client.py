@@ -15,6 +15,7 @@ from typing import Any, Self, overload
 
 from langchain_grokweb.client import portal, state
 from langchain_grokweb.client.account.check import Check
+from langchain_grokweb.client.account.exported import Exported, ExportFormat
 from langchain_grokweb.client.account.modes import AvailableMode, list_modes
 from langchain_grokweb.client.account.pictures import Pictures
 from langchain_grokweb.client.account.quota import Quota, quotas
@@ -232,6 +233,57 @@ class GrokWebClient:
 
         return await download(self._http, item, path, progress=progress, max_bytes=max_bytes)
 
+    async def export(
+        self,
+        conversation: str,
+        directory: str | os.PathLike[str],
+        format: ExportFormat = "markdown",
+    ) -> Path:
+        """Write a conversation into a directory, with its pictures, files and videos beside it.
+
+        The file appears when all of it is there. What the site does not give out any more is named in it, with its
+        address. A conversation that was exported there before keeps its file, also under a new title.
+
+        Args:
+            conversation: Its id or address.
+            directory: Where to; made where it is not there.
+            format: `"markdown"` to read: thoughts folded, sources as footnotes. `"json"`: whole, for `read_export`.
+
+        Returns:
+            The path of the file. What belongs to it lies in a directory of the same name, ending in `.files`.
+
+        Raises:
+            GrokWebConversationNotFoundError: There is none of this id, or it is deleted.
+            GrokWebError: It could not be fetched, also after further tries.
+            OSError: It could not be written.
+        """
+        from langchain_grokweb.client.account.export import export  # noqa: PLC0415
+
+        return await export(self._http, conversation, directory, format)
+
+    def export_all(
+        self, directory: str | os.PathLike[str], format: ExportFormat = "markdown", *, search: str | None = None
+    ) -> AsyncGenerator[Exported, None]:
+        """Write all conversations of the account into a directory, the newest change first; see `export`.
+
+        An export that broke off is continued by the next one: what has not changed since it was written is not fetched
+        again.
+
+        Args:
+            directory: Where to.
+            format: `"markdown"` or `"json"`.
+            search: Only those in which the site finds these words.
+
+        Yields:
+            What became of each, as it is done. One that is gone or cannot be read is `"failed"`; the others follow.
+
+        Raises:
+            GrokWebError: The site could not be asked any more. What is written stays.
+        """
+        from langchain_grokweb.client.account.export import export_all  # noqa: PLC0415
+
+        return export_all(self._http, directory, format, search=search)
+
     async def latest_response(self, conversation: str) -> str:
         """The id of the newest answer of a conversation, which its next turn follows.
 
@@ -349,6 +401,21 @@ class BlockingClient:
     def conversation(self, conversation: str) -> StoredConversation:
         """See `GrokWebClient.conversation`."""
         return portal.call(lambda: self._client.conversation(conversation))
+
+    def export(
+        self,
+        conversation: str,
+        directory: str | os.PathLike[str],
+        format: ExportFormat = "markdown",
+    ) -> Path:
+        """See `GrokWebClient.export`."""
+        return portal.call(partial(self._client.export, conversation, directory, format))
+
+    def export_all(
+        self, directory: str | os.PathLike[str], format: ExportFormat = "markdown", *, search: str | None = None
+    ) -> Iterator[Exported]:
+        """See `GrokWebClient.export_all`."""
+        return portal.iterate(lambda: self._client.export_all(directory, format, search=search))
 
     def latest_response(self, conversation: str) -> str:
         """See `GrokWebClient.latest_response`."""

@@ -56,6 +56,25 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttachedFile:
+    """A file that came with a question (rest.md 2.4 and 8.2).
+
+    Attributes:
+        id: Its id at the service.
+        url: Its address on the host of assets; empty where the service names none.
+        name: What it is called.
+        mime_type: What it is.
+        size: In bytes, where the service names it.
+    """
+
+    id: str
+    url: str = ""
+    name: str = ""
+    mime_type: str = ""
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredResponse:
     """A question or an answer of a conversation.
 
@@ -68,6 +87,7 @@ class StoredResponse:
         model: The site's own name of the model, where it names it.
         is_whole: `False` for an answer that broke off, failed, has nothing in it, or is still being written.
         events: An answer as the events of `wire.events`.
+        attachments: The files that came with a question.
     """
 
     id: str
@@ -78,6 +98,7 @@ class StoredResponse:
     model: str = ""
     is_whole: bool = True
     events: tuple[ev.Event, ...] = field(default=(), repr=False)
+    attachments: tuple[AttachedFile, ...] = ()
 
     @property
     def says_something(self) -> bool:
@@ -218,14 +239,31 @@ def read_conversation(value: Any, where: str) -> Conversation:
     return Conversation(**_described(require_object(value, where), where))
 
 
+def read_described(reply: Any) -> Conversation:
+    """A conversation out of a reply of `conversations_v2`.
+
+    Raises:
+        GrokWebProtocolError: It is not of this form.
+    """
+    where = "conversations_v2: conversation"
+    return read_conversation(require_object(reply, "conversations_v2").get("conversation"), where)
+
+
 def read_stored(conversation: Any, responses: Any, *, assets_url: str) -> StoredConversation:
     """A conversation out of the two replies that describe it: `conversations_v2` and `responses`.
 
     Raises:
         GrokWebProtocolError: They are not of this form.
     """
-    where = "conversations_v2: conversation"
-    about = require_object(require_object(conversation, "conversations_v2").get("conversation"), where)
+    return with_responses(read_described(conversation), responses, assets_url=assets_url)
+
+
+def with_responses(conversation: Conversation, responses: Any, *, assets_url: str) -> StoredConversation:
+    """A conversation with all that is in it, out of a reply of `responses`.
+
+    Raises:
+        GrokWebProtocolError: The reply is not of this form.
+    """
     reply = require_object(responses, "responses")
     inflight = [_inflight(entry) for entry in get_objects(reply, "inflightResponses", where="responses")]
     running = {response.id: response for response in inflight if not response.is_whole}
@@ -233,9 +271,8 @@ def read_stored(conversation: Any, responses: Any, *, assets_url: str) -> Stored
     stored, unreadable = _read_all(entries, running, assets_url)
     known = {response.id for response in stored}
     stored += [response for response in running.values() if response.id not in known]
-    return StoredConversation(
-        **_described(about, where), responses=tuple(_as_tree(stored, entries)), unreadable=unreadable
-    )
+    described = {name: getattr(conversation, name) for name in Conversation.__slots__}
+    return StoredConversation(**described, responses=tuple(_as_tree(stored, entries)), unreadable=unreadable)
 
 
 def _read_all(entries: list[Fields], running: Container[str], assets_url: str) -> tuple[list[StoredResponse], int]:
@@ -323,7 +360,26 @@ def _response(fields: Fields, where: str, running: Container[str], assets_url: s
         model=get_str(fields, "model", where=where),
         is_whole=is_whole,
         events=events,
+        attachments=tuple(_attached(fields, assets_url)) if sender == "human" else (),
     )
+
+
+def _attached(fields: Fields, assets_url: str) -> Iterator[AttachedFile]:
+    """The files of a question, each once, by whichever of its two descriptions says more."""
+    assets = {get_str(entry, "assetId"): entry for entry in get_objects(fields, "fileAttachmentAssetMetadata")}
+    files = {get_str(entry, "fileMetadataId"): entry for entry in get_objects(fields, "fileAttachmentsMetadata")}
+    named = [file_id for file_id in get_list(fields, "fileAttachments") if isinstance(file_id, str)]
+    for file_id in dict.fromkeys([*named, *files, *assets]):
+        file, asset = files.get(file_id, {}), assets.get(file_id, {})
+        key = get_str(file, "fileUri") or get_str(asset, "key")
+        size = asset.get("sizeBytes")
+        yield AttachedFile(
+            id=file_id,
+            url=f"{assets_url.rstrip('/')}/{key.lstrip('/')}" if key and ":" not in key.partition("/")[0] else "",
+            name=get_str(file, "fileName") or get_str(asset, "name"),
+            mime_type=get_str(file, "fileMimeType") or get_str(asset, "mimeType"),
+            size=int(size) if isinstance(size, int | str) and str(size).isdecimal() else None,
+        )
 
 
 def _parent(fields: Fields, where: str = "") -> str | None:

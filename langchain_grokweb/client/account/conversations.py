@@ -42,13 +42,23 @@ async def listed(
         query["pageToken"] = token
 
 
-async def opened(http: Http, text: str) -> StoredConversation:
-    """One with all that was said in it. Both requests are GETs, which the anti-bot rule lets alone (rest.md 0.1)."""
+async def described(http: Http, text: str) -> Conversation:
+    """One as lists show it. A GET, which the anti-bot rule lets alone (rest.md 0.1)."""
     conversation_id, _ = parse_conversation(text)
     path = f"/rest/app-chat/conversations_v2/{conversation_id}?includeWorkspaces=true&includeTaskResult=true"
-    about = await _fetch(http, "GET", path)
-    responses = await _fetch(http, "GET", inflight.whole_path(conversation_id))
-    return stored.read_stored(about, responses, assets_url=http.service.assets_url)
+    return stored.read_described(await _fetch(http, "GET", path))
+
+
+async def responses_of(http: Http, conversation: Conversation) -> Any:
+    """All that was said in one, as the service sends it: a GET too."""
+    return await _fetch(http, "GET", inflight.whole_path(conversation.id))
+
+
+async def opened(http: Http, text: str) -> StoredConversation:
+    """One with all that was said in it."""
+    conversation = await described(http, text)
+    responses = await responses_of(http, conversation)
+    return stored.with_responses(conversation, responses, assets_url=http.service.assets_url)
 
 
 async def renamed(http: Http, text: str, title: str) -> Conversation:

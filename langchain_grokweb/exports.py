@@ -1,0 +1,89 @@
+"""`read_export`: an export becomes messages that a chain can continue."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+from langchain_core.messages import BaseMessage
+
+from langchain_grokweb.client.service import GROK_ASSETS_URL
+from langchain_grokweb.errors import GrokWebInvalidRequestError
+from langchain_grokweb.messages.from_stored import to_messages
+from langchain_grokweb.wire import export_format
+from langchain_grokweb.wire.stored import StoredConversation
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedConversation:
+    """A conversation out of an export.
+
+    Attributes:
+        conversation: All of it, with its tree of responses.
+        account: Whose it is (`GrokCredentials.account`); empty where that is not known.
+    """
+
+    conversation: StoredConversation = field(repr=False)
+    account: str = ""
+
+    @property
+    def id(self) -> str:
+        """The conversation's id at the service."""
+        return self.conversation.id
+
+    @property
+    def title(self) -> str:
+        """Its title."""
+        return self.conversation.title
+
+    def messages(self, response_id: str | None = None) -> list[BaseMessage]:
+        """The conversation as messages, as `ChatGrokWeb.load_conversation` gives them.
+
+        A call of the same account that sends them, and something new after them, continues the conversation at the
+        service. For another account, or where the service does not have it any more, all of it is sent to a new one.
+
+        Args:
+            response_id: Where to end; by default at the newest response that nothing follows.
+
+        Raises:
+            GrokWebConversationNotFoundError: There is no such response in it.
+        """
+        stored = self.conversation
+        return to_messages(stored.id, stored.path(response_id), self.account, temporary=stored.temporary)
+
+
+def read_export(path: str | os.PathLike[str], *, account: str | None = None) -> Iterator[ExportedConversation]:
+    """The conversations of an export, read one file at a time.
+
+    Args:
+        path: A JSON file of `GrokWebClient.export(..., format="json")`, a directory of such files, or the JSON file of
+            grok.com's own data export (rest.md 8.14).
+        account: Whose conversations they are (`GrokCredentials.account`). Our exports have it in them; the site's own
+            has not, and is sent to a new conversation where it is not given.
+
+    Raises:
+        GrokWebInvalidRequestError: A file is no export, or one of a newer version.
+        GrokWebProtocolError: A conversation in it cannot be read.
+        OSError: A file cannot be opened.
+
+    Example:
+        ```python
+        from langchain_grokweb import read_export
+
+        for exported in read_export("backup"):
+            print(exported.title, len(exported.messages()))
+        ```
+    """
+    place = Path(path)
+    for file in sorted(place.glob("*.json")) if place.is_dir() else [place]:
+        try:
+            document = orjson.loads(file.read_bytes())
+        except ValueError:
+            document = None
+        if document is None:
+            raise GrokWebInvalidRequestError(f"{file.name} is no JSON.", next_step="Pass an export in JSON.")
+        for conversation, owner in export_format.read(document, assets_url=GROK_ASSETS_URL):
+            yield ExportedConversation(conversation, account or owner)
