@@ -111,23 +111,27 @@ def test_a_coroutine_function_can_answer(emulator):
 
 
 class Model:
-    def __init__(self, result):
-        self.result = result
+    def __init__(self, *chunks):
+        self.chunks = chunks
         self.seen = None
 
-    def invoke(self, messages):
+    async def astream(self, messages):
         self.seen = messages
-        return self.result
+        for chunk in self.chunks:
+            yield chunk
 
 
 class Message:
-    def __init__(self, **members):
-        self.__dict__.update(members)
+    def __init__(self, *blocks):
+        self.content_blocks = list(blocks)
 
 
-@pytest.mark.parametrize("result", [Message(text="said", content="no"), Message(text=len, content="said"), "said"])
-def test_a_chat_model_can_answer(emulator, result):
-    model = Model(result)
+SAID = Message({"type": "odd"}, {"type": "text", "text": "said"})
+
+
+@pytest.mark.parametrize("chunks", [[SAID], ["sa", "id"], ["said"]])
+def test_what_streams_messages_or_texts_can_answer(emulator, chunks):
+    model = Model(*chunks)
     _, browser = emulator(assistant=model)
     assert browser.new("q").text == "said"
     assert model.seen == [("human", "q")]

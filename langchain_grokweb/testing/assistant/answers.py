@@ -9,16 +9,18 @@ the prompt asks for, and answers a few questions. In its place stands, if one li
 
 import base64
 import inspect
+import mimetypes
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import anyio.to_thread
 
 from langchain_grokweb.testing.assistant.instructions import messages_of, read
 from langchain_grokweb.testing.assistant.tools import decide
+from langchain_grokweb.testing.state.composition import Text, Thought
 from langchain_grokweb.testing.state.script import Reply, UploadedFile
 
 Assistant = Callable[["TurnContext"], "Reply | str | Awaitable[Reply | str]"]
@@ -85,37 +87,90 @@ class TurnContext:
 
 
 async def answer_of(assistant: Any, context: TurnContext) -> Reply:
-    """Ask an assistant: None for the built-in one, a LangChain chat model, or a function.
+    """Ask an assistant: None for the built-in one, or a function, which may block and is asked in a thread.
 
-    What may block is asked in a thread. Whatever it raises becomes an answer with an internal error, for a
-    service never breaks down in front of its client.
+    Whatever it raises becomes an answer with an internal error, for a service never breaks down in front of its client.
     """
     if assistant is None:
         return built_in(context)
-    ask = partial(_ask_model, assistant) if hasattr(assistant, "invoke") else assistant
     try:
-        answer = await anyio.to_thread.run_sync(ask, context, abandon_on_cancel=True)
+        answer = await anyio.to_thread.run_sync(assistant, context, abandon_on_cancel=True)
         if inspect.isawaitable(answer):
             answer = await answer
     except Exception as exc:  # noqa: BLE001 - it is the user's code, and its failure is shown where the user looks
-        return Reply(f"The emulator's assistant failed: {exc!r}", error="internal_error")
+        return Reply(_failed(exc), error="internal_error")
     return answer if isinstance(answer, Reply) else Reply(str(answer))
 
 
-def _ask_model(model: Any, context: TurnContext) -> Reply:
-    """The answer of a chat model: its text, its thoughts and its calls; it gets what is attached as blocks."""
-    messages: list[Any] = [*context.messages]
-    if context.files:
-        blocks = [{"type": "text", "text": context.prompt}, *map(_block, context.files)]
-        messages[-1] = ("human", blocks)
-    result = model.invoke(messages)
-    text = getattr(result, "text", None)
-    calls = [{"name": call["name"], "args": call["args"]} for call in getattr(result, "tool_calls", None) or ()]
-    return Reply(
-        text if isinstance(text, str) else str(getattr(result, "content", result)),
-        reasoning=(getattr(result, "additional_kwargs", None) or {}).get("reasoning_content"),
-        tool_calls=calls,
+def streams(assistant: Any) -> bool:
+    """Whether it is a chat model of LangChain, or a chain that ends in one."""
+    return hasattr(assistant, "astream")
+
+
+async def streamed(model: Any, context: TurnContext) -> AsyncGenerator[Thought | Text | Reply, None]:
+    """What a chat model thinks and says, as it comes, and in the end all of it with its calls and files.
+
+    What it raises becomes an internal error after what it had said.
+    """
+    said: list[Thought | Text] = []
+    whole, error = None, None
+    try:
+        async with aclosing(model.astream(_messages(context))) as chunks:
+            async for chunk in chunks:
+                whole = chunk if whole is None else whole + chunk
+                for part in _parts(chunk):
+                    said.append(part)
+                    yield part
+    except Exception as exc:  # noqa: BLE001 - as above
+        failure = Text(f"{chr(10) * 2 if said else ''}{_failed(exc)}")
+        said.append(failure)
+        error = "internal_error"
+        yield failure
+    yield Reply(
+        "".join(part.text for part in said if isinstance(part, Text)),
+        reasoning="".join(part.text for part in said if isinstance(part, Thought)) or None,
+        tool_calls=[] if error else [_call(call) for call in getattr(whole, "tool_calls", ())],
+        files=[_file(number, block) for number, block in enumerate(_blocks(whole), 1) if block.get("base64")],
+        error=error,
     )
+
+
+def _failed(exc: Exception) -> str:
+    return f"The emulator's assistant failed: {exc!r}"
+
+
+def _messages(context: TurnContext) -> list[Any]:
+    """The history and the question; what is attached to it as blocks."""
+    if not context.files:
+        return list(context.messages)
+    blocks = [{"type": "text", "text": context.prompt}, *map(_block, context.files)]
+    return [*context.messages[:-1], ("human", blocks)]
+
+
+def _blocks(chunk: Any) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": chunk}] if isinstance(chunk, str) else getattr(chunk, "content_blocks", [])
+
+
+def _parts(chunk: Any) -> Iterator[Thought | Text]:
+    """The thoughts and the words of a chunk."""
+    for block in _blocks(chunk):
+        if block["type"] == "reasoning" and block.get("reasoning"):
+            yield Thought("", block["reasoning"])
+        elif block["type"] == "text" and block["text"]:
+            yield Text(block["text"])
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": call["name"], "args": call["args"]}
+
+
+def _file(number: int, block: Mapping[str, Any]) -> dict[str, Any]:
+    """A picture, a file, or another thing in base64 that a model made, as one of Grok's files."""
+    kind = block.get("mime_type") or "application/octet-stream"
+    name = (block.get("extras") or {}).get(
+        "filename"
+    ) or f"{block['type']}-{number}{mimetypes.guess_extension(kind) or ''}"
+    return {"name": name, "content": base64.b64decode(block["base64"]), "mime_type": kind}
 
 
 def _block(file: UploadedFile) -> dict[str, Any]:

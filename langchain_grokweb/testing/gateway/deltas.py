@@ -12,7 +12,7 @@ from typing import Any
 from langchain_grokweb.testing.gateway.events import said
 from langchain_grokweb.testing.gateway.writer import GatewayWriter
 from langchain_grokweb.testing.state.chunks import RESPONSE
-from langchain_grokweb.testing.state.composition import Composition
+from langchain_grokweb.testing.state.composition import Composition, Text, Thought
 from langchain_grokweb.testing.state.faults import Fault
 from langchain_grokweb.testing.state.inflight import Frame
 from langchain_grokweb.testing.state.pictures import drawn, preview
@@ -29,12 +29,17 @@ class DeltaWriter(GatewayWriter):
 
     def answered(self, composition: Composition, title: str | None, faults: Sequence[Fault]) -> list[Frame]:
         """The answer from its first to its last event; fills in the node."""
-        return list(_in_deltas(super().answered(composition, title, faults)))
+        out = "".join(step.text for step in composition.of(Text) if step.is_out)
+        return list(_in_deltas(super().answered(composition, title, faults), out))
+
+    def streamed(self, part: Thought | Text) -> list[Frame]:
+        """A thought or words of an answer that is not whole yet."""
+        return list(_in_deltas(super().streamed(part)))
 
 
-def _in_deltas(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """The same frames; chunks that name no response (late headers) are left out."""
-    text, cited = "", list[Frame]()
+def _in_deltas(frames: Iterable[Frame], text: str = "") -> Iterator[Frame]:
+    """The same frames after this text; chunks that name no response (late headers) are left out."""
+    cited = list[Frame]()
     for frame in frames:
         text += frame.text
         match frame.body:

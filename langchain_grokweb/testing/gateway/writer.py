@@ -21,7 +21,7 @@ from langchain_grokweb.testing.gateway.events import (
 )
 from langchain_grokweb.testing.gateway.mischief import spoiled
 from langchain_grokweb.testing.state.chunks import HEADER, Chunks, text_chunk
-from langchain_grokweb.testing.state.composition import Composition, Text
+from langchain_grokweb.testing.state.composition import Composition, Text, Thought
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, STREAM_ERRORS, Fault
 from langchain_grokweb.testing.state.inflight import Frame
 from langchain_grokweb.testing.state.service import Writer
@@ -68,10 +68,14 @@ class GatewayWriter(Writer):
     def answered(self, composition: Composition, title: str | None, faults: Sequence[Fault]) -> list[Frame]:
         """The answer from its first to its last event; fills in the node."""
         keep(self.answer, composition, "2026")
-        frames = [*self._events(self._chunks.body(composition)), *self._ending(composition, title)]
+        frames = [*self._events(self._chunks.body(composition.rest)), *self._ending(composition, title)]
         for fault in faults:
             frames = spoiled(frames, fault, self.answer.response_id, self._opened)
         return frames
+
+    def streamed(self, part: Thought | Text) -> list[Frame]:
+        """A thought or words of an answer that is not whole yet."""
+        return list(self._events(self._chunks.streamed(part)))
 
     def stopped(self, text: str) -> list[Frame]:
         """How a stopped answer ends (a guess, gateway.md 3.10)."""

@@ -89,6 +89,7 @@ class FrameWriter(Writer):
     steps: int = 0
     _marks: int = 0
     _rollout: str | None = None
+    _has_begun: bool = False
 
     def opening(self) -> list[Frame]:
         """What comes at once, before there is an answer."""
@@ -105,7 +106,7 @@ class FrameWriter(Writer):
     def answered(self, composition: Composition, title: str | None, faults: Sequence[Fault]) -> list[Frame]:
         """The answer from the first to the last frame; fills in the node."""
         keep(self.answer, composition, self.ask.era)
-        frames = [*self._head(composition), *self._body(composition)]
+        frames = [*self._head(composition), *self._body(composition.rest)]
         error = composition.reply.error
         if error is not None and error in LINE_ERRORS:
             frames.append(Frame("error", LINE_ERRORS[error].body))
@@ -139,9 +140,18 @@ class FrameWriter(Writer):
             frame.body = {name: value for name, value in frame.body.items() if name not in _MEMBERS_OF_2026}
         return frame
 
+    def streamed(self, part: Thought | Text) -> list[Frame]:
+        """A thought or words of an answer that is not whole yet."""
+        frames = list(self._head(Composition((), Reply())))
+        if isinstance(part, Thought):
+            self.steps = 1
+            return [*frames, *(self._thinking_token(token, "summary") for token in tokens_of(part.text))]
+        return [*frames, *map(self._token, part.tokens)]
+
     def _head(self, composition: Composition) -> Iterator[Frame]:
-        if self.ask.era == "2025":
+        if self.ask.era == "2025" or self._has_begun:
             return
+        self._has_begun = True
         self._rollout = "Grok" if composition.of(Search) else None
         yield self._frame({"uiLayout": dict(_LAYOUT)}, is_opening=True)
         yield self._frame({"llmInfo": {"modelHash": MODEL_HASH}}, is_opening=True)

@@ -95,6 +95,11 @@ class Chunks:
         yield from self._searched()
         yield from self._enter(2)
 
+    def streamed(self, part: Thought | Text) -> Iterator[Frame]:
+        """A thought or words of an answer that is not whole yet."""
+        yield from self._enter(1)
+        yield from self._of_step(part)
+
     def metadata(self, step: int, phase: int) -> dict[str, Any]:
         """The `metadata` of a chunk."""
         return {"step_id": step, "phase_index": phase} if self.interleaved else {"step_id": step}

@@ -10,7 +10,7 @@ import json
 import mimetypes
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 from uuid import uuid4
@@ -33,6 +33,7 @@ class Thought:
 
     header: str
     text: str
+    is_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Text:
 
     text: str
     by_character: bool = False
+    is_out: bool = False
 
     @property
     def tokens(self) -> list[str]:
@@ -187,6 +189,12 @@ class Composition:
     steps: tuple[Step, ...]
     reply: Reply
 
+    @property
+    def rest(self) -> "Composition":
+        """What is not out yet: a model's thoughts and words are sent as they come."""
+        steps = [step for step in self.steps if not (isinstance(step, Thought | Text) and step.is_out)]
+        return Composition(tuple(steps), self.reply)
+
     def of(self, kind: type[Any]) -> list[Any]:
         """The steps of one kind."""
         return [step for step in self.steps if isinstance(step, kind)]
@@ -249,12 +257,18 @@ class Composition:
 
 
 def compose(
-    reply: Reply, user_id: str, shape: Shape, ending: Text | None = None, original: Source | None = None
+    reply: Reply,
+    user_id: str,
+    shape: Shape,
+    ending: Text | None = None,
+    original: Source | None = None,
+    *,
+    is_out: bool = False,
 ) -> Composition:
     """Compose an answer for this account.
 
     `shape` is the one of pictures that name none; `ending` is what the answer's tool calls were written down as;
-    `original` is what edited pictures are made of.
+    `original` is what edited pictures are made of; `is_out` says that thoughts and words were sent already.
     """
     pictures = tuple(_pictures(reply, user_id, shape, original))
     steps: list[Step] = [
@@ -266,6 +280,8 @@ def compose(
         *(one for one in pictures if one.shape == "b"),
         *_files(reply, user_id),
     ]
+    if is_out:
+        steps = [replace(step, is_out=True) if isinstance(step, Thought | Text) else step for step in steps]
     if ending is not None:
         steps.append(ending)
     elif pictures and not reply.text and all(one.shape == "a" for one in pictures):

@@ -11,16 +11,17 @@ import re
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import uuid4
 
-from langchain_grokweb.testing.assistant.answers import TurnContext, answer_of
+from langchain_grokweb.testing.assistant.answers import TurnContext, answer_of, streamed, streams
 from langchain_grokweb.testing.assistant.instructions import offered
 from langchain_grokweb.testing.assistant.spelling import written
 from langchain_grokweb.testing.state.account import Account, Tier
 from langchain_grokweb.testing.state.assets import AnnouncedUpload, Asset, Source
-from langchain_grokweb.testing.state.composition import Composition, Shape, compose
+from langchain_grokweb.testing.state.composition import Composition, Shape, Text, Thought, compose
 from langchain_grokweb.testing.state.conversations import (
     ASSISTANT,
     FIRST_TITLE,
@@ -114,6 +115,10 @@ class Writer(ABC):
     @abstractmethod
     def answered(self, composition: Composition, title: str | None, faults: Sequence[Fault]) -> Sequence[Frame]:
         """The answer, with what content faults make of it."""
+
+    @abstractmethod
+    def streamed(self, part: Thought | Text) -> Sequence[Frame]:
+        """A thought or words of an answer that is not whole yet."""
 
     @abstractmethod
     def stopped(self, text: str) -> Sequence[Frame]:
@@ -315,21 +320,31 @@ class Service:
         context = self._context(ask, turn)
         error = next((fault for fault in faults if fault.name in STREAM_ERRORS), None)
         alone = Reply(error=error.name) if error is not None and error.replaces_answer else None
-        reply = planned or alone or await answer_of(self.settings.assistant, context)
+        reply, is_out = planned or alone, False
+        if reply is None and streams(self.settings.assistant):
+            is_out = True
+            async with aclosing(streamed(self.settings.assistant, context)) as parts:
+                async for part in parts:
+                    if isinstance(part, Reply):
+                        reply = part
+                        break
+                    for frame in writer.streamed(part):
+                        yield frame
+        reply = reply or await answer_of(self.settings.assistant, context)
         if error is not None and reply.error is None:
             reply = replace(reply, error=error.name)
-        composition = self._composed(ask, context, reply)
+        composition = self._composed(ask, context, reply, is_out=is_out)
         for frame in writer.answered(composition, self._title(ask, turn, reply), faults):
             yield frame
 
-    def _composed(self, ask: Ask, context: TurnContext, reply: Reply) -> Composition:
+    def _composed(self, ask: Ask, context: TurnContext, reply: Reply, *, is_out: bool) -> Composition:
         shape: Shape = "a" if ask.era == "2025" else "b"
         try:
             reply, ending = written(reply, lambda: offered(context.prompt, context.history)[0])
         except PlanError as error:
             self.plan_errors.append(error)
-            reply, ending = Reply(f"The emulator failed: {error}", error="internal_error"), None
-        composition = compose(reply, self.account.user_id, shape, ending, self._original(context))
+            reply, ending, is_out = Reply(f"The emulator failed: {error}", error="internal_error"), None, False
+        composition = compose(reply, self.account.user_id, shape, ending, self._original(context), is_out=is_out)
         self.assets |= {asset.key: asset for asset in composition.assets}
         return composition
 
