@@ -20,7 +20,7 @@ from langchain_grokweb.errors import GrokWebProtocolError
 from langchain_grokweb.wire.json_fields import read_repaired
 
 MAX_OBJECT_BYTES = 16 * 1024 * 1024
-_UNCHECKED_BYTES = 64 * 1024  # below this size an object cannot hold much
+UNCHECKED_BYTES = 64 * 1024  # below this size an object cannot hold much
 _MAX_PARTS = 100_000  # objects and lists in one object
 _MAX_VALUES = 500_000
 _SLICE_LINES = 128
@@ -53,7 +53,7 @@ def has_too_many_parts(raw: bytes) -> bool:
 
     Brackets and commas in texts count too: the bounds leave room for them.
     """
-    if len(raw) <= _UNCHECKED_BYTES:
+    if len(raw) <= UNCHECKED_BYTES:
         return False
     return raw.count(b"{") + raw.count(b"[") > _MAX_PARTS or raw.count(b",") > _MAX_VALUES
 

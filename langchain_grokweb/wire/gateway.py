@@ -23,7 +23,7 @@ from langchain_grokweb.wire import error_mapping, modes
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.conversation_ids import is_id, require_id
 from langchain_grokweb.wire.event_builder import AnswerReader, web_results
-from langchain_grokweb.wire.framing import JsonObjects, has_too_many_parts, in_slices
+from langchain_grokweb.wire.framing import UNCHECKED_BYTES, JsonObjects, has_too_many_parts, in_slices
 from langchain_grokweb.wire.gateway_chunks import ChunkReader, Dialects
 from langchain_grokweb.wire.gateway_frames import prompt_frames, session_frame
 from langchain_grokweb.wire.json_fields import Fields, get_dict, get_objects, get_str, wrong_type
@@ -69,6 +69,7 @@ _MESSAGE = "a message of the realtime gateway"
 _MAX_OBJECTS, _MAX_SLICES = 256, 32  # of one message: it is read without a pause
 _TEXT_PARTS = {"output_text", "text"}
 _PLAIN_MEMBERS = 5  # of an event that brings a piece of text: its type, three ids and the chunk
+_PLAIN_CHANNEL = "CHANNEL_ASSISTANT_RESPONSE"
 
 # Known, and of no use here.
 _SILENT_EVENTS = frozenset(
@@ -108,13 +109,15 @@ class GatewaySession:
         # The mode, where the answer ended without a reason: the account may not have it (gateway.md 9.1).
         self.unexplained_mode: str | None = None
         self._pending: set[str] = set(turn.late)  # what may still come after a whole answer
+        self._run: list[str] = []  # neighbouring pieces of plain text, which are read as one
+        self._is_in_chunks = False  # it is known that the text comes in chunks
 
     # --- the face
 
     def receive(self, message: str | bytes) -> None:
         """Take a message of the service: usually one object, at times several."""
         raw = message.encode() if isinstance(message, str) else message
-        if has_too_many_parts(raw):
+        if len(raw) > UNCHECKED_BYTES and has_too_many_parts(raw):
             self._fail(GrokWebProtocolError(where=_MESSAGE, expected="fewer values", got="too many to read at once"))
             return
         try:
@@ -129,12 +132,13 @@ class GatewaySession:
 
     def take(self) -> list[ev.Event]:
         """The events since the last call; a `TurnFailed` is the last one ever."""
+        self._join_run()
         return self._reader.take()
 
     @property
     def has_events(self) -> bool:
         """Whether there are events to take."""
-        return self._reader.has_events
+        return bool(self._run) or self._reader.has_events
 
     def outgoing(self) -> list[str]:
         """The frames to send now."""
@@ -175,6 +179,7 @@ class GatewaySession:
 
     def close(self) -> None:
         """No more comes; what was held back comes out."""
+        self._join_run()
         self._reader.close()
 
     def _send(self, frames: list[str]) -> None:
@@ -184,12 +189,19 @@ class GatewaySession:
     def _advance(self, step: Step) -> None:
         self.state = TRANSITIONS.get((self.state, step), self.state)
 
+    def _join_run(self) -> None:
+        if run := self._run:
+            self._reader.text("".join(run))
+            run.clear()
+
     def _fail(self, error: GrokWebError) -> None:
+        self._join_run()
         self._reader.fail(error)
         self._advance("error")
 
     def _report(self, found: error_mapping.AnswerError | None) -> None:
         """An error that ends the answer, or not."""
+        self._join_run()
         self._reader.report(found, whole=bool(self._final_texts))
         if self._reader.failed:
             self._advance("error")
@@ -222,7 +234,7 @@ class GatewaySession:
         if self.state is State.FAILED or not isinstance(event, dict):
             return
         session_id = envelope.get("session_id")
-        if self._session_id is not None and session_id not in (None, self._session_id):
+        if session_id != self._session_id and None not in (session_id, self._session_id):
             return  # another session's
         event_id = event.get("event_id")
         if event_id.__class__ is str:
@@ -233,6 +245,7 @@ class GatewaySession:
         if kind == "response.chunk" and self._plain_text(event):
             self.heard += 1
             return
+        self._join_run()
         if self._is_heard(str(kind), event):
             self.heard += 1
         reader = self._EVENTS.get(kind) if isinstance(kind, str) else None
@@ -251,7 +264,7 @@ class GatewaySession:
         try:
             chunk = event["chunk"]
             text = chunk["text"]
-            if text["channel"] != "CHANNEL_ASSISTANT_RESPONSE" or event["response_id"] != self._answer_id:
+            if text["channel"] != _PLAIN_CHANNEL or event["response_id"] != self._answer_id:
                 return False
             if len(event) > _PLAIN_MEMBERS or len(text) > 2 or len(chunk) != 1 + ("metadata" in chunk):  # noqa: PLR2004
                 return False  # there is more in it
@@ -260,8 +273,12 @@ class GatewaySession:
             return False
         if piece.__class__ is not str or self._answer_id is None:
             return False
-        if self._chunks.is_leader(chunk.get("metadata")) and self._dialects.counts("chunk", piece):
-            self._reader.text(piece)
+        if self._chunks.leader is None or self._chunks.is_leader(chunk.get("metadata")):
+            if not self._is_in_chunks:
+                if not self._dialects.counts("chunk", piece):
+                    return True
+                self._is_in_chunks = bool(piece)  # of the first that is not empty
+            self._run.append(piece)
         return True
 
     def _is_heard(self, kind: str, event: Fields) -> bool:
