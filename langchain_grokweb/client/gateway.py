@@ -89,8 +89,8 @@ TRANSITIONS: Mapping[tuple[State, Step], State] = {
 
 HEARTBEAT_SECONDS = 20.0
 HOLD_SECONDS = 0.002  # for which reading may hold the event loop
-STEP_BYTES = 1024
-MESSAGES_AT_ONCE = 32
+MIN_STEP_BYTES, MAX_STEP_BYTES = 1024, 4096  # small where many messages are in few bytes
+MESSAGES_AT_ONCE = 128
 _BYTES_AT_ONCE = 16 * 1024  # of messages: nested ones take a millisecond or two to read
 MENU_SECONDS = 5.0  # how long to wait for the list of modes, which only makes a reason surer
 
@@ -113,6 +113,7 @@ class _Socket(ClientConnection):
         super().__init__(*args, **options)
         self.received = 0  # bytes
         self._unread = b""
+        self._step = MAX_STEP_BYTES
 
     def data_received(self, data: bytes) -> None:
         """Read for `HOLD_SECONDS`, and the rest when the loop's other tasks have had their turn."""
@@ -125,10 +126,13 @@ class _Socket(ClientConnection):
             self.transport.pause_reading()
 
     def _read(self, data: bytes) -> None:
-        until, position = self.loop.time() + HOLD_SECONDS, 0
-        while position < len(data) and (not position or self.loop.time() < until):
-            super().data_received(data[position : position + STEP_BYTES])
-            position += STEP_BYTES
+        position, now = 0, self.loop.time()
+        until = now + HOLD_SECONDS
+        while position < len(data) and (not position or now < until):
+            super().data_received(data[position : position + self._step])
+            position += self._step
+            before, now = now, self.loop.time()
+            self._step = MAX_STEP_BYTES if now - before < HOLD_SECONDS / 8 else MIN_STEP_BYTES
         self._unread = data[position:]
         if self._unread:
             self.loop.call_soon(self._read_on)

@@ -1,15 +1,20 @@
-"""The body of a streamed reply as events: read piece by piece, with an eye on silence, until its answer is whole."""
+"""The body of a streamed reply as events: read as it comes, with an eye on silence, until its answer is whole.
+
+A task reads the bytes ahead (`client.network.read_ahead`), so that what arrived while the caller was busy leaves as one
+batch, and a cancelled caller does not end the stream.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 
 import anyio
 import httpx
 
 from langchain_grokweb.client.network.http import Http, Reply
+from langchain_grokweb.client.network.read_ahead import ReadAhead
 from langchain_grokweb.client.network.tap import TappedPieces
 from langchain_grokweb.client.stopping import (
     END_SECONDS,
@@ -23,7 +28,7 @@ from langchain_grokweb.errors import GrokWebError
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire.rest import RestDecoder
 
-_BROKEN = (StopAsyncIteration, httpx.NetworkError, httpx.RemoteProtocolError, httpx.DecodingError)
+_BROKEN = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.DecodingError)
 
 
 class EventStream:
@@ -41,8 +46,7 @@ class EventStream:
         self._http = http
         self._answer = answer
         self._reply: Reply | None = None
-        self._pieces: AsyncIterator[bytes]
-        self._reading: asyncio.Future[list[bytes]] | None = None  # a read that outlives a cancelled caller
+        self._pieces = ReadAhead()
         self._first: list[ev.Event] = []
         self._failure: GrokWebError | None = None
         self._late_until: float | None = None
@@ -65,8 +69,9 @@ class EventStream:
         tap = self._http.service.tap
         if tap is not None:
             tap("rest", "sent", {"method": method, "path": path, "body": body})
-        self._reply = await self._http.open(method, path, body, referer=referer, on_sent=on_sent)
-        self._pieces = self._reply.pieces() if tap is None else TappedPieces(self._reply.pieces(), tap)
+        self._reply = await self._http.open(method, path, body, referer=referer, on_sent=on_sent, may_be_silent=True)
+        pieces = self._reply.pieces()
+        self._pieces.start(pieces if tap is None else TappedPieces(pieces, tap))
 
     async def begin(self) -> list[ev.Event]:
         """Wait for the first events, which `next_batch` gives too; none where the body ends without any."""
@@ -97,21 +102,23 @@ class EventStream:
 
     async def _read_on(self) -> list[ev.Event]:
         """The events of the next read that brings any; time runs on over reads that bring no word of the answer."""
+        batch: list[ev.Event] = []
+        while not batch and not self.ended and self._pieces.is_ready:
+            batch = await self._read()
+        if batch or self.ended:
+            return batch
         limit, heard = self._http.service.stream_event_timeout, self.decoder.heard
         heard_at = anyio.current_time()
         try:
-            batch = await self._read()
-            if not batch and not self.ended:  # half a line, a keep-alive, or a frame that adds nothing to the answer
-                with anyio.fail_after(limit) as scope:
-                    while not batch and not self.ended:
-                        if self.decoder.heard != heard:
-                            heard, heard_at = self.decoder.heard, anyio.current_time()
-                        scope.deadline = heard_at + limit
-                        batch = await self._read()
+            with anyio.fail_after(limit) as scope:
+                while not batch and not self.ended:
+                    if self.decoder.heard != heard:
+                        heard, heard_at = self.decoder.heard, anyio.current_time()
+                    scope.deadline = heard_at + limit
+                    batch = await self._read()
         except (TimeoutError, httpx.ReadTimeout):
             self._is_silent = True
-        if self._is_silent:
-            raise silence(self._http.service)
+            raise silence(self._http.service) from None
         return batch
 
     async def _read_late(self) -> list[ev.Event]:
@@ -122,6 +129,10 @@ class EventStream:
         if not self._answer.late:
             self._late_until = min(self._late_until, now + END_SECONDS)
         batch: list[ev.Event] = []
+        while not batch and not self.ended and self._pieces.is_ready:
+            batch = await self._read()
+        if batch or self.ended:
+            return batch
         with anyio.move_on_after(self._late_until - anyio.current_time()):
             while not batch and not self.ended:
                 batch = await self._read()
@@ -131,46 +142,29 @@ class EventStream:
         if self.ended:
             return []
         try:
-            batch = self.decoder.feed(await self._next_piece())
+            data = await self._pieces.take()
         except _BROKEN:
+            data = None
+        if data is None:
             self.ended, self._answer.may_run = True, False
             return []
+        batch = self.decoder.feed(data)
         self._answer.note(batch)
+        if not batch:  # there may be much that says nothing: others have their turn
+            await asyncio.sleep(0)
         return batch
 
     async def learn(self) -> None:
         """Read on until the answer's id is known, for whoever leaves the turn; nothing of it is given out."""
         answer = self._answer
-        with suppress(StopAsyncIteration, httpx.HTTPError):
+        with suppress(httpx.HTTPError):
             while answer.may_run and answer.answer_id is None and not (self.ended or self._is_silent):
-                answer.note(self.decoder.feed(await self._next_piece()))
-
-    async def _next_piece(self) -> bytes:
-        """The next piece of the body.
-
-        A cancelled read would end the stream: until the answer's id is known it continues in a task, for `learn`.
-        """
-        if self._reading is None:
-            if self._answer.answer_id is not None:
-                return await anext(self._pieces)
-            self._reading = asyncio.ensure_future(_first_of(self._pieces))
-        pieces = await asyncio.shield(self._reading)
-        self._reading = None
-        if not pieces:
-            raise StopAsyncIteration
-        return pieces[0]
+                if (data := await self._pieces.take()) is None:
+                    return
+                answer.note(self.decoder.feed(data))
 
     async def close(self) -> None:
         """Close the connection."""
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+        await self._pieces.close()
         if self._reply is not None:
             await self._reply.aclose()
-
-
-async def _first_of(pieces: AsyncIterator[bytes]) -> list[bytes]:
-    """The next piece, or nothing at the end: no task can end in `StopAsyncIteration`."""
-    async for piece in pieces:
-        return [piece]
-    return []

@@ -172,11 +172,13 @@ class Http:
         page: bool = False,
         file: Attachment | None = None,
         on_sent: Callable[[], None] | None = None,
+        may_be_silent: bool = False,
     ) -> Reply:
         """A reply whose body is still to be read, and which must be closed; `page` where it may be HTML.
 
         What is sent is `body`, as JSON, or `file`, as the part of that name in a multipart form. `on_sent` is called
-        when the request begins to leave, since from then on the service may have it.
+        when the request begins to leave, since from then on the service may have it. With `may_be_silent` no pause in
+        the body is too long: whoever reads it counts the time himself.
 
         Raises:
             GrokWebError: It is a refusal.
@@ -185,7 +187,10 @@ class Http:
         client, leased = await self._find_client()
         reply = Reply(leased)
         try:
-            request = self._request(client, method, path, body=body, referer=referer, file=file)
+            longest_read = None if may_be_silent else self.service.stream_event_timeout
+            request = self._request(
+                client, method, path, body=body, referer=referer, file=file, longest_read=longest_read
+            )
             if on_sent is not None:
                 if leased is None:  # a transport of the caller's may not report
                     on_sent()
@@ -245,7 +250,15 @@ class Http:
         return own, None
 
     def _request(
-        self, client: HttpClient, method: str, path: str, *, body: Any, referer: str, file: Attachment | None
+        self,
+        client: HttpClient,
+        method: str,
+        path: str,
+        *,
+        body: Any,
+        referer: str,
+        file: Attachment | None,
+        longest_read: float | None,
     ) -> Any:
         service = self.service
         if not _PATH.fullmatch(path):
@@ -271,7 +284,7 @@ class Http:
             # Less to connect than to open a turn, so that it is known when nothing was sent. `in_time` bounds the
             # writing: here that would be the time for one write, and a whole file is one. As httpx and httpx2 both
             # read it: to connect, to read, to write, and to wait for a connection of the pool.
-            timeout=(service.timeout / 2, service.stream_event_timeout, None, service.timeout),
+            timeout=(service.timeout / 2, longest_read, None, service.timeout),
         )
 
     def headers(self, method: str, path: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ ACCEPTED = "gzip, deflate"
 MAX_STREAM_BYTES = 256 * 1024 * 1024  # of one reply, in all its layers: far more than the longest brings
 _STEP_BYTES = 64 * 1024
 _MAX_ENCODINGS = 2
-_READS_AT_ONCE = 16  # which may be there already: others have their turn then
+_READS_AT_ONCE = 48  # which may be there already: others have their turn then
 _ZLIB_OR_GZIP, _RAW_DEFLATE = 47, -15  # zlib's `wbits`
 _HEADER_BYTES = 2  # from which zlib's layout is known
 
@@ -58,7 +58,11 @@ class Body:
             httpx.HTTPError: It could not be fetched.
         """
         if not self._layers and not self._cuts:
-            read = await self._next_read()
+            self._number += 1
+            if self._number % _READS_AT_ONCE:  # as `_next_read` does, which would be one more coroutine for each token
+                read, self._is_further = await anext(self._reads), False
+            else:
+                read = await self._next_read()
             self._count(len(read))
             if read and len(read) <= MIN_SLICE_BYTES:
                 return read
@@ -80,10 +84,10 @@ class Body:
         return self._cuts.popleft()
 
     async def _read(self) -> None:
+        self._number += 1
         self._steps = self._unpack(await self._next_read())
 
     async def _next_read(self) -> bytes:
-        self._number += 1
         if self._number % _READS_AT_ONCE == 0:
             await asyncio.sleep(0)
         read = await anext(self._reads)
