@@ -20,7 +20,9 @@ from langchain_grokweb.cli import options, report
 
 COMMANDS = {
     "chat": "langchain_grokweb.cli.chat",
+    "doctor": "langchain_grokweb.cli.doctor",
     "emulator": "langchain_grokweb.cli.emulator",
+    "replay": "langchain_grokweb.cli.replay",
 }
 """The module of each command, in the order of the help."""
 

@@ -92,7 +92,7 @@ REFUSALS: list[tuple[str, Spoil, dict[str, Any], str, str, str]] = [
     ("no mode", lambda _: None, {"model": "nonsense"}, "modes", "no mode nonsense", "auto, fast"),
     ("mode", lambda _: None, {"model": "grok-4-heavy"}, "modes", "may not use heavy", "`model=`: auto, fast"),
     ("quota", lambda g: g.set_quota("fast", 0), {"model": "fast"}, "quota", "fast 0 of 50", "in 40 min, or choose"),
-    ("rate limit", lambda g: g.fault("rate_limited", 1, path="/rest/modes"), {}, "modes", "no more", "Wait"),
+    ("rate limit", lambda g: g.fault("rate_limited", 9, path="/rest/rate-limits"), {}, "quota", "no more", "Wait"),
     ("gateway", lambda g: g.fault("challenge", 9, path="/ws/mgw/"), {}, "gateway", "challenge page", "cf_clearance"),
     (
         "conversations",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import anyio
@@ -66,7 +67,7 @@ async def diagnose(
         ask: Send a tiny temporary prompt over each wire.
     """
     service = replace(service, timeout=min(service.timeout, BOUND_SECONDS), max_retries=0)
-    cookies, credentials = _look_at_cookies(find_credentials)
+    cookies, credentials = _look_at_cookies(find_credentials, service.login_url)
     rows = [cookies, *await _look_at_network(service)]
     failed = next((row for row in rows if row.state == "fail"), None)
     rest = _Account(service, credentials, model=model, ask=ask)
@@ -76,7 +77,7 @@ async def diagnose(
 # --- cookies
 
 
-def _look_at_cookies(find: Callable[[], GrokCredentials]) -> tuple[Check, GrokCredentials | None]:
+def _look_at_cookies(find: Callable[[], GrokCredentials], login_url: str) -> tuple[Check, GrokCredentials | None]:
     try:
         credentials = find()
     except GrokWebError as error:
@@ -90,6 +91,13 @@ def _look_at_cookies(find: Callable[[], GrokCredentials]) -> tuple[Check, GrokCr
         "user_agent": agent is not None,
     }
     detail = f"{', '.join(values)}{' and the User-Agent' if agent else ''}"
+    if (ends := credentials.expires) is not None:
+        left = ends - datetime.now(UTC)
+        facts["days_left"] = left.days
+        if left < timedelta():
+            step = f"Sign in at {login_url} and copy the cookies of that browser again."
+            return Check("cookies", "fail", f"{detail}; the session ended on {ends:%Y-%m-%d}", step, facts), credentials
+        detail += f"; the session ends on {ends:%Y-%m-%d}"
     if not _TOKEN.fullmatch(token):
         step = "If the sign-in fails below, copy the cookies again: this value of sso has not the form of grok.com's."
         return Check("cookies", "warn", f"{detail}; sso is not what grok.com sets", step, facts), credentials
