@@ -72,7 +72,9 @@ def test_python(
     foreign_chats: ForeignChats,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ):
+    monkeypatch.chdir(tmp_path)  # where an example may write
     monkeypatch.setenv("GROKWEB_BASE_URL", grok.base_url)
     monkeypatch.setenv("GROKWEB_COOKIES", grok.cookies)
     names: dict[str, Any] = {"__name__": "example"}
