@@ -125,7 +125,7 @@ class ChatGrokWeb(GrokWebFields):
         run_manager: RunManager | None,
     ) -> ModelCall:
         settings, arguments = for_call(self, kwargs)
-        service, credentials = settings._service, settings._credentials()  # noqa: SLF001 - a copy of this model
+        service, credentials = settings._service, await settings._acredentials()  # noqa: SLF001 - a copy of this model
         return await ModelCall.open(
             settings,
             service,
@@ -208,7 +208,7 @@ class ChatGrokWeb(GrokWebFields):
         Raises:
             GrokWebError: It could not be asked.
         """
-        return await GrokWebClient.over(self._service, self._credentials()).modes()
+        return await GrokWebClient.over(self._service, await self._acredentials()).modes()
 
     async def aquota(self) -> list[Quota]:
         """Ask the site what is left of each mode that this account may use, as far as it says.
@@ -218,7 +218,7 @@ class ChatGrokWeb(GrokWebFields):
         Raises:
             GrokWebError: It could not be asked.
         """
-        return await GrokWebClient.over(self._service, self._credentials()).quota()
+        return await GrokWebClient.over(self._service, await self._acredentials()).quota()
 
     def quota(self) -> list[Quota]:
         """See `aquota`."""
@@ -243,7 +243,7 @@ class ChatGrokWeb(GrokWebFields):
         from langchain_grokweb.messages.from_stored import to_messages  # noqa: PLC0415 - few models load anything
 
         _, named = parse_conversation(conversation)
-        credentials = self._credentials()
+        credentials = await self._acredentials()
         stored = await GrokWebClient.over(self._service, credentials).conversation(conversation)
         path = stored.path(response_id or named)
         messages = to_messages(
@@ -301,7 +301,7 @@ class ChatGrokWeb(GrokWebFields):
 
         See `GrokWebClient.download`.
         """
-        client = GrokWebClient.over(self._service, self._credentials())
+        client = GrokWebClient.over(self._service, await self._acredentials())
         return await client.download(item, path, progress, max_bytes=max_bytes)
 
     @overload

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from http.cookiejar import CookieJar
 from typing import Any, Literal, Self
 
+import anyio
 from langchain_core.language_models import BaseChatModel
 from langchain_core.utils import from_env, secret_from_env
 from pydantic import (
@@ -37,6 +38,7 @@ from langchain_grokweb.client.service import (
     check_proxy,
     check_url,
 )
+from langchain_grokweb.client.sign_in import saved_credentials
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.credentials.json_forms import plain
 from langchain_grokweb.wire.turn import DeepSearch
@@ -57,7 +59,8 @@ class GrokWebFields(BaseChatModel):
         repr=False,
     )
     """Anything that `GrokCredentials.parse` reads: a Cookie header, a mapping, an export, a pasted cURL command. Read
-    at first use, and kept as `SecretStr`. Defaults to the environment's `GROKWEB_COOKIES`."""
+    at first use, and kept as `SecretStr`. Defaults to the environment's `GROKWEB_COOKIES`, then to what
+    `grokweb login` has saved."""
 
     credentials: GrokCredentials | None = Field(default=None, exclude=True, repr=False)
     """Ready credentials, instead of `cookies`."""
@@ -209,6 +212,8 @@ class GrokWebFields(BaseChatModel):
     def _credentials(self) -> GrokCredentials:
         if self.credentials is not None:
             return self.credentials
+        if not self._has_cookies:
+            return saved_credentials(self._service.origin)
         # Nothing of it is kept in a local variable: those are shown in some tracebacks.
         return GrokCredentials.parse(
             self.cookies.get_secret_value()
@@ -216,6 +221,16 @@ class GrokWebFields(BaseChatModel):
             else os.environ.get(COOKIES_VARIABLE, ""),
             base_url=self._service.origin,
         )
+
+    async def _acredentials(self) -> GrokCredentials:
+        """The same in an event loop, which a keyring may not hold up."""
+        if self.credentials is not None or self._has_cookies:
+            return self._credentials()
+        return await anyio.to_thread.run_sync(self._credentials)
+
+    @property
+    def _has_cookies(self) -> bool:
+        return bool(self.cookies or os.environ.get(COOKIES_VARIABLE))
 
     @property
     def _service(self) -> Service:

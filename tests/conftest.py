@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,18 @@ def _keep_bytecode() -> None:
 
 
 _keep_bytecode()
+
+
+def _keep_off_the_developers_own() -> None:
+    """No test reads or writes the configuration, the state or the keyring of whoever runs them."""
+    own = tempfile.mkdtemp(prefix="langchain-grokweb-home-")
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "LOCALAPPDATA", "APPDATA"):
+        os.environ[name] = str(Path(own, name.lower()))
+    os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+
+
+_keep_off_the_developers_own()
 
 # A shell's background job ignores Ctrl-C, and so would all that it starts: tests that send it would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -19,6 +19,9 @@ from langchain_grokweb._version import __version__
 from langchain_grokweb.cli import options, report
 
 COMMANDS = {
+    "login": "langchain_grokweb.cli.login",
+    "logout": "langchain_grokweb.cli.logout",
+    "whoami": "langchain_grokweb.cli.whoami",
     "chat": "langchain_grokweb.cli.chat",
     "doctor": "langchain_grokweb.cli.doctor",
     "emulator": "langchain_grokweb.cli.emulator",

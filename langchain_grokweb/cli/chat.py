@@ -43,10 +43,8 @@ def chat(
     history = History.of("emulator" if emulator else "grok.com")
     model = model or ("grok-3-thinking" if emulator else "grok-3")
     settings: dict[str, Any] = {"model": model, "temporary": temporary, "search": search}
-    settings |= Common.of(ctx).settings()
     with ExitStack() as stack:
-        if emulator:
-            settings |= _start_emulator(stack, history)
+        settings |= _start_emulator(stack, history) if emulator else Common.of(ctx).settings()
         talk = Chat(ChatGrokWeb(**settings), history, terminal.stdout(), go_on=go_on)
         if conversation is not None:
             talk.load(conversation)

@@ -5,6 +5,8 @@ They may stand before the command or after it. A command finds them with `Common
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from langchain_grokweb.cli.report import Failure
+from langchain_grokweb.cli.report import WRONG_USAGE, Failure
 
 _LONGEST = 256 * 1024 * 1024  # a HAR file of a long session
 
@@ -25,28 +27,56 @@ class Common:
         cookies_file: A file with cookies, in any form that can be pasted; instead of the saved sign-in.
         base_url: The service's address; `None` where the environment or the default shall decide.
         verbose: Whether more is told, on standard error.
+        at_end: Takes what is to be done when the command ends.
     """
 
     cookies_file: Path | None = field(default=None, repr=False)
     base_url: str | None = None
     verbose: bool = False
+    at_end: Callable[[Callable[[], object]], object] | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, ctx: typer.Context) -> Common:
         """What was said for the command that runs."""
-        return ctx.find_root().ensure_object(cls)
+        common = ctx.find_root().ensure_object(cls)
+        common.at_end = ctx.call_on_close
+        return common
 
-    def settings(self) -> dict[str, Any]:
-        """What of it a `ChatGrokWeb` or a `GrokWebClient` takes.
+    @property
+    def origin(self) -> str:
+        """The service's address.
 
         Raises:
-            Failure: The file of cookies cannot be read.
+            Failure: It cannot be used.
         """
-        settings: dict[str, Any] = {}
-        if self.base_url is not None:
-            settings["base_url"] = self.base_url
-        if self.cookies_file is not None:
-            settings["cookies"] = read_file(self.cookies_file)
+        from langchain_grokweb.client.service import BASE_URL_VARIABLE, GROK_URL, check_url  # noqa: PLC0415 - see cli.app
+
+        source = "--base-url" if self.base_url else BASE_URL_VARIABLE
+        try:
+            return check_url(self.base_url or os.environ.get(BASE_URL_VARIABLE) or GROK_URL, source)
+        except ValueError as error:
+            raise Failure(str(error), exit_code=WRONG_USAGE) from None
+
+    def settings(self) -> dict[str, Any]:
+        """What of it a `ChatGrokWeb` or a `GrokWebClient` takes: where to ask, and who asks, if that is known.
+
+        The command that takes it is told of a session that ends soon, and remembers for a day which wire the account
+        needs (`cli.wires`).
+
+        Raises:
+            Failure: An address cannot be used, or the file of cookies cannot be read.
+            GrokWebAuthenticationError: There are cookies, but they cannot sign anyone in.
+        """
+        from langchain_grokweb.cli import accounts, wires  # noqa: PLC0415 - see cli.app
+
+        settings: dict[str, Any] = {"base_url": self.origin}
+        account = accounts.find(self)
+        if account is not None:
+            settings["credentials"] = account.credentials
+            accounts.warn_of_end(account.credentials.expires)
+            wires.recall(self.origin, account.credentials.account)
+            if self.at_end is not None:
+                self.at_end(lambda: wires.keep(self.origin, account.credentials.account))
         return settings
 
 
@@ -82,7 +112,7 @@ def read_file(path: Path) -> str:
 
 def _keep(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
     if value:
-        setattr(Common.of(ctx), str(param.name), value)
+        setattr(ctx.find_root().ensure_object(Common), str(param.name), value)
     return value
 
 

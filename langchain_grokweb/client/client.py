@@ -33,6 +33,7 @@ from langchain_grokweb.client.service import (
     check_proxy,
     check_url,
 )
+from langchain_grokweb.client.sign_in import saved_credentials
 from langchain_grokweb.credentials import CookieSource, GrokCredentials
 from langchain_grokweb.wire.conversation_ids import parse_conversation
 from langchain_grokweb.wire.stored import Conversation, StoredConversation
@@ -72,7 +73,7 @@ class GrokWebClient:
 
         Args:
             cookies: Anything that `GrokCredentials.parse` reads. Without them and `credentials`, the environment's
-                `GROKWEB_COOKIES` is read when the first request is made.
+                `GROKWEB_COOKIES` is read when the first request is made, or what `grokweb login` has saved.
             credentials: Ready credentials, instead of `cookies`.
             base_url: The service's address; the environment's `GROKWEB_BASE_URL`, or grok.com.
             assets_url: The address of pictures; grok.com's, or `base_url` where that is another.
@@ -110,9 +111,11 @@ class GrokWebClient:
         return client
 
     def _find_credentials(self) -> GrokCredentials:
-        return self._credentials or GrokCredentials.parse(
-            os.environ.get(COOKIES_VARIABLE, ""), base_url=self._service.origin
-        )
+        if self._credentials is not None:
+            return self._credentials
+        if not os.environ.get(COOKIES_VARIABLE):
+            return saved_credentials(self._service.origin)
+        return GrokCredentials.parse(os.environ.get(COOKIES_VARIABLE, ""), base_url=self._service.origin)
 
     @property
     def _http(self) -> Http:

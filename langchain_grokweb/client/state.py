@@ -11,6 +11,8 @@ import logging
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
+from langchain_grokweb.credentials import GrokCredentials
+
 logger = logging.getLogger("langchain_grokweb")
 
 _MAX_PROMPT_IDS = 4096
@@ -44,6 +46,7 @@ class AccountState:
 
 
 _accounts: dict[tuple[str, str], AccountState] = {}
+_sign_ins: dict[str, tuple[object, GrokCredentials]] = {}
 _unknown: Counter[str] = Counter()
 
 
@@ -52,9 +55,21 @@ def of_account(base_url: str, account: str) -> AccountState:
     return _accounts.setdefault((base_url, account), AccountState())
 
 
+def saved_sign_in(base_url: str, stamp: object) -> GrokCredentials | None:
+    """The sign-in that was read for a service, unless it was saved anew since then (`credentials.saved.stamp`)."""
+    known_stamp, credentials = _sign_ins.get(base_url, (None, None))
+    return credentials if known_stamp == stamp else None
+
+
+def keep_sign_in(base_url: str, stamp: object, credentials: GrokCredentials) -> None:
+    """Remember a saved sign-in that was read."""
+    _sign_ins[base_url] = stamp, credentials
+
+
 def reset() -> None:
     """Forget everything, as a new process would know it."""
     _accounts.clear()
+    _sign_ins.clear()
     _unknown.clear()
 
 
