@@ -26,7 +26,7 @@ class Common:
     Attributes:
         cookies_file: A file with cookies, in any form that can be pasted; instead of the saved sign-in.
         base_url: The service's address; `None` where the environment or the default shall decide.
-        verbose: Whether more is told, on standard error.
+        verbose: Whether to say more, on standard error.
         at_end: Takes what is to be done when the command ends.
     """
 
@@ -60,7 +60,7 @@ class Common:
     def settings(self) -> dict[str, Any]:
         """What of it a `ChatGrokWeb` or a `GrokWebClient` takes: where to ask, and who asks, if that is known.
 
-        The command that takes it is told of a session that ends soon, and remembers for a day which wire the account
+        A session that ends soon is reported, and it is remembered for a day which wire the account
         needs (`cli.wires`).
 
         Raises:
@@ -144,7 +144,7 @@ def _declared(
         bool,
         typer.Option(
             "--verbose",
-            help="Tell more, on standard error.",
+            help="Say more, on standard error.",
             callback=_keep,
             expose_value=False,
             rich_help_panel=_PANEL,

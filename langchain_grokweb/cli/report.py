@@ -49,7 +49,7 @@ def shown(common: Common, option_names: Callable[[], set[str]]) -> Iterator[None
     """Show whatever is raised inside, and end with the exit code that fits.
 
     Args:
-        common: Whether more is told.
+        common: Whether to say more.
         option_names: Which options there are, such as `--model`.
     """
     import typer  # noqa: PLC0415 - after the command has begun it is there

@@ -56,7 +56,7 @@ def of_account(base_url: str, account: str) -> AccountState:
 
 
 def saved_sign_in(base_url: str, stamp: object) -> GrokCredentials | None:
-    """The sign-in that was read for a service, unless it was saved anew since then (`credentials.saved.stamp`)."""
+    """The sign-in that was read for a service, unless another was saved since then (`credentials.saved.stamp`)."""
     known_stamp, credentials = _sign_ins.get(base_url, (None, None))
     return credentials if known_stamp == stamp else None
 
