@@ -257,7 +257,7 @@ class ChatGrokWeb(GrokWebFields):
     async def _add_bytes(self, message: BaseMessage) -> None:
         """Fetch the pictures of a stored answer."""
         if entries := message.additional_kwargs.get("images"):
-            pictures = GrokWebClient.over(self._service, self._credentials()).pictures()
+            pictures = GrokWebClient.over(self._service, await self._acredentials()).pictures()
             pictures.begin(entries)
             fetched = await pictures.rest()
             message.additional_kwargs[DATA_KEY] = [
