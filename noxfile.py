@@ -81,3 +81,10 @@ def wheel(session: nox.Session) -> None:
     session.run("mypy", "--strict", str(script))
     session.run("pyright", "--pythonpath", f"{session.virtualenv.bin}/python", str(script))
     session.run("python", str(script), silent=True)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The Chainlit app of the docs in Chromium (which must be there), over the emulator."""
+    session.install("-e", ".[emulator]", "chainlit", "selenium")
+    session.run("python", "tests/browser.py")

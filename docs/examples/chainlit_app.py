@@ -23,7 +23,7 @@ async def answer(question: cl.Message) -> None:
     """Answer a message: thoughts and words as they come, sources and pictures at the end."""
     messages = [*cl.user_session.get("messages"), HumanMessage(question.content)]
     whole: AIMessageChunk | None = None
-    thoughts = cl.Step(name="Reasoning", type="llm")
+    thoughts = cl.Step(name="Reasoning", type="llm", parent_id=cl.context.current_step.id)
     reply: cl.Message | None = None  # made when its first word comes, so that it stands below the reasoning
     try:
         async for chunk in model.astream(messages):
@@ -33,7 +33,8 @@ async def answer(question: cl.Message) -> None:
                     await thoughts.send()
                 await thoughts.stream_token(thought)
             if chunk.text:
-                reply = reply or cl.Message("")
+                if reply is None:
+                    reply = cl.Message("")
                 await reply.stream_token(chunk.text)
     except GrokWebError as error:
         await cl.ErrorMessage(str(error)).send()
