@@ -401,7 +401,7 @@ class ChatGrokWeb(GrokWebFields):
             text_inputs=True,
             text_outputs=True,
             image_inputs=True,
-            image_url_inputs=False,
+            image_url_inputs=self.fetch_urls,
             image_tool_message=True,
             pdf_inputs=True,
             pdf_tool_message=True,

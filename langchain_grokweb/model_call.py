@@ -39,7 +39,7 @@ from langchain_grokweb.messages.prompt_format import holds_element
 from langchain_grokweb.messages.tools.mark_cut import MarkCut
 from langchain_grokweb.wire import modes
 from langchain_grokweb.wire.events import Event
-from langchain_grokweb.wire.turn import ConversationRef, DeepSearch, Turn
+from langchain_grokweb.wire.turn import Attachment, ConversationRef, DeepSearch, Turn
 
 logger = logging.getLogger("langchain_grokweb")
 
@@ -59,6 +59,7 @@ class CallSettings(Protocol):
     image_count: int
     image_markdown: bool
     image_output: Literal["url", "base64"]
+    fetch_urls: bool
     deep_search: DeepSearch | None
     custom_instructions: str | None
     follow_ups: bool
@@ -132,7 +133,7 @@ class ModelCall:
         temporary = _is_private(settings, messages, start, may_keep=may_keep)
         plan = await _plan(settings, messages, client, credentials.account, start, temporary=temporary)
         spec = wanted.marked(secret, plan.tools_salt, plan.tools_hash)
-        turn = _turn(settings, plan, spec, temporary=temporary)
+        turn = _turn(settings, plan, spec, await _fetched(settings, plan, service), temporary=temporary)
         on_retry = None if run_manager is None else partial(_report, run_manager, spec.mark_cut())
         opener = client.opener(on_retry)
         try:
@@ -143,7 +144,7 @@ class ModelCall:
             logger.info("The conversation of these messages is gone at grok.com: it is sent again to a new one.")
             plan = fresh(messages, "replayed")
             spec = wanted.marked(secret)
-            turn = _turn(settings, plan, spec, temporary=temporary)
+            turn = _turn(settings, plan, spec, await _fetched(settings, plan, service), temporary=temporary)
             stream = await _open(opener, turn, spec)
         request = RequestInfo(
             model=turn.model,
@@ -381,9 +382,21 @@ async def _plan(
     return plan
 
 
-def _turn(settings: CallSettings, plan: Plan, spec: OutputSpec, *, temporary: bool) -> Turn:
+async def _fetched(settings: CallSettings, plan: Plan, service: Service) -> Mapping[str, Attachment]:
+    """What is attached by an address alone, where that is to be fetched."""
+    files = prompt.named_by_address(plan.system, plan.messages) if settings.fetch_urls else []
+    if not files:
+        return {}
+    from langchain_grokweb.client.web_files import fetch_files  # noqa: PLC0415 - few calls fetch anything
+
+    return await fetch_files(service, files)
+
+
+def _turn(
+    settings: CallSettings, plan: Plan, spec: OutputSpec, fetched: Mapping[str, Attachment], *, temporary: bool
+) -> Turn:
     """The turn that carries out a plan."""
-    rendered = prompt.render(plan.system, plan.messages, spec.instructions(plan.tools_hash))
+    rendered = prompt.render(plan.system, plan.messages, spec.instructions(plan.tools_hash), fetched)
     return Turn(
         prompt=rendered.text,
         attachments=rendered.attachments,

@@ -160,6 +160,10 @@ class GrokWebFields(BaseChatModel):
 
     _tap: Tap | None = PrivateAttr(default=None)  # set by a copy whose turns are recorded
 
+    fetch_urls: bool = False
+    """Download attachments that are named only by an `https` address, and send them along: without cookies, from public
+    addresses alone, within bounds. Whoever writes the messages then decides what this machine fetches."""
+
     # --- validation
 
     @field_validator("cookies", mode="before")

@@ -3,8 +3,8 @@
 The forms of blocks are LangChain's own (v1, and v0 before it), OpenAI's, Anthropic's and Google's. They differ in where
 they put three things, the content, its type and its name, and in what these are called. So each is looked for under all
 of its names, in the part that holds the source first, then in the block itself and in what else was noted of it.
-Content is base64, a data URI, bytes, or text. Nothing is fetched: what is named only by an address, or by the id that a
-file has at another service, has no content here.
+Content is base64, a data URI, bytes, or text. Nothing is fetched here: what is named only by an address has content
+where whoever calls has fetched it, and what is named by the id that a file has at another service has none.
 
 What belongs to the question itself must go up with the prompt, or the question is refused. Of the other messages,
 tools' results among them, the newest go up, as far as there is room; the prompt names what stays here. The same content
@@ -21,7 +21,7 @@ import mimetypes
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
@@ -29,7 +29,7 @@ from urllib.parse import unquote, unquote_to_bytes
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
-from langchain_grokweb.wire.turn import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS, Attachment
+from langchain_grokweb.wire.turn import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS, Attachment, RemoteFile
 
 Block = Mapping[str, Any]
 
@@ -65,6 +65,9 @@ for _ending, _mime in mimetypes.types_map.items():  # the preferred ending of a 
     _ENDINGS.setdefault(_mime, _ending)
 
 
+MessageParts = tuple[BaseMessage, list["str | Attached"]]  # a message and its parts: to read them takes time
+
+
 @dataclass(frozen=True, slots=True)
 class Obstacle:
     """Why something cannot be sent, and the one thing to do about it."""
@@ -75,7 +78,7 @@ class Obstacle:
 
 ADDRESS = Obstacle(
     "is only named by an address, and nothing is fetched from addresses in messages",
-    "Download it, and pass its bytes as base64 with their mime type.",
+    "Download it, and pass its bytes as base64 with their mime type; or set `fetch_urls=True` (for public https URLs).",
 )
 ELSEWHERE = Obstacle(
     "is only named by the id that it has at another service", "Pass its bytes as base64 with their mime type."
@@ -98,6 +101,7 @@ class Attached:
         key: The same for the same content, whatever form the block has.
         content: Its bytes; `None` where they are not here.
         obstacle: Why they are not.
+        url: The address that names it, where that is all there is.
     """
 
     kind: str
@@ -106,6 +110,7 @@ class Attached:
     key: str
     content: bytes | None = field(default=None, repr=False)
     obstacle: Obstacle | None = None
+    url: str = ""
 
 
 def read_block(block: Block) -> Attached:
@@ -122,7 +127,7 @@ def read_block(block: Block) -> Attached:
     address = _text(places, _ADDRESSES)
     name = name or (address if "://" in address[:20] else "")
     reference = _text(places, (*_DATA, *_ADDRESSES, "file_id")) or _without_ids(block)
-    return Attached(kind, name, mime_type, _key(reference), obstacle=content)
+    return Attached(kind, name, mime_type, _key(reference), obstacle=content, url=address if content is ADDRESS else "")
 
 
 def has_source(block: Block) -> bool:
@@ -225,9 +230,40 @@ def _without_ids(block: Block) -> str:
     return json.dumps({k: v for k, v in block.items() if k not in {"id", "index"}}, sort_keys=True, default=repr)
 
 
+# --- what is named by an address
+
+
+def remote_files(messages: Sequence[MessageParts]) -> list[RemoteFile]:
+    """What is to be fetched so that it can go up: of the question first, then of the newest messages, within bounds.
+
+    An address in an answer is the model's, and is never fetched.
+    """
+    question = _of_question([message for message, _ in messages])
+    others = [index for index in reversed(range(len(messages))) if index not in question]
+    files: dict[str, RemoteFile] = {}
+    for index in [*question, *others]:
+        message, said = messages[index]
+        for part in said if not isinstance(message, AIMessage) else ():
+            if isinstance(part, Attached) and part.url:
+                is_needed = index in question
+                files.setdefault(part.key, RemoteFile(part.key, part.url, part.kind, part.mime_type, is_needed))
+    return list(files.values())[:MAX_ATTACHMENTS]
+
+
+def with_fetched(messages: Iterable[MessageParts], fetched: Mapping[str, Attachment]) -> list[MessageParts]:
+    """The same, with the content of what was fetched, by its key."""
+    return [(message, [_filled(part, fetched) for part in said]) for message, said in messages]
+
+
+def _filled(part: str | Attached, fetched: Mapping[str, Attachment]) -> str | Attached:
+    if isinstance(part, str) or not part.url or (file := fetched.get(part.key)) is None:
+        return part
+    name = part.name if part.name != part.url else file.name
+    return replace(part, name=name, mime_type=file.mime_type, content=file.content, obstacle=None)
+
+
 # --- what goes up
 
-MessageParts = tuple[BaseMessage, list[str | Attached]]  # a message and its parts: to read them takes time
 Enclosed = Mapping[str, Attachment]  # by key, in the order in which they stand in the messages
 
 

@@ -10,16 +10,25 @@ message that is too long goes out as it is: the service decides.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages import prompt_format as form
-from langchain_grokweb.messages.attachments import Attached, Enclosed, MessageParts, enclose, unique
+from langchain_grokweb.messages.attachments import (
+    Attached,
+    Enclosed,
+    MessageParts,
+    enclose,
+    remote_files,
+    unique,
+    with_fetched,
+)
 from langchain_grokweb.messages.content import is_result, parts, text_of
-from langchain_grokweb.wire.turn import LONGEST_PROMPT_CHARS, MAX_ATTACHMENTS, Attachment
+from langchain_grokweb.wire.turn import LONGEST_PROMPT_CHARS, MAX_ATTACHMENTS, Attachment, RemoteFile
 
 _EARLIER_NAME = "conversation.txt"
 _ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool", "function": "tool"}
@@ -38,13 +47,31 @@ class Prompt:
     attachments: tuple[Attachment, ...] = ()
 
 
-def render(system: Sequence[SystemMessage], messages: Sequence[BaseMessage], instructions: str = "") -> Prompt:
+def named_by_address(system: Sequence[SystemMessage], messages: Sequence[BaseMessage]) -> list[RemoteFile]:
+    """What is attached to these messages by an address alone, as far as it would go up."""
+    return remote_files([(message, parts(message)) for message in [*system, *messages]])
+
+
+def render(
+    system: Sequence[SystemMessage],
+    messages: Sequence[BaseMessage],
+    instructions: str = "",
+    fetched: Mapping[str, Attachment] = MappingProxyType({}),
+) -> Prompt:
     """The prompt that says these messages, with instructions of our own, an element, after the system's.
+
+    Args:
+        system: The system's messages.
+        messages: What was said.
+        instructions: Our own.
+        fetched: What was fetched of `named_by_address`, by its key.
 
     Raises:
         GrokWebInvalidRequestError: There is nothing to say, or something that cannot be sent.
     """
-    head, said = ([(message, parts(message)) for message in group] for group in (system, messages))
+    head, said = (
+        with_fetched([(message, parts(message)) for message in group], fetched) for group in (system, messages)
+    )
     enclosed = enclose([*head, *said])
     if not (enclosed or any(map(_says_something, [*system, *messages]))):
         raise GrokWebInvalidRequestError(

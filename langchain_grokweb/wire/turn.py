@@ -31,6 +31,25 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file that is attached by its address alone.
+
+    Attributes:
+        key: What it is known by.
+        url: The address.
+        kind: `"image"`, `"file"`, `"audio"` or `"video"`.
+        mime_type: What it should be.
+        is_needed: Whether the question has it, so that there is no turn without it.
+    """
+
+    key: str
+    url: str = field(repr=False)
+    kind: str
+    mime_type: str
+    is_needed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationRef:
     """A place in a conversation that the service keeps: the answer that the next prompt follows."""
 

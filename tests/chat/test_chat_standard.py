@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -11,9 +12,11 @@ from langchain_core.load import dumpd, load
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 from pydantic import SecretStr
+from scripted.server import Reply, Script, ScriptedServer
 
 from langchain_grokweb import ChatGrokWeb
 from langchain_grokweb.testing import GrokEmulator
+from tests.open_web import open_web
 
 COOKIES = "sso=eyJhbGciOiJIUzI1NiJ9.e30.c2ln"
 
@@ -37,6 +40,18 @@ class TestUnit(ChatModelUnitTests):
         super().test_serdes(model, snapshot)
 
 
+PNG = b"\x89PNG\r\n\x1a\n or %PDF"
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Iterator[ScriptedServer]:
+    """What GitHub would give."""
+    path = "/langchain-ai/docs/4d11d08b6b0e210bd456943f7a22febbd168b543/src/images/agentic-rag-output.png"
+    with ScriptedServer() as server:
+        server.play(Script({f"GET {path}": Reply.of(PNG, content_type="image/png")}))
+        yield server
+
+
 class TestIntegration(ChatModelIntegrationTests):
     transport = "rest"
     method = "function_calling"
@@ -48,9 +63,20 @@ class TestIntegration(ChatModelIntegrationTests):
     @pytest.fixture(autouse=True)
     def _no_network(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def get(_url: str, **_kwargs: Any) -> httpx.Response:
-            return httpx.Response(200, content=b"\x89PNG\r\n\x1a\n or %PDF")
+            return httpx.Response(200, content=PNG)
 
         monkeypatch.setattr("langchain_tests.integration_tests.chat_models.httpx.get", get)
+
+    @pytest.fixture(autouse=True)
+    def _open_web(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        if request.node.originalname != "test_image_inputs":
+            yield
+            return
+        server: ScriptedServer = request.getfixturevalue("pictures")
+        with open_web(monkeypatch, server.base_url) as web:
+            web.names = {"raw.githubusercontent.com": [["185.199.108.133"]]}
+            yield
+        assert web.certified == ["raw.githubusercontent.com"]
 
     @property
     def chat_model_class(self) -> type[BaseChatModel]:
@@ -58,7 +84,8 @@ class TestIntegration(ChatModelIntegrationTests):
 
     @property
     def chat_model_params(self) -> dict[str, Any]:
-        return {"base_url": self.grok.base_url, "cookies": self.grok.cookies, "transport": self.transport}
+        own = {"base_url": self.grok.base_url, "cookies": self.grok.cookies, "transport": self.transport}
+        return {**own, "fetch_urls": True}
 
     @property
     def supports_json_mode(self) -> bool:
@@ -66,6 +93,10 @@ class TestIntegration(ChatModelIntegrationTests):
 
     @property
     def supports_image_inputs(self) -> bool:
+        return True
+
+    @property
+    def supports_image_urls(self) -> bool:
         return True
 
     @property
