@@ -396,7 +396,8 @@ def _turn(
     settings: CallSettings, plan: Plan, spec: OutputSpec, fetched: Mapping[str, Attachment], *, temporary: bool
 ) -> Turn:
     """The turn that carries out a plan."""
-    rendered = prompt.render(plan.system, plan.messages, spec.instructions(plan.tools_hash), fetched)
+    instructions = spec.instructions(plan.tools_hash)
+    rendered = prompt.render(plan.system, plan.messages, instructions, fetched, ending=spec.ending)
     return Turn(
         prompt=rendered.text,
         attachments=rendered.attachments,

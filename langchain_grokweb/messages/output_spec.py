@@ -114,6 +114,11 @@ class OutputSpec:
         text = "\n".join(filter(None, body))
         return prompt_format.element("message", text, role="system", **attributes) if text else ""
 
+    @property
+    def ending(self) -> str:
+        """The last line of the prompt, after which the answer begins; `""` where it may begin in several ways."""
+        return prompt_format.THE_JSON if self.format and not self.box.tools else ""
+
     def reader(self, emitted: EmittedObject, *, asked: bool = False) -> Reader | None:
         """How one turn's text is read; `None` where it is words and nothing else.
 
@@ -164,7 +169,8 @@ class OutputSpec:
         if more := named[_MOST_REASONS:]:
             named = [*named[:_MOST_REASONS], prompt_format.REPAIR_MORE.format(count=len(more))]
         fault = prompt_format.escape(prompt_format.REPAIR.format(reasons="; ".join(named)))
-        return prompt_format.element("message", f"{fault}\n{sentence}", role="system", repair=kind)
+        prompt = prompt_format.element("message", f"{fault}\n{sentence}", role="system", repair=kind)
+        return f"{prompt}\n{prompt_format.THE_JSON}" if kind == "json" else prompt
 
 
 def unfit(reasons: str) -> GrokWebToolCallError:

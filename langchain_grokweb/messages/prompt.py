@@ -57,6 +57,8 @@ def render(
     messages: Sequence[BaseMessage],
     instructions: str = "",
     fetched: Mapping[str, Attachment] = MappingProxyType({}),
+    *,
+    ending: str = "",
 ) -> Prompt:
     """The prompt that says these messages, with instructions of our own, an element, after the system's.
 
@@ -65,6 +67,7 @@ def render(
         messages: What was said.
         instructions: Our own.
         fetched: What was fetched of `named_by_address`, by its key.
+        ending: The last line of a transcript, after which the answer begins.
 
     Raises:
         GrokWebInvalidRequestError: There is nothing to say, or something that cannot be sent.
@@ -81,9 +84,9 @@ def render(
         text = _bare(said[0][1], enclosed)
         if not form.holds_element(text):
             return Prompt(_whole(text), tuple(enclosed.values()))
-    prompt = _transcript(head, said, instructions, enclosed)
+    prompt = _transcript(head, said, [instructions, ending], enclosed)
     if len(prompt.attachments) > MAX_ATTACHMENTS:  # the conversation is one more file
-        prompt = _transcript(head, said, instructions, enclose([*head, *said], kept_free=1))
+        prompt = _transcript(head, said, [instructions, ending], enclose([*head, *said], kept_free=1))
     return prompt
 
 
@@ -100,18 +103,20 @@ def _bare(said: list[str | Attached], enclosed: Enclosed) -> str:
 
 
 def _transcript(
-    system: Sequence[MessageParts], messages: Sequence[MessageParts], instructions: str, enclosed: Enclosed
+    system: Sequence[MessageParts], messages: Sequence[MessageParts], ours: Sequence[str], enclosed: Enclosed
 ) -> Prompt:
+    instructions, ending = ours
     head = [*(_element(*said, enclosed) for said in system), *filter(None, [instructions])]
     said = [_element(*said, enclosed) for said in messages]
-    earlier = said[: _too_much(head, said)]
+    earlier = said[: _too_much([*head, ending], said)]
     attachments = tuple(enclosed.values())
     preamble = "" if instructions else form.TRANSCRIPT
     if earlier:
         name = unique(_EARLIER_NAME, [file.name for file in attachments])
         preamble += form.EARLIER.format(count=len(earlier), name=name)
         attachments = (Attachment(name, "text/plain", _whole("\n".join(earlier)).encode()), *attachments)
-    return Prompt(_whole("\n".join([*filter(None, [preamble.strip()]), *head, *said[len(earlier) :]])), attachments)
+    lines = [preamble.strip(), *head, *said[len(earlier) :], ending]
+    return Prompt(_whole("\n".join(filter(None, lines))), attachments)
 
 
 def _too_much(head: Sequence[str], said: Sequence[str]) -> int:

