@@ -1,0 +1,126 @@
+"""Chromium without a window, driven over its DevTools protocol: a browser that did not read our code."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.clock import HANG_SECONDS
+
+PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+_OPTIONS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0"]
+_OPTIONS += ["--disable-background-networking", "--disable-component-update", "--no-proxy-server"]
+
+
+class Chromium:
+    """One page of a browser with a profile of its own; an asynchronous context manager."""
+
+    def __init__(self, profile: Path) -> None:
+        self._profile = profile
+        self._numbers = iter(range(1, 1_000_000))
+        self._replies: dict[int, asyncio.Future[Any]] = {}
+        self._loaded = asyncio.Event()
+        self.seen: list[tuple[str, dict[str, Any]]] = []  # what the network reported
+
+    async def __aenter__(self) -> Chromium:
+        assert PROGRAM is not None
+        command = [PROGRAM, *_OPTIONS, f"--user-data-dir={self._profile}", "about:blank"]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        address = await asyncio.wait_for(asyncio.to_thread(self._address), HANG_SECONDS)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            pages = (await client.get(f"http://{address}/json")).json()
+        page = next(page for page in pages if page["type"] == "page")
+        self._socket: ClientConnection = await connect(page["webSocketDebuggerUrl"], max_size=None, proxy=None)
+        self._listening = asyncio.create_task(self._listen())
+        for domain in ("Page", "Network", "Runtime"):
+            await self.call(f"{domain}.enable")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._listening.cancel()
+        await self._socket.close()
+        self._process.terminate()
+        await asyncio.to_thread(self._process.wait)
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+
+    def _address(self) -> str:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if "DevTools listening on ws://" in line:
+                return line.partition("ws://")[2].partition("/")[0]
+        raise AssertionError("the browser did not begin")
+
+    async def _listen(self) -> None:
+        async for message in self._socket:
+            event = json.loads(message)
+            if "id" in event:
+                self._replies[event["id"]].set_result(event)
+            elif event["method"] == "Page.loadEventFired":
+                self._loaded.set()
+            elif event["method"].startswith("Network."):
+                self.seen.append((event["method"], event["params"]))
+
+    async def call(self, method: str, **params: Any) -> Any:
+        """What the browser answers."""
+        number = next(self._numbers)
+        self._replies[number] = asyncio.get_running_loop().create_future()
+        await self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
+        reply = await asyncio.wait_for(self._replies.pop(number), HANG_SECONDS)
+        assert "error" not in reply, reply
+        return reply["result"]
+
+    async def open(self, url: str) -> None:
+        """Go there, and wait until the page is loaded."""
+        self._loaded.clear()
+        await self.call("Page.navigate", url=url)
+        await asyncio.wait_for(self._loaded.wait(), HANG_SECONDS)
+
+    async def run(self, script: str) -> Any:
+        """The value of a script in the page."""
+        return (await self.call("Runtime.evaluate", expression=script, returnByValue=True))["result"].get("value")
+
+    async def press(self, selector: str) -> None:
+        """Press something that leads to another page."""
+        self._loaded.clear()
+        await self.run(f"document.querySelector({json.dumps(selector)}).click()")
+        await asyncio.wait_for(self._loaded.wait(), HANG_SECONDS)
+
+    async def picture(self, path: Path, width: int, height: int) -> None:
+        """A picture of the page, as it looks in a window of this size."""
+        await self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
+        path.write_bytes(base64.b64decode((await self.call("Page.captureScreenshot", format="png"))["data"]))
+
+    async def cookies(self) -> list[dict[str, Any]]:
+        """All cookies of the profile, as CDP gives them."""
+        return (await self.call("Network.getAllCookies"))["cookies"]
+
+    def har(self) -> dict[str, Any]:
+        """What the network panel saves "with sensitive data": each request with the headers that really left."""
+        requests = {
+            event["requestId"]: event["request"] for name, event in self.seen if name.endswith("requestWillBeSent")
+        }
+        sent = {event["requestId"]: event["headers"] for name, event in self.seen if name.endswith("SentExtraInfo")}
+        entries = [
+            {
+                "request": {
+                    "method": request["method"],
+                    "url": request["url"],
+                    "headers": [{"name": name, "value": value} for name, value in sent.get(number, {}).items()],
+                    "cookies": [],
+                },
+                "response": {"status": 200, "headers": [], "cookies": []},
+            }
+            for number, request in requests.items()
+        ]
+        return {"log": {"version": "1.2", "creator": {"name": "WebInspector", "version": "537.36"}, "entries": entries}}
