@@ -6,9 +6,8 @@ import asyncio
 import base64
 import json
 import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -30,11 +29,12 @@ class Chromium:
         self._loaded = asyncio.Event()
         self.seen: list[tuple[str, dict[str, Any]]] = []  # what the network reported
 
-    async def __aenter__(self) -> Chromium:
+    async def __aenter__(self) -> Self:
         assert PROGRAM is not None
         command = [PROGRAM, *_OPTIONS, f"--user-data-dir={self._profile}", "about:blank"]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        address = await asyncio.wait_for(asyncio.to_thread(self._address), HANG_SECONDS)
+        quiet, heard = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
+        self._process = await asyncio.create_subprocess_exec(*command, stdout=quiet, stderr=heard)
+        address = await asyncio.wait_for(self._address(), HANG_SECONDS)
         async with httpx.AsyncClient(trust_env=False) as client:
             pages = (await client.get(f"http://{address}/json")).json()
         page = next(page for page in pages if page["type"] == "page")
@@ -48,15 +48,13 @@ class Chromium:
         self._listening.cancel()
         await self._socket.close()
         self._process.terminate()
-        await asyncio.to_thread(self._process.wait)
-        assert self._process.stderr is not None
-        self._process.stderr.close()
+        await self._process.communicate()
 
-    def _address(self) -> str:
+    async def _address(self) -> str:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            if "DevTools listening on ws://" in line:
-                return line.partition("ws://")[2].partition("/")[0]
+        async for line in self._process.stderr:
+            if b"DevTools listening on ws://" in line:
+                return line.decode().partition("ws://")[2].partition("/")[0]
         raise AssertionError("the browser did not begin")
 
     async def _listen(self) -> None:
@@ -74,7 +72,7 @@ class Chromium:
         number = next(self._numbers)
         self._replies[number] = asyncio.get_running_loop().create_future()
         await self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
-        reply = await asyncio.wait_for(self._replies.pop(number), HANG_SECONDS)
+        reply = await asyncio.wait_for(self._replies[number], HANG_SECONDS)
         assert "error" not in reply, reply
         return reply["result"]
 
@@ -94,12 +92,12 @@ class Chromium:
         await self.run(f"document.querySelector({json.dumps(selector)}).click()")
         await asyncio.wait_for(self._loaded.wait(), HANG_SECONDS)
 
-    async def picture(self, path: Path, width: int, height: int) -> None:
+    async def picture(self, width: int, height: int) -> bytes:
         """A picture of the page, as it looks in a window of this size."""
         await self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
         )
-        path.write_bytes(base64.b64decode((await self.call("Page.captureScreenshot", format="png"))["data"]))
+        return base64.b64decode((await self.call("Page.captureScreenshot", format="png"))["data"])
 
     async def cookies(self) -> list[dict[str, Any]]:
         """All cookies of the profile, as CDP gives them."""
@@ -107,10 +105,10 @@ class Chromium:
 
     def har(self) -> dict[str, Any]:
         """What the network panel saves "with sensitive data": each request with the headers that really left."""
-        requests = {
-            event["requestId"]: event["request"] for name, event in self.seen if name.endswith("requestWillBeSent")
-        }
-        sent = {event["requestId"]: event["headers"] for name, event in self.seen if name.endswith("SentExtraInfo")}
+        asked = [event for name, event in self.seen if name == "Network.requestWillBeSent"]
+        extra = [event for name, event in self.seen if name == "Network.requestWillBeSentExtraInfo"]
+        requests = {event["requestId"]: event["request"] for event in asked}
+        sent = {event["requestId"]: event["headers"] for event in extra}
         entries = [
             {
                 "request": {
