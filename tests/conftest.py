@@ -19,6 +19,7 @@ from langchain_grokweb import ChatGrokWeb
 from langchain_grokweb.client import state
 from langchain_grokweb.testing import GrokEmulator
 from tests.clock import CLOCK, Clock, install
+from tests.interpreters import Interpreters
 
 install()
 pytest.register_assert_rewrite("truth.outcomes")  # here, since tests of the docs import it too
@@ -75,6 +76,14 @@ def clock() -> Iterator[Clock]:
     """Limits and pauses take no time, and are not reached because the machine is slow: see `tests.clock`."""
     with CLOCK.running():
         yield CLOCK
+
+
+@pytest.fixture(scope="session")
+def interpreters() -> Iterator[Interpreters]:
+    """Code in a process of its own, which need not import everything first: see `tests.interpreters`."""
+    warm = Interpreters()
+    yield warm
+    warm.close()
 
 
 @pytest.fixture

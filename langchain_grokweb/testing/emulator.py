@@ -45,7 +45,7 @@ class GrokEmulator:
     Args:
         port: The port, 0 for a free one.
         host: The address to listen on.
-        chunk_size: Bytes in one write of a stream, for the first kilobyte; later writes are larger, of
+        chunk_size: Bytes in one write of a stream, for the first 256 bytes; later writes are larger, of
             prime sizes. 0 or None for one write each frame.
         era: The profile of answers on the conversations endpoint, "2026" or the older "2025", whatever the payload
             (rest.md 8.6).

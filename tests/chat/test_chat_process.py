@@ -32,6 +32,7 @@ from langchain_grokweb.client.stopping import RunningAnswer
 from langchain_grokweb.testing import GrokEmulator
 from langchain_grokweb.wire.events import Event, TextDelta
 from tests.clock import HANG_SECONDS, wait_until_blocked
+from tests.interpreters import PLAIN, STRICT
 
 
 def test_two_event_loops_in_a_row(grok, model):
@@ -187,8 +188,8 @@ LIFE = """
 
 
 @pytest.mark.parametrize("transport", ["rest", "gateway"])
-async def test_nothing_is_left_and_nothing_printed_at_the_end(grok, transport):
-    assert await run_in_a_fresh_interpreter(LIFE, grok, transport) == ""
+async def test_nothing_is_left_and_nothing_printed_at_the_end(grok, interpreters, transport):
+    assert await run_to_its_end(interpreters, LIFE, grok, transport) == ""
 
 
 LAST_THING = """
@@ -225,20 +226,23 @@ LAST_THING = """
 """
 
 
-@pytest.mark.parametrize(("options", "host"), [([], "localhost"), (["-X", "dev", "-W", "error"], "127.0.0.1")])
+@pytest.mark.parametrize(("options", "host"), [(PLAIN, "localhost"), (STRICT, "127.0.0.1")], ids=["plain", "strict"])
 @pytest.mark.parametrize("how", ["broken_off", "left_open", "blocking"])
 @pytest.mark.parametrize("transport", ["rest", "gateway"])
-async def test_an_answer_left_as_the_last_thing_that_is_done_is_stopped_quietly(grok, transport, how, options, host):
+async def test_an_answer_left_as_the_last_thing_that_is_done_is_stopped_quietly(
+    grok, interpreters, transport, how, options, host
+):
     """Also where the stop needs a new connection to a name: no thread can be started then to look it up."""
     grok.reply("word " * 50, fault="silence:20")
-    assert await run_in_a_fresh_interpreter(LAST_THING, grok, transport, how, options=options, host=host) == ""
+    grok_there = grok.base_url.replace("127.0.0.1", host)
+    assert await run_to_its_end(interpreters, LAST_THING, grok, transport, how, options=options, at=grok_there) == ""
     assert await grok.await_stop() == grok.turns[0].response_id
 
 
 @pytest.mark.parametrize("how", ["left_open", "blocking"])
-async def test_a_stop_that_takes_long_is_finished_before_the_process_ends(grok, how):
+async def test_a_stop_that_takes_long_is_finished_before_the_process_ends(grok, interpreters, how):
     grok.reply("word " * 50, fault="silence:20")
-    assert await run_in_a_fresh_interpreter(LAST_THING, grok, "rest", how, "0") == ""
+    assert await run_to_its_end(interpreters, LAST_THING, grok, "rest", how, "0") == ""
     assert await grok.await_stop() == grok.turns[0].response_id
 
 
@@ -268,17 +272,23 @@ def test_blocking_connections_are_closed_on_request(grok, model):
     assert model.invoke("Hi").text
 
 
-async def run_in_a_fresh_interpreter(
-    code: str, grok, *words: str, options: Sequence[str] = ("-X", "dev", "-W", "error"), host: str = "127.0.0.1"
-) -> str:
-    base_url = grok.base_url.replace("127.0.0.1", host)
-    command = [sys.executable, *options, "-c", textwrap.dedent(code), base_url, grok.cookies, *words]
-    found = await asyncio.to_thread(
+async def run_in_a_fresh_interpreter(code: str, grok, transport: str) -> None:
+    """Where the first imports matter."""
+    command = [sys.executable, *STRICT, "-c", textwrap.dedent(code), grok.base_url, grok.cookies, transport]
+    ended = await asyncio.to_thread(
         subprocess.run, command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
     )
-    assert found.returncode == 0, found.stderr
+    assert ended.returncode == 0, ended.stderr
+
+
+async def run_to_its_end(
+    interpreters, code: str, grok, *words: str, options: Sequence[str] = STRICT, at: str | None = None
+) -> str:
+    """What an interpreter prints that runs this and then ends."""
+    ended = await asyncio.to_thread(interpreters.run, code, at or grok.base_url, grok.cookies, *words, options=options)
+    assert ended.returncode == 0, ended.stderr
     # In development mode asyncio tells of callbacks that took long, which a busy machine brings about.
-    return "\n".join(line for line in (found.stdout + found.stderr).splitlines() if not line.startswith("Executing <"))
+    return "\n".join(line for line in (ended.stdout + ended.stderr).splitlines() if not line.startswith("Executing <"))
 
 
 async def test_no_connection_is_left_when_a_loop_ends(grok, make_model):

@@ -2,7 +2,7 @@
 
 Objects are spelled as Go's encoder does: no blanks, `<`, `>`, `&`, U+2028 and U+2029 escaped, everything else
 as it is. An envelope is put around: nested or flat. The bytes then leave in awkward pieces, so that reads end
-inside UTF-8 sequences and inside tags: the first kilobyte in pieces of `chunk_size`, what follows in
+inside UTF-8 sequences and inside tags: the first 256 bytes in pieces of `chunk_size`, what follows in
 pieces of prime sizes (a long answer in 7-byte writes would take seconds); an exact size is kept throughout.
 Framing faults change the spelling.
 """
@@ -19,7 +19,7 @@ from langchain_grokweb.testing.state.inflight import Frame
 
 # halves of characters cannot be written otherwise
 _ESCAPES = {code: f"\\u{code:04x}" for code in (*map(ord, "<>&\u2028\u2029"), *range(0xD800, 0xE000))}
-_FINE_BYTES = 1024
+_FINE_BYTES = 256
 _PRIMES = (61, 131, 257, 509, 997)
 _MULTIBYTE = 0x80
 
