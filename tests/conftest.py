@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from testing.asking import Browser
 
 from langchain_grokweb import ChatGrokWeb
@@ -23,6 +24,11 @@ from tests.interpreters import Interpreters
 
 install()
 pytest.register_assert_rewrite("truth.outcomes")  # here, since tests of the docs import it too
+
+# The same examples in each run, however long they take; `--hypothesis-profile=search` looks for new ones.
+settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", settings.get_profile("suite"), derandomize=False)
+settings.load_profile("suite")
 
 
 def _keep_bytecode() -> None:

@@ -124,7 +124,7 @@ class RunningAnswer:
                     self.reported = self.reported or error
                 case ev.TurnFailed(error):
                     self._http.clean(error)
-                    self.may_run = isinstance(error, GrokWebProtocolError)
+                    self.may_run = self.may_run and isinstance(error, GrokWebProtocolError)
                 case (
                     ev.ToolStarted()
                     | ev.ToolFinished()

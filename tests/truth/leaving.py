@@ -87,7 +87,9 @@ async def _leave(server: ScriptedServer, moment: Moment, wire: str, ask: Callabl
     server.speak()
     with suppress(asyncio.CancelledError):
         await task
-    stops = [f"{request.method} {request.path}" for request in server.asked("stop")]
     was_sent = bool(server.asked("turn")) or any(frame["event"]["type"] == "response.create" for frame in server.frames)
+    if was_sent:
+        await asyncio.to_thread(server.wait_until, lambda: bool(server.asked("stop")))
+    stops = [f"{request.method} {request.path}" for request in server.asked("stop")]
     assert stops == ([_STOP] if was_sent else []), stops
     return "stopped" if stops else "not sent"

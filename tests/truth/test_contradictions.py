@@ -87,9 +87,10 @@ UNSAFE = {"up": "../../../admin", "slash": "a/b", "query": "a?b=c", "blank": "a 
         for row in over_wires(f"unsafe-id-{name}", "invoke", "astream")
     ],
 )
-def test_no_id_is_kept_that_could_not_stand_in_a_path(server, caller, unsafe, on, way):
+def test_no_id_is_kept_that_could_not_stand_in_a_path(clock, server, caller, unsafe, on, way):
     script = played([s.Text("Paris."), s.Final("Paris.")], on)
     server.play(with_ids(script, unsafe))
+    asked = clock.time()
     outcome = caller.ask(model_of(Case("unsafe", [], Says("")), on, server), way)
     if outcome.error is None:
         kept = outcome.message.response_metadata["grokweb"]
@@ -97,6 +98,7 @@ def test_no_id_is_kept_that_could_not_stand_in_a_path(server, caller, unsafe, on
     else:
         assert type(outcome.error).__name__ == "GrokWebProtocolError"
     assert all(unsafe not in request.path for request in server.requests)
+    assert clock.time() == asked, "there was nothing to wait for"
 
 
 def with_ids(script: Script, conversation: str) -> Script:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import pickle
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -170,15 +170,16 @@ def test_cut_at_every_position(name: str):
     body, decoder = (SAMPLES / name).read_bytes(), RestDecoder(assets_url=ASSETS)
     for start in range(0, len(body), BLOCK):
         end = start + 2 * BLOCK
-        expected = _read(decoder, [body[start:end]])
+        kept = pickle.dumps(decoder)
+        expected = _read(kept, [body[start:end]])
         cuts = range(start, min(start + BLOCK, len(body)))
-        assert [cut for cut in cuts if _read(decoder, [body[start:cut], body[cut:end]]) != expected] == []
+        assert [cut for cut in cuts if _read(kept, [body[start:cut], body[cut:end]]) != expected] == []
         decoder.feed(body[start : start + BLOCK])
 
 
-def _read(decoder: RestDecoder, pieces: Iterable[bytes]) -> list[object]:
-    """What a copy of the decoder makes of these pieces as the rest of its stream."""
-    reading = copy.deepcopy(decoder)
+def _read(decoder: bytes, pieces: Iterable[bytes]) -> list[object]:
+    """What a copy of the decoder makes of these pieces as the rest of its stream (a pickle is copied fastest)."""
+    reading = pickle.loads(decoder)
     return joined([*map(reading.feed, pieces), reading.close()])
 
 
