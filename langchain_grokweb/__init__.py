@@ -11,7 +11,7 @@ from langchain_grokweb._version import __version__
 if TYPE_CHECKING:
     from langchain_grokweb.chat_models import ChatGrokWeb
     from langchain_grokweb.citations import text_with_citations
-    from langchain_grokweb.client import AvailableMode, Check, Exported, GrokWebClient, Quota
+    from langchain_grokweb.client import AvailableMode, Check, Exported, GrokWebClient, Quota, UploadedFile
     from langchain_grokweb.credentials import GrokCredentials
     from langchain_grokweb.errors import (
         GrokWebAnswerReplacedError,
@@ -62,6 +62,7 @@ __all__ = [
     "Quota",
     "StoredConversation",
     "StoredResponse",
+    "UploadedFile",
     "__version__",
     "read_export",
     "text_with_citations",
@@ -75,6 +76,7 @@ if not TYPE_CHECKING:  # else every name would be known to a type checker
         "Check": "client",
         "GrokWebClient": "client",
         "Quota": "client",
+        "UploadedFile": "client",
         "Exported": "client",
         **dict.fromkeys(("ExportedConversation", "read_export"), "exports"),
         "GrokCredentials": "credentials",

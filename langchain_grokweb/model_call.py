@@ -26,7 +26,6 @@ from langchain_grokweb.errors import (
     GrokWebConversationNotFoundError,
     GrokWebError,
     GrokWebInvalidRequestError,
-    GrokWebRateLimitError,
 )
 from langchain_grokweb.messages import json_schema, prompt
 from langchain_grokweb.messages.accumulator import PREVIEWS_KEY, Answer, OnReplaced
@@ -206,8 +205,7 @@ class ModelCall:
         try:
             return await self._read_on()
         except GrokWebError as error:
-            if isinstance(error, GrokWebRateLimitError):
-                await self._opener.explain(error, self._turn)
+            await self._opener.note_failure(error, self._turn)
             self._answer.without_mark(error)
             if self._answer.has_begun:
                 error.partial = self._redacted(self._answer.partial())

@@ -9,6 +9,7 @@ from langchain_grokweb.client.client import GrokWebClient
 from langchain_grokweb.client.opener import Opener
 from langchain_grokweb.client.resume import ResumableStream
 from langchain_grokweb.client.service import Service
+from langchain_grokweb.client.uploads import UploadedFile
 
 __all__ = [
     "AvailableMode",
@@ -21,4 +22,5 @@ __all__ = [
     "Quota",
     "ResumableStream",
     "Service",
+    "UploadedFile",
 ]

@@ -34,6 +34,7 @@ from langchain_grokweb.client.service import (
     check_url,
 )
 from langchain_grokweb.client.sign_in import saved_credentials
+from langchain_grokweb.client.uploads import UploadedFile, UploadProgress, upload
 from langchain_grokweb.credentials import CookieSource, GrokCredentials
 from langchain_grokweb.wire.conversation_ids import parse_conversation
 from langchain_grokweb.wire.stored import Conversation, StoredConversation
@@ -236,6 +237,33 @@ class GrokWebClient:
 
         return await download(self._http, item, path, progress=progress, max_bytes=max_bytes)
 
+    async def upload(
+        self,
+        file: str | os.PathLike[str] | bytes,
+        *,
+        name: str | None = None,
+        mime_type: str | None = None,
+        progress: UploadProgress | None = None,
+    ) -> UploadedFile:
+        """Upload a file before it is asked about, and see how far it is.
+
+        A call of a model in this process that attaches the same content under the same name and type then uploads
+        nothing: it asks the service whether it still has the file, and names it.
+
+        Args:
+            file: Its path, or its bytes.
+            name: What it is called; by default as at its path.
+            mime_type: What it is; by default by its name.
+            progress: Is called with the bytes that were sent, and how many there are, from the loop's thread. Where
+                the upload is tried again, it begins again.
+
+        Raises:
+            GrokWebInvalidRequestError: It is empty, has no name, or the service takes none of this kind or size.
+            GrokWebError: It could not be uploaded.
+            OSError: It cannot be read.
+        """
+        return await upload(self._http, file, name=name, mime_type=mime_type, progress=progress)
+
     async def export(
         self,
         conversation: str,
@@ -404,6 +432,17 @@ class BlockingClient:
     def conversation(self, conversation: str) -> StoredConversation:
         """See `GrokWebClient.conversation`."""
         return portal.call(lambda: self._client.conversation(conversation))
+
+    def upload(
+        self,
+        file: str | os.PathLike[str] | bytes,
+        *,
+        name: str | None = None,
+        mime_type: str | None = None,
+        progress: UploadProgress | None = None,
+    ) -> UploadedFile:
+        """See `GrokWebClient.upload`; `progress` is called in another thread."""
+        return portal.call(partial(self._client.upload, file, name=name, mime_type=mime_type, progress=progress))
 
     def export(
         self,

@@ -18,7 +18,13 @@ from langchain_grokweb.client.retry import OnRetry, retrying
 from langchain_grokweb.client.service import Wire
 from langchain_grokweb.client.stopping import DeliveryUnknownError, now
 from langchain_grokweb.client.uploads import Uploads
-from langchain_grokweb.errors import GrokWebPermissionError, GrokWebRateLimitError, GrokWebTimeoutError
+from langchain_grokweb.errors import (
+    GrokWebError,
+    GrokWebInvalidRequestError,
+    GrokWebPermissionError,
+    GrokWebRateLimitError,
+    GrokWebTimeoutError,
+)
 from langchain_grokweb.wire.turn import Turn
 
 logger = logging.getLogger("langchain_grokweb")
@@ -52,13 +58,16 @@ class Opener:
                     return await self._open_anyhow(turn)
                 case _:
                     assert_never(self._service.transport)
-        except GrokWebRateLimitError as error:
-            await self.explain(error, turn)
+        except GrokWebError as error:
+            await self.note_failure(error, turn)
             raise
 
-    async def explain(self, error: GrokWebRateLimitError, turn: Turn) -> None:
-        """Write into an error what the site says of the quota of this turn's mode."""
-        await quota.explain(self._http, error, turn.model)
+    async def note_failure(self, error: GrokWebError, turn: Turn) -> None:
+        """A turn failed: say in the error what the mode's quota is; no longer believe in files of a turn refused."""
+        if isinstance(error, GrokWebRateLimitError):
+            await quota.explain(self._http, error, turn.model)
+        elif isinstance(error, GrokWebInvalidRequestError):
+            self._uploads.forget()
 
     def redact(self, value: Any) -> Any:
         """Texts, also in lists and dicts, freed of this account's cookies, which the service may have repeated."""

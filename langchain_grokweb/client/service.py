@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import IO, Any, Literal, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from langchain_grokweb.client.network.environment import PROXY_FIELD, Proxy, proxy_for, read_place, read_proxy
@@ -38,6 +38,22 @@ class HttpClient(Protocol):
 
     async def aclose(self) -> None:
         """Close its connections."""
+
+
+class FilePart(Protocol):
+    """A file as the part of a form; an `Attachment` is one."""
+
+    @property
+    def name(self) -> str:
+        """A file name without a path."""
+
+    @property
+    def mime_type(self) -> str:
+        """Such as `image/png`."""
+
+    @property
+    def content(self) -> bytes | IO[bytes]:
+        """Its bytes, or what they are read from in pieces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from math import inf
 
 from langchain_grokweb.credentials import GrokCredentials
 
@@ -17,6 +18,7 @@ logger = logging.getLogger("langchain_grokweb")
 
 _MAX_PROMPT_IDS = 4096
 _MAX_UNKNOWN_NAMES = 1000
+_MAX_FILE_IDS = 1000
 
 
 def _newest_prompt_ids() -> deque[str]:
@@ -32,6 +34,9 @@ class AccountState:
         refused_by_anti_bot: Whether the conversations endpoint turned this account away: it goes over the gateway.
         quota_refused: Whether the anti-bot rule turned the question for quotas away, which was said once.
         uploads_by_classic: Whether the service has no multipart endpoint for uploads (rest.md 2.4).
+        too_large_for_direct: The size in bytes of the smallest upload that this endpoint found too large.
+        file_ids: The newest uploads, by a hash of name, type and content: whether the service still has one, it is
+            asked.
         renewed_cookies: The newest `__cf_bm` (rest.md 1.1), by the pasted one, so that a newer paste is not overruled.
         prompt_ids: The newest prompts that are known to be of a turn of this process. Whoever looks for the prompt of
             another turn leaves them alone.
@@ -41,8 +46,16 @@ class AccountState:
     refused_by_anti_bot: bool = False
     quota_refused: bool = False
     uploads_by_classic: bool = False
+    too_large_for_direct: float = inf
+    file_ids: dict[bytes, str] = field(default_factory=dict, repr=False)
     renewed_cookies: dict[str, str] = field(default_factory=dict, repr=False)
     prompt_ids: deque[str] = field(default_factory=_newest_prompt_ids, repr=False)
+
+    def note_file(self, key: bytes, file_id: str) -> None:
+        """Remember an upload, and forget the oldest where there are too many."""
+        self.file_ids[key] = file_id
+        for oldest in list(self.file_ids)[:-_MAX_FILE_IDS]:
+            self.file_ids.pop(oldest, None)
 
 
 _accounts: dict[tuple[str, str], AccountState] = {}

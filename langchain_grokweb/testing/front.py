@@ -29,7 +29,7 @@ from langchain_grokweb.testing.state.script import Request
 from langchain_grokweb.testing.state.service import Service
 
 _CHAT = re.compile(r"/rest/app-chat/conversations/(?:new|[^/]+/responses)")
-_UPLOAD = re.compile("/rest/app-chat/upload-file(?:-v2/complete)?|/http/upload-file-v2/direct")
+_UPLOAD = re.compile("/rest/app-chat/upload-file(?:-v2/complete)?|/http/upload-file-v2/(?:direct|complete)")
 _RECONNECT = re.compile(r"/rest/app-chat/conversations/reconnect-response-v2/[^/]+")
 _BEGINNINGS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
 _STAGES_OF_CHAT = frozenset({"content", "framing", "delivery"})

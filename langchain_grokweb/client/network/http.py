@@ -31,7 +31,7 @@ from langchain_grokweb.client.network.environment import PROXY_FIELD, TrustSetti
 from langchain_grokweb.client.network.pool import Lease, close_idle, lease, require_asyncio, without_thread
 from langchain_grokweb.client.network.reply_body import ACCEPTED, Body
 from langchain_grokweb.client.network.tap import no_tap
-from langchain_grokweb.client.service import HttpClient, Service
+from langchain_grokweb.client.service import FilePart, HttpClient, Service
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.credentials.redaction import Redactor, header_secrets
 from langchain_grokweb.errors import (
@@ -44,7 +44,6 @@ from langchain_grokweb.errors import (
 from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire.framing import has_too_many_parts
 from langchain_grokweb.wire.json_fields import read_json
-from langchain_grokweb.wire.turn import Attachment
 
 T = TypeVar("T")
 _MAX_REFUSAL_BYTES = 16 * 1024
@@ -170,7 +169,7 @@ class Http:
         *,
         referer: str = "/",
         page: bool = False,
-        file: Attachment | None = None,
+        file: FilePart | None = None,
         on_sent: Callable[[], None] | None = None,
         may_be_silent: bool = False,
     ) -> Reply:
@@ -206,7 +205,7 @@ class Http:
         return reply
 
     async def fetch_json(
-        self, method: str, path: str, body: Any = None, *, file: Attachment | None = None, seconds: float | None = None
+        self, method: str, path: str, body: Any = None, *, file: FilePart | None = None, seconds: float | None = None
     ) -> Any:
         """The JSON of a small reply; `None` where it is empty.
 
@@ -222,7 +221,7 @@ class Http:
         del raw  # whoever reports the error with the frame's variables must not find there what the service said
         raise GrokWebProtocolError(where=path, expected="JSON", got="something else")
 
-    async def _fetch(self, method: str, path: str, body: Any, file: Attachment | None) -> bytes:
+    async def _fetch(self, method: str, path: str, body: Any, file: FilePart | None) -> bytes:
         reply = await self.open(method, path, body, file=file)
         body_read = bytearray()
         try:
@@ -257,7 +256,7 @@ class Http:
         *,
         body: Any,
         referer: str,
-        file: Attachment | None,
+        file: FilePart | None,
         longest_read: float | None,
     ) -> Any:
         service = self.service

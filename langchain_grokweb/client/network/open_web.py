@@ -1,4 +1,4 @@
-"""A GET to an address outside of the service: without cookies, over TLS, to public addresses alone.
+"""A request to an address outside of the service: without cookies, over TLS, to public addresses alone.
 
 Such an address comes from a message or from a reply, so it may lead anywhere: into the network of whoever runs this.
 Its host is looked up once, every result must be public (LangChain's own policy against server-side request forgery, and
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import anyio
 import httpx
@@ -42,8 +43,25 @@ class _Target:
     addresses: tuple[str, ...]
 
 
-async def open_public(service: Service, url: str, *, redirects: int = MAX_REDIRECTS, own: bool = False) -> Reply:
-    """The reply to a GET, whatever its status; it must be closed.
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What a PUT sends.
+
+    Attributes:
+        headers: What the address wants to be sent along.
+        size: How many bytes there are.
+        pieces: Makes them, again for each try to connect.
+    """
+
+    headers: Mapping[str, str] = field(repr=False)
+    size: int
+    pieces: Callable[[], AsyncIterator[bytes]] = field(repr=False)
+
+
+async def open_public(
+    service: Service, url: str, *, redirects: int = MAX_REDIRECTS, own: bool = False, upload: Upload | None = None
+) -> Reply:
+    """The reply to a GET, or to the PUT of an `upload`, whatever its status; it must be closed.
 
     Args:
         service: Whose proxy and time limits hold. Neither its headers nor its own client are used.
@@ -51,14 +69,15 @@ async def open_public(service: Service, url: str, *, redirects: int = MAX_REDIRE
         redirects: How many of them to follow at most.
         own: Whether the service itself named the address: it may then lie on its own hosts, or, where the service is
             on this machine, on this machine.
+        upload: What to send; no redirect is followed then.
 
     Raises:
         GrokWebInvalidRequestError: The address, or one that it redirects to, is not public or cannot be used.
         httpx.HTTPError: It could not be fetched; see `in_time`.
     """
     for _ in range(redirects + 1):
-        reply = await _open(service, await _checked(service, url, own=own))
-        location = reply.response.headers.get("location", "")
+        reply = await _open(service, await _checked(service, url, own=own), upload)
+        location = "" if upload else reply.response.headers.get("location", "")
         if not (300 <= reply.response.status_code < 400 and location):  # noqa: PLR2004 - redirects
             return reply
         await reply.aclose()
@@ -66,7 +85,7 @@ async def open_public(service: Service, url: str, *, redirects: int = MAX_REDIRE
     raise _refused("it redirects again and again")
 
 
-async def _open(service: Service, target: _Target) -> Reply:
+async def _open(service: Service, target: _Target, upload: Upload | None) -> Reply:
     """The reply of the first of the addresses that can be connected to."""
     url = target.url
     is_secure = url.scheme == "https"
@@ -76,9 +95,11 @@ async def _open(service: Service, target: _Target) -> Reply:
     try:
         for number, address in enumerate(target.addresses, 1):
             request = leased.client.build_request(
-                "GET",
+                "PUT" if upload else "GET",
                 url.copy_with(host=address),
+                content=upload.pieces() if upload else None,
                 headers={
+                    **({**upload.headers, "content-length": str(upload.size)} if upload else {}),
                     "host": url.netloc.decode("ascii"),
                     "accept": "*/*",
                     "accept-encoding": ACCEPTED,
@@ -86,7 +107,8 @@ async def _open(service: Service, target: _Target) -> Reply:
                     # A connection that is kept is known by its IP address, whatever host its certificate was of.
                     "connection": "close",
                 },
-                timeout=(service.timeout / 2, service.timeout, service.timeout, service.timeout),
+                # While a file is sent, `in_time` bounds the writing.
+                timeout=(service.timeout / 2, service.timeout, None if upload else service.timeout, service.timeout),
                 extensions={"sni_hostname": url.raw_host.decode("ascii")} if is_secure else None,
             )
             try:

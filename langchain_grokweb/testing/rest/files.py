@@ -169,9 +169,9 @@ def _denied() -> Response:
 ROUTES = (
     Route("/rest/app-chat/upload-file", upload, methods=["POST"]),
     Route("/http/upload-file-v2/direct", upload_direct, methods=["POST"]),
-    Route("/rest/app-chat/upload-file-v2/init", announce, methods=["POST"]),
-    Route("/rest/app-chat/upload-file-v2/complete", complete, methods=["POST"]),
-    Route("/rest/app-chat/upload-file-v2/status", status),
+    Route("/{place:path}/upload-file-v2/init", announce, methods=["POST"]),  # `http` and `rest/app-chat`
+    Route("/{place:path}/upload-file-v2/complete", complete, methods=["POST"]),
+    Route("/{place:path}/upload-file-v2/status", status),
     Route(f"{SIGNED}{{name}}", put, methods=["PUT"]),
     Route(f"{SIGNED}{{name}}", signed),
     Route("/rest/app-chat/file-metadata/{file_id}", file_metadata, methods=["POST"]),
