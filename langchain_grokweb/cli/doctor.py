@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import sys
 import textwrap
@@ -16,7 +15,7 @@ import typer
 from langchain_grokweb._version import __version__
 from langchain_grokweb.cli import terminal
 from langchain_grokweb.cli.options import Common
-from langchain_grokweb.cli.report import FAILED, WRONG_USAGE, Failure, in_words
+from langchain_grokweb.cli.report import FAILED, Failure, in_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from langchain_grokweb.client import Check
     from langchain_grokweb.credentials import GrokCredentials
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _OPTIONS = {"--model", "--ask", "--base-url", "--cookies-file"}
 _SHOWN = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "bold red"), "skip": ("skip", "dim")}
@@ -72,39 +71,29 @@ def _look(common: Common, *, ask: bool, model: str | None) -> list[Check]:
     from langchain_grokweb.client.account.diagnose import diagnose  # noqa: PLC0415
     from langchain_grokweb.client.service import assets_of  # noqa: PLC0415
 
-    origin = _origin(common)
-    service = Service(base_url=origin, assets_url=assets_of(origin))
+    service = Service(base_url=common.origin, assets_url=assets_of(common.origin))
     with terminal.stderr().status("Looking …"):
-        return portal.call(lambda: diagnose(service, lambda: _credentials(common, origin), model=model, ask=ask))
+        return portal.call(lambda: diagnose(service, lambda: _credentials(common), model=model, ask=ask))
 
 
-def _origin(common: Common) -> str:
-    from langchain_grokweb.client.service import BASE_URL_VARIABLE, GROK_URL, check_url  # noqa: PLC0415 - see cli.app
-
-    source = "--base-url" if common.base_url else BASE_URL_VARIABLE
-    try:
-        return check_url(common.base_url or os.environ.get(BASE_URL_VARIABLE) or GROK_URL, source)
-    except ValueError as error:
-        raise Failure(str(error), exit_code=WRONG_USAGE) from None
-
-
-def _credentials(common: Common, origin: str) -> GrokCredentials:
-    """The cookies of this command.
+def _credentials(common: Common) -> GrokCredentials:
+    """The cookies of this command; which wire the account needed before is known then too.
 
     Raises:
         GrokWebAuthenticationError: There are none that can be used.
     """
-    from langchain_grokweb.client.service import COOKIES_VARIABLE  # noqa: PLC0415 - see cli.app
+    from langchain_grokweb.cli import accounts, wires  # noqa: PLC0415 - see cli.app
     from langchain_grokweb.credentials import GrokCredentials  # noqa: PLC0415
     from langchain_grokweb.errors import GrokWebAuthenticationError  # noqa: PLC0415
 
     try:
-        settings = common.settings()
+        account = accounts.find(common)
     except Failure as failure:
         raise GrokWebAuthenticationError(str(failure), next_step=failure.next_step or "See --cookies-file.") from None
-    if "credentials" in settings:
-        return settings["credentials"]  # type: ignore[no-any-return]
-    return GrokCredentials.parse(settings.get("cookies") or os.environ.get(COOKIES_VARIABLE, ""), base_url=origin)
+    if account is None:
+        return GrokCredentials.parse(None, base_url=common.origin)
+    wires.recall(common.origin, account.credentials.account)
+    return account.credentials
 
 
 # --- shown

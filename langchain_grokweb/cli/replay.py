@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from langchain_grokweb.capture import Played
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _LISTS = ("server_tools", "citations", "images", "files", "videos")
 
