@@ -29,7 +29,7 @@ from langchain_grokweb.errors import (
 )
 from langchain_grokweb.messages import json_schema, prompt
 from langchain_grokweb.messages.accumulator import PREVIEWS_KEY, Answer, OnReplaced
-from langchain_grokweb.messages.answer_content import Delta
+from langchain_grokweb.messages.answer_content import DATA_KEY, Delta
 from langchain_grokweb.messages.history import private_conversations
 from langchain_grokweb.messages.output_spec import OutputSpec, unfit
 from langchain_grokweb.messages.planner import OnTruncated, Plan, RequestInfo, Start, fresh
@@ -212,8 +212,9 @@ class ModelCall:
             raise
 
     def _redacted(self, message: AIMessage) -> AIMessage:
-        """The message as an error may hold it: without cookies that the service repeated."""
+        """The message as an error may hold it: without cookies that the service repeated, and without bytes."""
         redact = self._opener.redact
+        message.additional_kwargs.pop(DATA_KEY, None)
         texts = ("content", "additional_kwargs", "response_metadata", "tool_calls", "invalid_tool_calls")
         return message.model_copy(update={name: redact(getattr(message, name)) for name in texts})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from scripted import gateway, rest
 from scripted import steps as s
 from scripted.server import COOKIES, HANG_UP, Reply, Script, ScriptedServer
 
-from langchain_grokweb import ChatGrokWeb, GrokWebInvalidRequestError
+from langchain_grokweb import ChatGrokWeb, GrokWebError, GrokWebInvalidRequestError
 from langchain_grokweb.client.account import pictures
 from langchain_grokweb.messages.accumulator import PREVIEWS_KEY
 from langchain_grokweb.testing import GrokEmulator
@@ -282,6 +283,34 @@ async def test_leaving_early_leaves_no_fetch(server, wire):
         if chunk.text:
             break
     assert PREVIEWS_KEY not in chunk.additional_kwargs
+
+
+async def test_a_stream_that_is_cancelled_while_a_picture_is_on_its_way_is_stopped(server, wire):
+    model = play(server, wire, [s.Picture(), s.Text("Here."), s.Hang()], {GET: image(held=True)})
+    begun = asyncio.Event()
+
+    async def read() -> None:
+        async for chunk in model.astream("Draw"):
+            if chunk.text:
+                begun.set()
+
+    task = asyncio.ensure_future(read())
+    await begun.wait()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert server.asked("stop")
+
+
+def test_an_error_holds_no_bytes(server, wire):
+    model = play(server, wire, [s.Picture(), s.Seen(), s.Text("Here."), s.Cut()], {GET: image()})
+    with pytest.raises(GrokWebError) as caught:
+        for chunk in model.stream("Draw"):
+            if "image_data" in chunk.additional_kwargs:
+                server.speak()
+    assert caught.value.partial.additional_kwargs["images"]
+    assert "image_data" not in caught.value.partial.additional_kwargs
 
 
 def test_what_may_be_asked_for(server):

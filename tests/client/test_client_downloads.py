@@ -108,8 +108,14 @@ def test_in_a_directory_it_gets_a_name_and_takes_nobodys_place(server, client, t
     server.play(gives(image()))
     names = [client.blocking.download(KEY, tmp_path).name for _ in range(2)]
     assert names == ["1a9c-image.jpg", "1a9c-image-2.jpg"]
+    again = asyncio.run(_twice(client, tmp_path))
+    assert sorted(path.name for path in again) == ["1a9c-image-3.jpg", "1a9c-image-4.jpg"]
     hostile = {"base64": base64.b64encode(b"x").decode(), "name": "../../.bashrc"}
     assert client.blocking.download(hostile, tmp_path) == tmp_path / "bashrc"
+
+
+async def _twice(client, directory):
+    return await asyncio.gather(client.download(KEY, directory), client.download(KEY, directory))
 
 
 @pytest.mark.parametrize("signed", ["downloadSignedUrl", "signedUrl"])

@@ -15,6 +15,7 @@ from typing import Any
 import certifi
 import httpx
 import pytest
+from langchain_core.messages import HumanMessage
 from pydantic import ValidationError
 
 from langchain_grokweb import ChatGrokWeb, GrokWebClient, GrokWebConnectionError, GrokWebError
@@ -400,6 +401,22 @@ async def test_the_users_own_client_is_of_either_package(shared_grok, package, t
     if transport == "rest":
         with pytest.raises(GrokWebError, match=r"`http_client=` is closed"):
             await model.ainvoke("Hi")
+
+
+@pytest.mark.parametrize("by", ["field", "environment"])
+def test_a_file_of_the_open_web_comes_through_the_proxy_from_the_address_that_was_checked(monkeypatch, proxy, by):
+    """And no cookie goes to either."""
+    settings: dict[str, Any] = {"proxy": f"http://{proxy.place}"} if by == "field" else {}
+    if by == "environment":
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.place}")
+    model = ChatGrokWeb(cookies=COOKIES, fetch_urls=True, **settings)
+    picture = {"type": "image", "url": "https://93.184.216.34/fox.png"}
+    with pytest.raises(GrokWebConnectionError, match="the proxy refused"):
+        model.invoke([HumanMessage([{"type": "text", "text": "What is it?"}, picture])])
+    (head,) = proxy.asked
+    assert head.startswith("CONNECT 93.184.216.34:443 ")
+    assert "marker01" not in head
+    assert "cookie" not in head.lower()
 
 
 @pytest.mark.parametrize("own", [httpx, "https://grok.com", 1])

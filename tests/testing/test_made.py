@@ -1,11 +1,14 @@
 """What Grok made, what was attached, and both views of what is stored: on both wires, against the cases."""
 
 import base64
+import io
 import json
 from uuid import UUID
 
 import httpx
+from PIL import Image
 
+from langchain_grokweb.testing.state.pictures import drawn
 from testing.asking import CONVERSATIONS, SAMPLES, lines_of
 from testing.talking import CHUNKS, Open
 
@@ -123,6 +126,71 @@ async def test_files_and_videos_are_outputs_of_the_delta_dialect(grok):
     assert [one["card_attachment"]["file_name"] for one in outputs if "card_attachment" in one] == ["table.csv"]
     assert "videoUrl" in [one["generated_video"] for one in outputs if "generated_video" in one][-1]
     assert 'card_type="rendered_file_card"' in told.deltas(thinking=False)
+
+
+# -- pictures
+
+
+def colours(content):
+    """The picture, how many colours it has in small, and how strong the strongest is, of 255."""
+    picture = Image.open(io.BytesIO(content))
+    _, saturation, _ = picture.convert("HSV").getextrema()
+    return picture, len(picture.resize((16, 16)).getcolors()), saturation[1]
+
+
+def test_pictures_are_worth_looking_at(grok, browser):
+    grok.reply(images=[{"prompt": prompt, "shape": "a"} for prompt in ("a red fox", "a blue whale", "\ud800" * 300)])
+    answer = browser.new("Draw")
+    frames = answer.members("streamingImageGenerationResponse")
+    finished = [browser.get("/" + one["imageUrl"]).content for one in frames if one["progress"] == 100]
+    previews = [browser.get("/" + one["imageUrl"]).content for one in frames if one["progress"] == 50]
+    assert len(set(finished)) == 3
+    for content in finished:
+        picture, count, saturation = colours(content)
+        assert (picture.format, picture.mode, picture.size) == ("JPEG", "RGB", (512, 512))
+        assert count > 16
+        assert saturation > 128
+    assert {colours(content)[0].size for content in previews} == {(128, 128)}
+    (size,) = answer.members("imageDimensions")
+    assert size == {"width": 512, "height": 512}
+    blank = Image.open(io.BytesIO(drawn(""))).convert("L")
+    words = Image.open(io.BytesIO(finished[0])).convert("L").crop((128, 240, 384, 272))
+    assert words.getextrema() == (0, 255)  # white letters with a black edge, as nothing else in it is
+    assert blank.size == (512, 512)
+
+
+def test_an_edited_picture_is_a_card_of_its_own_and_made_of_what_is_attached(grok, browser):
+    original = drawn("a red fox")
+    part = {"file": ("fox.jpg", original, "image/jpeg")}
+    uploaded = browser.http.post("/http/upload-file-v2/direct", files=part).json()["fileMetadata"]["fileMetadataId"]
+    grok.reply(images=["at night"], edited=True)
+    answer = browser.new("Make it night", fileAttachments=[uploaded])
+    cards = [json.loads(one["jsonData"]) for one in answer.members("cardAttachment")]
+    assert {(card["type"], card["cardType"]) for card in cards} == {("render_edited_image", "edited_image_card")}
+    assert 'card_type="edited_image_card" type="render_edited_image"' in answer.text
+    assert browser.get("/" + cards[-1]["image_chunk"]["imageUrl"]).content == drawn("at night", original)
+    assert drawn("at night", original) not in {drawn("at night"), original}
+    assert drawn("at night", b"no picture") == drawn("at night")
+
+
+async def test_an_edited_picture_has_chunks_of_its_own_on_the_gateway(grok, browser):
+    for dialect in (CHUNKS, None):
+        grok.reply(images=["at night"], edited=True)
+        async with Open(grok) as talk:
+            await talk.create(dialect)
+            told = await talk.ask("Make it night")
+        if dialect is None:
+            outputs = [event["output"] for event in told.of("response.grok.output")]
+            cards = [one["card_attachment"] for one in outputs if "card_attachment" in one]
+            assert {card["cardType"] for card in cards} == {"edited_image_card"}
+            continue
+        (start,) = told.chunks("render_start")
+        assert start["render_start"]["edited_image"]["prompt"] == "at night"
+        shown = [chunk["render_edited_image"] for chunk in told.chunks("render_edited_image")]
+        assert [one["image_chunk"]["progress"] for one in shown] == [50, 100]
+        assert all(one["image_id"] for one in shown)
+    stored = chunk_view(browser, grok.turns[0].conversation_id)[1]["outputChunks"]
+    assert [one["renderEditedImage"]["imageChunk"]["progress"] for one in stored if "renderEditedImage" in one] == [100]
 
 
 # -- the two views of what is stored (rest.md 8.3)

@@ -395,6 +395,11 @@ MADE = [
     ),
     Case("picture-alone", [s.Picture(), s.Final("")], Says("", holds=_named("images", url="/image.jpg"))),
     Case(
+        "edited-picture",
+        [s.Picture(edited=True), s.Final("")],
+        Says("", holds=_named("images", url="/image.jpg", edited="True")),
+    ),
+    Case(
         "video-alone",
         [s.Video(), s.Final("")],
         Says("", holds=_named("videos", id="v", url="generated_video.mp4")),

@@ -191,13 +191,27 @@ class FileSink(Sink):
             await anyio.to_thread.run_sync(self._file.write, bytes(self._buffer))
             self._buffer.clear()
 
-    async def keep(self) -> None:
-        """All of it came: give it its name."""
-        await anyio.to_thread.run_sync(self._finish)
+    async def keep(self, *, replaces: bool) -> Path:
+        """All of it came: give it its name, or the next that is free where it must not replace another file."""
+        return await anyio.to_thread.run_sync(self._replace if replaces else self._add)
 
-    def _finish(self) -> None:
+    def _replace(self) -> Path:
         self._file.close()
-        self._part.replace(self._path)
+        return self._part.replace(self._path)
+
+    def _add(self) -> Path:
+        self._file.close()
+        target, number = self._path, 2
+        while True:
+            try:
+                os.link(self._part, target)  # the one step that fails where somebody was faster
+            except FileExistsError:
+                target, number = self._path.with_stem(f"{self._path.stem}-{number}"), number + 1
+            except OSError:  # a file system without links
+                return self._part.replace(target)
+            else:
+                self._part.unlink()
+                return target
 
     async def drop(self) -> None:
         """Leave nothing."""
@@ -225,25 +239,15 @@ async def download(
         memory = Sink(limit, progress)
         await fetch(http, source, memory)
         return memory.content
-    target = await anyio.to_thread.run_sync(_target, Path(path), source.file_name())
-    sink = FileSink(target, limit, progress)
+    target = Path(path)
+    in_directory = await anyio.to_thread.run_sync(target.is_dir)
+    sink = FileSink(target / (source.file_name() or "download") if in_directory else target, limit, progress)
     try:
         await fetch(http, source, sink)
-        await sink.keep()
+        return await sink.keep(replaces=not in_directory)
     except BaseException:  # a cancellation too must leave nothing
         await sink.drop()
         raise
-    return target
-
-
-def _target(path: Path, name: str) -> Path:
-    """The file to write: in a directory, one that is not there yet."""
-    if not path.is_dir():
-        return path
-    target, number = path / (name or "download"), 2
-    while target.exists():
-        target, number = path / f"{Path(name).stem}-{number}{Path(name).suffix}", number + 1
-    return target
 
 
 async def fetch(http: Http, source: Source, sink: Sink) -> None:

@@ -1,25 +1,23 @@
 """A request to an address outside of the service: without cookies, over TLS, to public addresses alone.
 
 Such an address comes from a message or from a reply, so it may lead anywhere: into the network of whoever runs this.
-Its host is looked up once, every result must be public (LangChain's own policy against server-side request forgery, and
-what Python's `ipaddress` knows), and the connection goes to the very address that was checked, so a name that changes
-its meaning in between gains nothing. A redirect is an address like the first and is checked in the same way. The
-caller's headers stay here, as do the cookies: both may be secret.
+Its host is looked up once, every result must be public, and the connection goes to the very address that was checked,
+so a name that changes its meaning in between gains nothing. What is public is decided twice: by what `ipaddress` knows,
+and by LangChain's policy against server-side request forgery, which LangChain does not promise to keep in its place. A
+redirect is an address like the first and is checked in the same way. The caller's headers stay here, as do the cookies:
+both may be secret.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import anyio
 import httpx
-from langchain_core._security import SSRFPolicy, validate_hostname, validate_resolved_ip
-
-# The error's class is not among what the package above exports in its oldest version that is supported.
-from langchain_core._security._exceptions import SSRFBlockedError
 
 from langchain_grokweb._version import __version__
 from langchain_grokweb.client.network.http import Reply
@@ -31,8 +29,9 @@ from langchain_grokweb.errors import GrokWebInvalidRequestError
 MAX_REDIRECTS = 5
 _HTTPS_PORT = 443
 _LAST_PORT = 65535
-_POLICY = SSRFPolicy()
 _IP = ipaddress.IPv4Address | ipaddress.IPv6Address
+# Where an address of IPv4 is a part of one of IPv6: mapped, compatible, translated (RFC 4291, 6052, 8215).
+_WITH_IPV4 = [ipaddress.IPv6Network(one) for one in ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "64:ff9b:1::/48")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +136,11 @@ async def _checked(service: Service, url: str, *, own: bool) -> _Target:
     if parsed.scheme != "https":
         raise _refused("it does not begin with https://")
     try:
-        validate_hostname(parsed.host, _POLICY)
         found = await anyio.getaddrinfo(parsed.host, parsed.port or _HTTPS_PORT, type=socket.SOCK_STREAM)
-        addresses = tuple(dict.fromkeys(str(place[4][0]) for place in found))
-        for address in addresses:
-            validate_resolved_ip(address, _POLICY)
-    except SSRFBlockedError:
-        raise _refused("it leads into a network that is not public") from None
     except (OSError, UnicodeError):
         raise _refused("its host is not known here") from None
-    if not addresses or not all(map(_is_public, addresses)):
+    addresses = tuple(dict.fromkeys(str(place[4][0]) for place in found))
+    if not addresses or not all(map(_is_public, addresses)) or _is_blocked(parsed.host, addresses):
         raise _refused("it leads into a network that is not public")
     return _Target(parsed, addresses)
 
@@ -178,13 +172,31 @@ def _is_public(address: str) -> bool:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    inner = [parsed.sixtofour, *(parsed.teredo or ())] if isinstance(parsed, ipaddress.IPv6Address) else []
-    return all(_is_global(one) for one in [parsed, *inner] if one is not None)
+    if not isinstance(parsed, ipaddress.IPv6Address):
+        return _is_global(parsed)
+    if any(parsed in network for network in _WITH_IPV4):  # nobody on the internet is named so
+        return False
+    return all(_is_global(one) for one in [parsed, parsed.sixtofour, *(parsed.teredo or ())] if one is not None)
 
 
 def _is_global(address: _IP) -> bool:
     site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
     return address.is_global and not (address.is_multicast or address.is_reserved or site_local)
+
+
+def _is_blocked(host: str, addresses: Sequence[str]) -> bool:
+    """Whether LangChain's policy blocks one of these: private and link-local ones, and where clouds keep secrets."""
+    with suppress(ImportError):
+        from langchain_core._security import SSRFPolicy, validate_hostname, validate_resolved_ip  # noqa: PLC0415
+        from langchain_core._security._exceptions import SSRFBlockedError  # noqa: PLC0415
+
+        try:
+            validate_hostname(host, SSRFPolicy())
+            for address in addresses:
+                validate_resolved_ip(address, SSRFPolicy())
+        except SSRFBlockedError:
+            return True
+    return False
 
 
 def _refused(why: str) -> GrokWebInvalidRequestError:
