@@ -19,7 +19,7 @@ from testing.asking import Browser
 from langchain_grokweb import ChatGrokWeb
 from langchain_grokweb.client import state
 from langchain_grokweb.testing import GrokEmulator
-from tests.clock import CLOCK, Clock, install
+from tests.clock import CLOCK, HANG_SECONDS, Clock, install
 from tests.interpreters import Interpreters
 
 install()
@@ -69,6 +69,15 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def retries_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("langchain_grokweb.client.retry.FIRST_PAUSE_SECONDS", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def only_hangs_are_given_up(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a stop, or what comes after an answer, may take longer than a user would be held for it."""
+    if "clock" in request.fixturenames:
+        return
+    for limit in ("STOP_SECONDS", "GIVE_UP_SECONDS", "LEARN_SECONDS", "LATE_SECONDS"):
+        monkeypatch.setattr(f"langchain_grokweb.client.stopping.{limit}", float(HANG_SECONDS))
 
 
 @pytest.fixture(autouse=True)

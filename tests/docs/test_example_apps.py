@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from langchain_grokweb.testing import GrokEmulator
+from tests.clock import HANG_SECONDS
 
 EXAMPLES = Path(__file__).parent.parent.parent / "docs" / "examples"
 
@@ -64,15 +65,19 @@ class Served:
     def __init__(self, app: Any) -> None:
         import uvicorn
 
-        self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+        started = self._started = threading.Event()
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets: Any = None) -> None:
+                await super().startup(sockets)
+                started.set()
+
+        self._server = Server(uvicorn.Config(app, port=0, log_level="error"))
         self._thread = threading.Thread(target=self._server.run)
 
     def __enter__(self) -> str:
-        import time
-
         self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
+        assert self._started.wait(HANG_SECONDS)
         return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
 
     def __exit__(self, *_: object) -> None:
