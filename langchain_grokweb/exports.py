@@ -85,5 +85,11 @@ def read_export(path: str | os.PathLike[str], *, account: str | None = None) -> 
             document = None
         if document is None:
             raise GrokWebInvalidRequestError(f"{file.name} is no JSON.", next_step="Pass an export in JSON.")
-        for conversation, owner in export_format.read(document, assets_url=GROK_ASSETS_URL):
+        try:
+            conversations = list(export_format.read(document, assets_url=GROK_ASSETS_URL))
+        except RecursionError:
+            raise GrokWebInvalidRequestError(
+                f"{file.name} is nested too deeply.", next_step="Pass an export as it was written."
+            ) from None
+        for conversation, owner in conversations:
             yield ExportedConversation(conversation, account or owner)

@@ -295,7 +295,8 @@ def _as_tree(stored: list[StoredResponse], entries: list[Fields]) -> Iterator[St
     A parent that is no response of the conversation is none (rest.md 8.4).
     """
     known = {response.id for response in stored}
-    unreadable = {str(entry.get("responseId")): entry for entry in entries if entry.get("responseId") not in known}
+    named = {get_str(entry, "responseId"): entry for entry in entries}
+    unreadable = {name: entry for name, entry in named.items() if name not in known}
     for response in stored:
         parent = response.parent_id
         for _ in range(len(unreadable)):

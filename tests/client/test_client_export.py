@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from langchain_grokweb import (
     ChatGrokWeb,
     GrokWebClient,
     GrokWebConversationNotFoundError,
+    GrokWebError,
     GrokWebInvalidRequestError,
     GrokWebRateLimitError,
     GrokWebServerError,
@@ -29,6 +31,7 @@ from langchain_grokweb import (
 )
 from langchain_grokweb.client.account.file_names import item_name, safe_name
 from langchain_grokweb.testing import GrokEmulator
+from langchain_grokweb.wire import export_format
 
 TRIES = 5  # of each conversation in an export
 FORMS = {"json": ".json", "markdown": ".md"}
@@ -398,6 +401,53 @@ def test_a_conversation_of_the_sites_own_export_continues_where_it_was(grok, mod
     (exported,) = read_export(tmp_path / "export.json", account=model._credentials().account)
     model.invoke([*exported.messages(), HumanMessage("And?")])
     assert (grok.turns[-1].conversation_id, grok.turns[-1].prompt) == (chat, "And?")
+
+
+SPOILED = st.sampled_from([None, True, 7, -1.5, "", "\x00", "../x", [], {}, [None], {"a": 1}])
+
+
+@st.composite
+def spoiled(draw: st.DrawFn, document: Any) -> Any:
+    """A document of which some values are others."""
+    if draw(st.integers(0, 19)) == 0:
+        return draw(SPOILED)
+    if isinstance(document, dict):
+        return {name: draw(spoiled(value)) for name, value in document.items()}
+    return [draw(spoiled(value)) for value in document] if isinstance(document, list) else document
+
+
+@settings(deadline=None, max_examples=40)
+@given(spoiled(SITE))
+def test_a_spoiled_export_is_read_or_a_clear_error(document):
+    for conversation, _ in _read_or_nothing(document):
+        assert isinstance(conversation.title, str)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.data())
+def test_a_spoiled_export_of_ours_is_read_or_a_clear_error(data):
+    ((conversation, _),) = export_format.read({"conversations": SITE["conversations"][:1]}, assets_url="")
+    raw = {
+        "responses": [
+            {"responseId": one.id, "sender": one.sender, "message": one.text} for one in conversation.responses
+        ]
+    }
+    document = export_format.write(conversation, raw, {}, account="a", assets_url="https://assets.example")
+    for read, _ in _read_or_nothing(data.draw(spoiled(json.loads(json.dumps(document))))):
+        assert isinstance(read.title, str)
+
+
+def _read_or_nothing(document: Any) -> list[Any]:
+    with contextlib.suppress(GrokWebError):
+        return list(export_format.read(document, assets_url="https://assets.example"))
+    return []
+
+
+def test_an_export_that_is_nested_too_deeply_is_refused(tmp_path):
+    nested = '{"a":' * 1010 + "1" + "}" * 1010
+    (tmp_path / "x.json").write_text(f'{{"conversations": [{{"conversation": {{"id": "c", "b": {nested}}}}}]}}')
+    with pytest.raises(GrokWebInvalidRequestError):
+        list(read_export(tmp_path / "x.json"))
 
 
 @pytest.mark.parametrize(

@@ -281,6 +281,7 @@ def test_a_question_in_chunks():
         {"sender": "assistant", "message": ["x"]},
         {"sender": "assistant", "steps": "x"},
         {"responseId": 5},
+        {"responseId": ["bad"]},
     ],
 )
 def test_one_entry_that_cannot_be_read_costs_itself_alone(bad):
