@@ -176,6 +176,8 @@ class _GatewayReader:
                 self._send()
         if "unreadable" in entry:
             self._session.receive(entry["unreadable"].encode("utf-8", "replace"))
+        if "code" in entry.get("ended", {}):
+            self._session.closed(entry["ended"]["code"], entry["ended"].get("reason", ""))
         return self._session.take()
 
     def close(self) -> list[ev.Event]:

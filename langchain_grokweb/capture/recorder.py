@@ -64,7 +64,7 @@ class Recorder:
         self._began = time.monotonic()
         self._entries: list[Entry] = []
         self._objects: JsonObjects | None = None  # of the stream that is under way
-        self._unread = bytearray()  # what it brought since its last object
+        self._unread = bytearray()  # what of it cannot be read
 
     def hear(self, wire: Literal["rest", "gateway"], heard: Heard, what: Any) -> None:
         """Keep one thing that happened."""
@@ -101,16 +101,15 @@ class Recorder:
         try:
             self._objects.feed(piece, objects)
         except GrokWebProtocolError:
+            self._unread += b"\n".join(piece.split(b"\n")[len(objects) :])
             self._objects = None
-            self._unread += piece
-        else:
-            self._unread = bytearray() if objects else self._unread
-            self._unread += piece[piece.rfind(b"\n") + 1 :] if objects else piece
         if objects:
             self._add("rest", "received", objects)
 
     def _close(self) -> None:
-        """The stream is over: what it brought after its last object cannot be read."""
+        """The stream is over: an object that is not complete cannot be read."""
+        if self._objects is not None:
+            self._unread += self._objects.unfinished
         if self._unread.strip():
             self._add("rest", "unreadable", self._unread.decode("utf-8", "replace"))
         self._unread, self._objects = bytearray(), None
@@ -147,8 +146,15 @@ def _anonymous(entry: Entry, anonymizer: Anonymizer) -> Entry:
         return {**shown, "refused": _refusal(entry["refused"], anonymizer)}
     if "unreadable" in entry:
         return {**shown, "unreadable": mask(entry["unreadable"])}
-    heard = next(name for name in ("sent", "received", "ended") if name in entry)
-    return {**shown, heard: entry[heard] if heard == "ended" else anonymizer.value(entry[heard])}
+    if "ended" in entry:
+        return {**shown, "ended": _end(entry["ended"], anonymizer)}
+    heard = "sent" if "sent" in entry else "received"
+    return {**shown, heard: anonymizer.value(entry[heard])}
+
+
+def _end(end: Any, anonymizer: Anonymizer) -> Entry:
+    shown = {name: end[name] for name in ("code", "error") if name in end}
+    return {**shown, "reason": anonymizer.error(end["reason"])} if end.get("reason") else shown
 
 
 def _refusal(refusal: Any, anonymizer: Anonymizer) -> Entry:

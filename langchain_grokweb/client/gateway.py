@@ -272,7 +272,8 @@ class GatewayTurn:
             _hang_up(socket)
             raise
         except ConnectionClosed as error:
-            tap("gateway", "ended", {} if error.rcvd is None else {"code": error.rcvd.code})
+            close = error.rcvd
+            tap("gateway", "ended", {"code": close.code, "reason": close.reason} if close is not None else {})
             if error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
                 self._move("message too big")
             elif error.rcvd is not None:

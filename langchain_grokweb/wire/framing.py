@@ -94,6 +94,11 @@ class JsonObjects:
                 if whole is not None:
                     objects.append(self._parse(whole))
 
+    @property
+    def unfinished(self) -> bytes:
+        """What came of an object that is not complete, or of what may be none."""
+        return b"".join(self._object) or self._between
+
     def close(self) -> None:
         """The stream is over.
 

@@ -412,3 +412,48 @@ def test_what_is_no_capture_is_told(tmp_path, text):
         play(path)
     with GrokEmulator() as grok, pytest.raises(ValueError, match="capture"):
         grok.replay(path)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"result":{"title":{"newTitle":"Wombat"}}}{"result":{"title":{"newTitle":"Quokka"}}}',
+        b'{"result":{"title":{"newTitle":"Wombat"}}}\n{"result":{"title":{"newTitle":"Quokka"}}}\n{"result":{"tok',
+        b'{"result":{"title":{"newTitle":"Wombat"}}}\n{"result":{"title":{"newTitle":"Quokka"}}}\n<html>narwhal',
+    ],
+    ids=["side by side", "torn", "garbage"],
+)
+@pytest.mark.parametrize("size", [7, 1000])
+def test_what_could_be_read_stands_once_and_the_rest_as_it_came(data, size):
+    recorder = Recorder()
+    recorder.hear("rest", "sent", {"method": "POST", "path": "/rest/app-chat/conversations/new", "body": {}})
+    for start in range(0, len(data), size):
+        recorder.hear("rest", "received", data[start : start + size])
+    recorder.hear("rest", "ended", {})
+    entries = [json.loads(line) for line in recorder.text().splitlines()[2:]]
+    titles = [one["result"]["title"]["newTitle"] for entry in entries for one in entry.get("received", ())]
+    assert titles == ["Xxxxxx", "Xxxxxx"]
+    unread = [entry["unreadable"] for entry in entries if "unreadable" in entry]
+    assert "".join(unread) in {"", '{"xxxxxx":{"xxx', "<xxxx>xxxxxxx"}
+    assert bool(unread) == (not data.endswith(b"}"))
+
+
+@pytest.mark.wire("gateway")
+def test_why_a_socket_was_closed_stays(tmp_path, wire):
+    from scripted.server import Close
+
+    path = tmp_path / "capture.jsonl"
+    script = gateway.script([])
+    script.socket["response.create"] = [Close(4003, "usage limit reached by margarethe")]
+    with ScriptedServer() as server:
+        server.play(script)
+        model = ChatGrokWeb(base_url=server.base_url, cookies=server.cookies, transport=wire, max_retries=0)
+        with pytest.raises(GrokWebError) as first, record(model, path) as recorded:
+            recorded.invoke("Hi")
+    played = play(path)[0]
+    assert type(played.error) is type(first.value)
+    assert_free_of(path.read_text(), "margarethe")
+    with GrokEmulator() as grok:
+        grok.replay(path)
+        with pytest.raises(type(first.value)):
+            ChatGrokWeb(base_url=grok.base_url, cookies=grok.cookies, transport=wire, max_retries=0).invoke("Hi")

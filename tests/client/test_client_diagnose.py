@@ -17,6 +17,7 @@ from scripted.server import STAY, Reply, Script, ScriptedServer
 from langchain_grokweb import Check, GrokWebClient
 from langchain_grokweb.client.account import diagnose as module
 from langchain_grokweb.testing import GrokEmulator
+from langchain_grokweb.testing.state.faults import FAULTS
 
 MARKER = "marker0123456789"
 COOKIES = f"sso={MARKER}; sso-rw={MARKER}; x-userid=497f19f8-49d4-458a-bee4-43ec3dcaf8ca"
@@ -118,6 +119,25 @@ def test_what_the_service_refuses(grok, spoil, how, row, detail, step):
         after = ROWS[ROWS.index(row) + 1 : -1]
         assert untried(rows) == after
         assert all(row in rows[name].detail for name in after)
+
+
+OPENING = sorted(name for name, kind in FAULTS.items() if kind.stage in {"refusal", "opening"})
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+@pytest.mark.parametrize("fault", OPENING)
+def test_every_fault_of_an_opening_is_told_once_and_with_a_step(grok, fault, everywhere):
+    """Strikes all requests, or prompts alone: some row fails, none repeats another, each says what to do."""
+    options = {"seconds": 0.0} if fault == "slow_open" else {}
+    grok.fault(fault, 99, path="/*" if everywhere else None, **options)
+    rows = look(grok, ask=True)
+    wrong = [row for row in rows.values() if row.state == "fail"]
+    told = [row for row in wrong if not row.detail.startswith("the same as: ")]
+    assert bool(wrong) == (fault != "slow_open" and (fault != "anti_bot" or everywhere))
+    assert len({row.detail for row in told}) == len(told)
+    assert all(row.next_step and row.detail for row in told)
+    assert len(told) <= 2
+    assert [turn.status for turn in grok.turns if turn.status == "running"] == []
 
 
 def test_the_anti_bot_rule_keeps_nobody_from_the_gateway(grok):

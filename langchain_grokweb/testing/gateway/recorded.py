@@ -24,7 +24,7 @@ class RecordedSession:
         """The client said this."""
         self._heard.put_nowait(event)
 
-    async def play(self, send: Callable[[str], Awaitable[None]], close: Callable[[int], Awaitable[None]]) -> None:
+    async def play(self, send: Callable[[str], Awaitable[None]], close: Callable[[int, str], Awaitable[None]]) -> None:
         """Say everything, and close the socket where it was closed."""
         async for entry in self._exchange.steps():
             if "sent" in entry:
@@ -34,7 +34,7 @@ class RecordedSession:
             elif "received" in entry:
                 await send(self._text(entry["received"]))
             elif "ended" in entry:
-                await close(entry["ended"].get("code") or 1000)
+                await close(entry["ended"].get("code") or 1000, entry["ended"].get("reason", ""))
 
     async def _until(self, recorded: Mapping[str, Any]) -> None:
         while (event := await self._heard.get()).get("type") != recorded.get("type"):

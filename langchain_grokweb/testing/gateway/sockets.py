@@ -89,11 +89,11 @@ class Socket:
             raise WebSocketDisconnect(1006)
         await self.websocket.send_text(text)
 
-    async def close(self, code: int) -> None:
+    async def close(self, code: int, reason: str = "") -> None:
         """Close the socket; what its sessions have to say is not sent any more."""
         if not self._is_closed:
             self._is_closed = True
-            await self.websocket.close(code)
+            await self.websocket.close(code, reason)
 
     def abort(self) -> None:
         """Reset the connection."""
