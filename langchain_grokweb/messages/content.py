@@ -53,7 +53,19 @@ def parts(message: BaseMessage) -> list[str | Attached]:
             pieces.append(f"{before}{text}")
         elif isinstance(block, dict) and _kind(block, message) == "attachment":
             pieces.append(read_block(block))
+    if isinstance(content, str) and isinstance(message, AIMessage):
+        pieces += [read_block({"type": "image", **data}) for data in _fetched_pictures(message)]
     return pieces
+
+
+def _fetched_pictures(message: AIMessage) -> list[dict[str, Any]]:
+    """The bytes of an answer's pictures, where they were fetched: beside the text (`answer_content.DATA_KEY`)."""
+    entries = message.additional_kwargs.get("image_data")
+    return (
+        [entry for entry in entries if isinstance(entry, dict) and "base64" in entry]
+        if isinstance(entries, list)
+        else []
+    )
 
 
 def _block_text(block: Any, message: BaseMessage) -> str:

@@ -161,6 +161,15 @@ def test_the_newest_picture_of_a_conversation_is_edited_where_none_is_attached(g
     assert data(block) == drawn("now blue", drawn("a red fox"))
 
 
+def test_a_history_that_is_sent_again_has_its_pictures_again(grok, make_model):
+    model = make_model(model="auto", image_output="base64", conversation="stateless")
+    grok.reply("A fox.", images=["a red fox"])
+    model.invoke([HumanMessage("Draw"), model.invoke("Draw"), HumanMessage("What is it?")])
+    (file,) = grok.turns[-1].files
+    assert (file.content, file.mime_type) == (drawn("a red fox"), "image/jpeg")
+    assert f"[image attached: {file.name}]" in grok.turns[-1].prompt
+
+
 # --- at a server that says what a test wants
 
 JPEG = b"\xff\xd8\xff" + bytes(range(256)) * 20

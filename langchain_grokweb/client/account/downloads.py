@@ -121,7 +121,7 @@ class Sink:
     def __init__(self, limit: int, progress: Progress | None) -> None:
         self.mime_type = ""
         self.done = 0
-        self._limit = limit
+        self.limit = limit
         self._progress = progress
         self._buffer = bytearray()
 
@@ -131,12 +131,12 @@ class Sink:
         Raises:
             GrokWebInvalidRequestError: They are more than the limit.
         """
-        if total is not None and total > self._limit:
+        if total is not None and total > self.limit:
             raise self._too_large()
         await self.restart()
         async for piece in pieces:
             self.done += len(piece)
-            if self.done > self._limit:
+            if self.done > self.limit:
                 raise self._too_large()
             self._buffer += piece
             await self.flush(_WRITE_BYTES)
@@ -159,9 +159,9 @@ class Sink:
 
     def _too_large(self) -> GrokWebInvalidRequestError:
         return GrokWebInvalidRequestError(
-            f"It is larger than the {self._limit} bytes that are allowed.",
+            f"It is larger than the {self.limit} bytes that are allowed.",
             next_step="Allow more with `max_bytes=`"
-            + ("." if self._limit < MAX_DOWNLOAD_BYTES else ", or download it with a browser: this is the most."),
+            + ("." if self.limit < MAX_DOWNLOAD_BYTES else ", or download it with a browser: this is the most."),
         )
 
 
@@ -294,7 +294,7 @@ async def _fetch_made(http: Http, source: Source, sink: Sink) -> None:
 async def _retrying(http: Http, sink: Sink, source: Source, open_reply: Callable[[], Awaitable[Reply]]) -> None:
     """Open and read, again where it breaks: a GET changes nothing."""
     service = http.service.assets
-    seconds = service.timeout + MAX_DOWNLOAD_BYTES / _SLOWEST_BYTES_PER_SECOND
+    seconds = service.timeout + sink.limit / _SLOWEST_BYTES_PER_SECOND
     is_slow = False
 
     async def once() -> None:
