@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import orjson
@@ -29,6 +29,7 @@ _ADDRESS_NAME = re.compile(r"(?:^|_)(?:urls?|uris?|link|favicon|thumbnail|origin
 _ALPHABETS = ("xbcdfghjklmnpqrstvwz", "XBCDFGHJKLMNPQRSTVWZ", "1234567890")
 _HEX = re.compile(r"[0-9a-f-]{6,}|[0-9A-F-]{6,}")
 _LARGEST_PLACE = 10_000
+_DEEPEST = 60  # levels of JSON
 
 # The structure that a text may hold: what grok.com's tags and ours are made of.
 _STRUCTURE = re.compile(
@@ -66,7 +67,7 @@ class Anonymizer:
 
     # --- objects
 
-    def value(self, value: Any, name: str = "", parent: str = "", *, exactly: bool = False) -> Any:
+    def value(self, value: Any, name: str = "", parent: str = "", *, exactly: bool = False, level: int = 0) -> Any:
         """What stands in the place of a JSON value.
 
         Args:
@@ -74,15 +75,19 @@ class Anonymizer:
             name: The member that it is of.
             parent: The member that holds the object that has that member.
             exactly: Whether only the protocol's own names stay: in the arguments of a tool anything may be a name.
+            level: How deep it stands; what is deeper than anything of the protocol goes.
         """
+        if level > _DEEPEST:
+            return None
+        exactly = exactly or name in {"args", "properties"}
+        below = partial(self.value, exactly=exactly, level=level + 1)
         if isinstance(value, dict):
-            exactly = exactly or name in {"args", "properties"}
             return {
-                self._name(member, exactly=exactly): self.value(entry, words.plain(member), name, exactly=exactly)
+                self._name(member, exactly=exactly): below(entry, words.plain(member), name)
                 for member, entry in value.items()
             }
         if isinstance(value, list):
-            return [self.value(entry, name, parent, exactly=exactly) for entry in value]
+            return [below(entry, name, parent) for entry in value]
         if isinstance(value, str):
             return str(value) if isinstance(value, Done) else self._string(value, name, parent)
         if isinstance(value, bool) or value is None:

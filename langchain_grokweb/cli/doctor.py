@@ -72,7 +72,7 @@ def _look(common: Common, *, ask: bool, model: str | None) -> list[Check]:
     from langchain_grokweb.client.service import assets_of  # noqa: PLC0415
 
     service = Service(base_url=common.origin, assets_url=assets_of(common.origin))
-    with terminal.stderr().status("Looking …"):
+    with terminal.stderr().status("Looking..."):
         return portal.call(lambda: diagnose(service, lambda: _credentials(common), model=model, ask=ask))
 
 

@@ -346,6 +346,22 @@ def test_nothing_said_passes_wherever_it_stands(value):
         assert not _FORBIDDEN.search(json.dumps(anonymous([entry]), ensure_ascii=False))
 
 
+@given(st.lists(st.tuples(st.sampled_from(["rest", "gateway"]), st.binary(max_size=30) | _VALUES), max_size=5))
+def test_whatever_comes_can_be_recorded(pieces):
+    recorder = Recorder()
+    for wire, piece in pieces:
+        recorder.hear(wire, "received", piece if isinstance(piece, bytes) else json.dumps({"result": piece}).encode())
+        recorder.hear(wire, "ended", {})
+    assert not _FORBIDDEN.search(recorder.text())
+
+
+def test_what_is_too_deep_goes():
+    recorder = Recorder()
+    recorder.hear("gateway", "received", b'{"event":' * 300 + b"{}" + b"}" * 300)
+    recorder.hear("gateway", "received", b'{"event":' * 5000 + b"{}" + b"}" * 5000)
+    assert len(recorder.text().splitlines()) == 3
+
+
 @given(st.text(max_size=40))
 def test_a_text_keeps_its_length_its_kinds_and_nothing_else(text):
     replaced = mask(text)
