@@ -159,7 +159,7 @@ def test_turns_of_one_capture_come_one_by_one(make_model, grok, tmp_path):
     assert (second.wire, second.message.content) == ("gateway", "Xxxxxx, xxxxxx.")
     grok.reset()
     state.reset()
-    grok.replay(path)
+    grok.replay(path, paced=True)
     model = make_model(transport="auto")
     assert [model.invoke("Hi").content, model.invoke("Hi").content] == ["Xxxxx.", "Xxxxxx, xxxxxx."]
 
