@@ -31,13 +31,8 @@ from websockets.frames import CloseCode
 from websockets.typing import Origin
 
 from langchain_grokweb.client.account.modes import AvailableMode, list_modes, user_id
-from langchain_grokweb.client.network.http import (
-    Http,
-    RedactedHeaders,
-    after_giving_up_idle,
-    what_failed,
-    what_to_check,
-)
+from langchain_grokweb.client.network.failures import after_giving_up_idle, what_failed, what_to_check
+from langchain_grokweb.client.network.http import Http, RedactedHeaders
 from langchain_grokweb.client.network.pool import attend, shared_context, socks_package_missing, without_thread
 from langchain_grokweb.client.network.reply_body import MAX_STREAM_BYTES
 from langchain_grokweb.client.network.tap import no_tap

@@ -8,7 +8,8 @@ from collections.abc import Awaitable
 
 import httpx
 
-from langchain_grokweb.client.network.http import Http, in_time
+from langchain_grokweb.client.network.failures import in_time
+from langchain_grokweb.client.network.http import Http
 from langchain_grokweb.client.rest_stream import EventStream
 from langchain_grokweb.client.service import Wire
 from langchain_grokweb.client.stopping import DeliveryUnknownError, RunningAnswer

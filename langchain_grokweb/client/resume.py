@@ -23,7 +23,8 @@ from typing import Any, Literal, Protocol, TypeAlias, assert_never
 import anyio
 
 from langchain_grokweb.client import portal
-from langchain_grokweb.client.network.http import Http, in_time
+from langchain_grokweb.client.network.failures import in_time
+from langchain_grokweb.client.network.http import Http
 from langchain_grokweb.client.rest_stream import EventStream
 from langchain_grokweb.client.retry import is_passing, pause_before
 from langchain_grokweb.client.service import Wire

@@ -26,7 +26,8 @@ from typing import Any, TypeAlias
 import anyio
 import anyio.to_thread
 
-from langchain_grokweb.client.network.http import Http, in_time
+from langchain_grokweb.client.network.failures import in_time
+from langchain_grokweb.client.network.http import Http
 from langchain_grokweb.client.retry import retrying
 from langchain_grokweb.errors import (
     GrokWebContextOverflowError,

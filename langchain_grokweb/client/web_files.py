@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import anyio
 
-from langchain_grokweb.client.network.http import in_time
+from langchain_grokweb.client.network.failures import in_time
 from langchain_grokweb.client.network.open_web import open_public
 from langchain_grokweb.client.service import Service
 from langchain_grokweb.errors import GrokWebError, GrokWebInvalidRequestError, GrokWebTimeoutError

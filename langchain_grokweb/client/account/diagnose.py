@@ -22,7 +22,8 @@ from langchain_grokweb.client.account.modes import list_modes
 from langchain_grokweb.client.account.quota import Quota, quotas
 from langchain_grokweb.client.gateway import knock
 from langchain_grokweb.client.network.environment import PROXY_FIELD, Proxy, TrustSettings
-from langchain_grokweb.client.network.http import Http, what_failed
+from langchain_grokweb.client.network.failures import what_failed
+from langchain_grokweb.client.network.http import Http
 from langchain_grokweb.client.network.pool import lease
 from langchain_grokweb.client.opener import Opener
 from langchain_grokweb.client.service import Service, Wire

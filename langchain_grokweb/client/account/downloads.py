@@ -23,7 +23,8 @@ from urllib.parse import quote, unquote, urlsplit
 import anyio
 import anyio.to_thread
 
-from langchain_grokweb.client.network.http import Http, Reply, in_time
+from langchain_grokweb.client.network.failures import in_time
+from langchain_grokweb.client.network.http import Http, Reply
 from langchain_grokweb.client.network.open_web import open_public
 from langchain_grokweb.client.network.reply_body import MAX_STREAM_BYTES
 from langchain_grokweb.client.retry import is_passing, retrying

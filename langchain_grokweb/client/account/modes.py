@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_grokweb.client.network.http import Http, in_time, set_cookie
+from langchain_grokweb.client.network.failures import in_time
+from langchain_grokweb.client.network.http import Http, set_cookie
 from langchain_grokweb.errors import GrokWebAuthenticationError, GrokWebError
 from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire.json_fields import Fields, get_dict, get_str, wrong_type

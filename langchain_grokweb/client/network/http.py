@@ -7,11 +7,8 @@ service says is freed of cookie values before it gets into an error.
 
 from __future__ import annotations
 
-import errno
 import logging
 import re
-import socket
-import ssl
 import uuid
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
@@ -21,25 +18,22 @@ from email.utils import parsedate_to_datetime
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, TypeVar
 
-import anyio
 import httpx
 import orjson
 
 from langchain_grokweb._version import __version__
 from langchain_grokweb.client import state
-from langchain_grokweb.client.network.environment import PROXY_FIELD, TrustSettings
-from langchain_grokweb.client.network.pool import Lease, close_idle, lease, require_asyncio, without_thread
+from langchain_grokweb.client.network.failures import after_giving_up_idle, in_time
+from langchain_grokweb.client.network.pool import Lease, lease
 from langchain_grokweb.client.network.reply_body import ACCEPTED, Body
 from langchain_grokweb.client.network.tap import no_tap
 from langchain_grokweb.client.service import FilePart, HttpClient, Service
 from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.credentials.redaction import Redactor, header_secrets
 from langchain_grokweb.errors import (
-    GrokWebConnectionError,
     GrokWebError,
     GrokWebInvalidRequestError,
     GrokWebProtocolError,
-    GrokWebTimeoutError,
 )
 from langchain_grokweb.wire import error_mapping
 from langchain_grokweb.wire.framing import has_too_many_parts
@@ -449,100 +443,6 @@ async def _beginning(reply: Reply) -> bytes:
     except (httpx.HTTPError, GrokWebProtocolError):
         pass  # the status alone must do
     return bytes(body[:_MAX_REFUSAL_BYTES])
-
-
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-
-
-async def in_time(service: Service, work: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
-    """Do something within `seconds`, or within `timeout`.
-
-    Errors of httpx become ours, and are not dragged along: they hold the request.
-    """
-    require_asyncio()
-    seconds = seconds or service.timeout
-    try:
-        with anyio.fail_after(seconds):
-            return await work()
-    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-        failure = _translated(error, service, seconds)
-    except RuntimeError as error:
-        failure = without_thread(error)
-    raise failure
-
-
-def _translated(error: Exception, service: Service, seconds: float) -> GrokWebError:
-    never_sent = isinstance(error, _NEVER_SENT)
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
-        return GrokWebTimeoutError(
-            f"grok.com did not answer within {seconds:g} seconds.",
-            next_step="Try again, or allow more time with `timeout=`.",
-            never_sent=never_sent,
-        )
-    return GrokWebConnectionError(
-        f"{service.base_url} could not be reached: {_kind(error)}.",
-        next_step=what_to_check(service),
-        never_sent=never_sent,
-    )
-
-
-def what_to_check(service: Service) -> str:
-    """The next step where the service could not be reached: it names the settings that lead there."""
-    proxy = PROXY_FIELD
-    if service.http_client is None or service.proxy is not None:
-        with suppress(GrokWebError):
-            found = service.find_proxy()
-            proxy = found.source if found is not None else proxy
-    trust = TrustSettings.now().source if service.is_secure else ""
-    return f"Check the network, `base_url=`{f', {trust}' if trust else ''} and {proxy}."
-
-
-def _kind(error: Exception) -> str:
-    words: Mapping[type[Exception], str] = {
-        httpx.ProxyError: "the proxy refused",
-        httpx.ConnectError: what_failed(error),
-        httpx.NetworkError: "the connection broke before an answer came",
-        httpx.RemoteProtocolError: "the connection was closed before an answer came",
-        httpx.DecodingError: "what it sent could not be unpacked",
-        httpx.UnsupportedProtocol: "this kind of address cannot be used",
-        httpx.InvalidURL: "the address cannot be read",
-    }
-    return next((text for kind, text in words.items() if isinstance(error, kind)), type(error).__name__)
-
-
-async def after_giving_up_idle(connect: Callable[[], Awaitable[T]]) -> T:
-    """Connect; where too many files are open, once more without the connections that are kept for later."""
-    try:
-        return await connect()
-    except (OSError, httpx.ConnectError) as error:
-        if not _is_out_of_files(error):
-            raise
-    await close_idle()
-    return await connect()
-
-
-def _is_out_of_files(error: BaseException | None) -> bool:
-    while error is not None:
-        below = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
-        if any(map(_is_out_of_files, below)) or getattr(error, "errno", None) in {errno.EMFILE, errno.ENFILE}:
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def what_failed(error: BaseException | None) -> str:
-    """Why no connection could be made, as far as the errors below it show."""
-    if _is_out_of_files(error):
-        return "too many files are open here (raise the limit with `ulimit -n`, or do less at once)"
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return "its certificate is not trusted here, or not its own"
-        if isinstance(error, ssl.SSLError):
-            return "no secure connection could be agreed on"
-        if isinstance(error, socket.gaierror):
-            return "its name is not known here"
-        error = error.__cause__ or error.__context__
-    return "no connection could be made"
 
 
 # --- what the libraries below log: at DEBUG, httpcore logs the headers of every reply, cookies among them
