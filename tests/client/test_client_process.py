@@ -15,7 +15,7 @@ from scripted.server import Script, ScriptedServer
 
 from langchain_grokweb import ChatGrokWeb, GrokWebConnectionError, GrokWebInvalidRequestError
 from langchain_grokweb.client import portal
-from langchain_grokweb.client.network import http as client_http
+from langchain_grokweb.client.network import failures
 from langchain_grokweb.client.network import pool
 
 
@@ -94,7 +94,7 @@ async def test_idle_connections_are_given_up_where_too_many_files_are_open(
         await close_idle()
 
     monkeypatch.setattr(BaseEventLoop, "_connect_sock", fail_at_first)
-    monkeypatch.setattr(client_http, "close_idle", give_up)
+    monkeypatch.setattr(failures, "close_idle", give_up)
     await pool.close_idle()
     assert (await model.ainvoke("Hi")).text == "Paris."
     assert given_up == [None]
