@@ -15,8 +15,7 @@ from scripted.server import Script, ScriptedServer
 
 from langchain_grokweb import ChatGrokWeb, GrokWebConnectionError, GrokWebInvalidRequestError
 from langchain_grokweb.client import portal
-from langchain_grokweb.client.network import failures
-from langchain_grokweb.client.network import pool
+from langchain_grokweb.client.network import failures, pool
 
 
 @pytest.fixture(scope="module")
