@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 import re
@@ -260,6 +261,26 @@ def _texts(value: Any, name: str = "") -> Iterator[str]:
         "fileName",
     }:
         yield value
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("gateway/*.jsonl")), ids=lambda path: path.stem)
+def test_captured_sessions_read_the_same(path, tmp_path):
+    """The sample as it is, and with its texts replaced, come to the same events."""
+    lines = list(_sample_lines(path))
+    heard = [("sent", line["frame"]) if line["dir"] == "client" else ("received", [line["frame"]]) for line in lines]
+    entries = [{"at": 0.0, "wire": "gateway", name: value} for name, value in heard]
+    files = [tmp_path / "as_it_is.jsonl", tmp_path / "capture.jsonl"]
+    for file, told in zip(files, [copy.deepcopy(entries), anonymous(copy.deepcopy(entries))], strict=True):
+        file.write_text("".join(f"{json.dumps(line)}\n" for line in [{"grokweb_capture": 1}, *told]))
+    ((original,), (replaced,)) = map(play, files)
+    assert [type(event) for event in replaced.events] == [type(event) for event in original.events]
+    assert len(original.events) > 0
+    assert type(replaced.error) is type(original.error)
+    if original.message is not None:
+        assert shape(replaced.message.content) == shape(original.message.content)
+        assert shape(replaced.message.additional_kwargs) == shape(original.message.additional_kwargs)
+    assert replaced.unknown.total() == original.unknown.total()
+    assert_free_of(files[1].read_text(), *(text for line in lines for text in _texts(line["frame"])))
 
 
 STEPS = [
