@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import gateway, rest
 from scripted import steps as s
@@ -367,6 +367,7 @@ def test_nothing_said_passes_wherever_it_stands(value):
         assert not _FORBIDDEN.search(json.dumps(anonymous([entry]), ensure_ascii=False))
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from(["rest", "gateway"]), st.binary(max_size=30) | _VALUES), max_size=5))
 def test_whatever_comes_can_be_recorded(pieces):
     recorder = Recorder()
