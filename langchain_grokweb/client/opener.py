@@ -19,6 +19,7 @@ from langchain_grokweb.client.service import Wire
 from langchain_grokweb.client.stopping import DeliveryUnknownError, now
 from langchain_grokweb.client.uploads import Uploads
 from langchain_grokweb.errors import (
+    GrokWebConversationNotFoundError,
     GrokWebError,
     GrokWebInvalidRequestError,
     GrokWebPermissionError,
@@ -66,7 +67,7 @@ class Opener:
         """A turn failed: say in the error what the mode's quota is; no longer believe in files of a turn refused."""
         if isinstance(error, GrokWebRateLimitError):
             await quota.explain(self._http, error, turn.model)
-        elif isinstance(error, GrokWebInvalidRequestError):
+        elif isinstance(error, GrokWebInvalidRequestError) and not isinstance(error, GrokWebConversationNotFoundError):
             self._uploads.forget()
 
     def redact(self, value: Any) -> Any:

@@ -20,6 +20,7 @@ import mimetypes
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -192,6 +193,7 @@ class Uploads:
     async def _put(self, place: wire.SignedPlace, file: Attachment) -> None:
         """Send the bytes to the signed address; without cookies, and along no redirect."""
         # What LangChain checks addresses with takes long to import, and few files are so large.
+        await anyio.to_thread.run_sync(import_module, "langchain_grokweb.client.network.open_web")
         from langchain_grokweb.client.network.open_web import Upload, open_public  # noqa: PLC0415
 
         service = self._http.service

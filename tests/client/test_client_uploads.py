@@ -135,6 +135,14 @@ def test_a_turn_that_is_refused_makes_the_next_one_upload_again(grok, model):
     assert paths(grok) == [DIRECT, "kept?", DIRECT]
 
 
+def test_a_conversation_that_is_gone_says_nothing_against_its_files(grok, model):
+    first = model.invoke(ask())
+    grok.conversations[first.response_metadata["grokweb"]["conversation_id"]].deleted = True
+    model.invoke([*ask(), first, *ask(b"two", "two.txt")])
+    model.invoke(ask())
+    assert paths(grok).count(DIRECT) == 2
+
+
 def test_another_account_and_a_new_process_know_nothing_of_it(grok, client):
     client.upload(b"hello", name="notes.txt")
     state.reset()
