@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
+from typer.testing import CliRunner
 
 from langchain_grokweb import ChatGrokWeb
+from langchain_grokweb.cli.app import app
 from langchain_grokweb.testing import GrokEmulator
 from testing.chromium import PROGRAM, Chromium
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no Chromium")
 
 
-async def test_a_browser_signs_in_and_its_cookies_work(grok: GrokEmulator, tmp_path):
+async def test_a_browser_signs_in_and_its_cookies_work(grok: GrokEmulator, tmp_path, monkeypatch):
     async with Chromium(tmp_path / "profile") as browser:
         await browser.open(grok.base_url)
         assert await browser.run("location.pathname") == "/sign-in"
@@ -38,3 +40,15 @@ async def test_a_browser_signs_in_and_its_cookies_work(grok: GrokEmulator, tmp_p
         assert model.invoke("Hi").text, name
     asked = [request for request in grok.requests if request.path.endswith("/new")]
     assert asked[-1].headers["user-agent"] == agent
+
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    for name, export in exports.items():
+        file = tmp_path / f"{name}.json"
+        file.write_text(json.dumps(export))
+        signed_in = CliRunner().invoke(app, ["login", str(file), "--base-url", grok.base_url])
+        assert signed_in.exit_code == 0, signed_in.output
+        asked = CliRunner().invoke(app, ["chat", "--base-url", grok.base_url, "My name is Ada."])
+        assert asked.exit_code == 0, asked.output
+        assert "Ada" in asked.stdout
