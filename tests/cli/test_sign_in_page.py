@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from testing.chromium import PROGRAM, Chromium
 from typer.testing import CliRunner
 
 from langchain_grokweb import ChatGrokWeb
 from langchain_grokweb.cli.app import app
 from langchain_grokweb.testing import GrokEmulator
-from testing.chromium import PROGRAM, Chromium
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no Chromium")
 
