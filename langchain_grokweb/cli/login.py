@@ -101,24 +101,29 @@ def _pasted(origin: str) -> str:
     """
     from prompt_toolkit import PromptSession  # noqa: PLC0415 - seldom needed
     from prompt_toolkit.history import DummyHistory  # noqa: PLC0415
-    from prompt_toolkit.layout.processors import Processor, Transformation  # noqa: PLC0415
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent  # noqa: PLC0415
+    from prompt_toolkit.keys import Keys  # noqa: PLC0415
     from prompt_toolkit.output.defaults import create_output  # noqa: PLC0415
 
     from langchain_grokweb.cli import terminal  # noqa: PLC0415
 
-    class CountShown(Processor):
-        """Shows how much there is, in place of the text."""
+    pieces: list[str] = []
+    keys = KeyBindings()
 
-        def apply_transformation(self, transformation_input: object) -> Transformation:
-            place = getattr(transformation_input, "lineno", 0)
-            length = len(transformation_input.document.text)  # type: ignore[attr-defined]
-            return Transformation([("", f"[{length} characters]" if length and place == 0 else "")])
+    @keys.add(Keys.BracketedPaste)
+    def _paste(event: KeyPressEvent) -> None:
+        pieces.append(event.data)  # it never gets into the line that is edited, and so is never drawn
+
+    def message() -> str:
+        length = sum(map(len, pieces))
+        return f"[{length} characters] Press Enter: " if length else "Paste here: "
 
     terminal.stderr().print(_HOW.format(url=f"{origin}/"))
     session: PromptSession[str] = PromptSession(
-        history=DummyHistory(), input_processors=[CountShown()], output=create_output(stdout=sys.stderr)
+        history=DummyHistory(), key_bindings=keys, output=create_output(stdout=sys.stderr), is_password=True
     )
     try:
-        return session.prompt("> ")
+        typed = session.prompt(message, reserve_space_for_menu=0)
     except EOFError:
         raise Failure("Nothing was pasted.", "Run `grokweb login FILE`, or paste and press Enter.") from None
+    return "".join([*pieces, typed]).replace("\r\n", "\n").replace("\r", "\n")

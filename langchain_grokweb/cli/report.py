@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
 _FIELD = re.compile(r"`(\w+)=(?:[^`\s]*)`")
-_NO_COOKIES = "run `grokweb login`, or use --cookies-file"
 _IN_WORDS = {
-    "cookies": _NO_COOKIES,
-    "credentials": _NO_COOKIES,
+    "cookies": "--cookies-file",
+    "credentials": "--cookies-file",
     "proxy": "HTTPS_PROXY",
     "transport": "GROKWEB_TRANSPORT",
 }
+_EXTRA = {"rich", "prompt_toolkit", "platformdirs", "keyring"}
 _METHODS = {"`await model.alist_modes()` lists": "`grokweb models` lists"}
 
 
@@ -91,12 +91,17 @@ def explain(error: BaseException, option_names: set[str]) -> tuple[str, str]:
         return in_words(what, option_names), _step(error, next_step, option_names)
     if (problems := _of_validation(error)) is not None:
         return in_words(problems, option_names), ""
-    if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror or error}.", ""
-    if isinstance(error, UnicodeError):
-        return "A text cannot be written or read in the encoding of this terminal or file.", "Set PYTHONUTF8=1."
-    return _unexpected(error), "Run it again with --verbose to see where, and report that."
+    match error:
+        case ModuleNotFoundError(name=str(name)) if name.split(".")[0] in _EXTRA:
+            shown = f"This command needs {name}.", 'Run: pip install "langchain-grokweb[cli]".'
+        case OSError():
+            place = f"{error.filename}: " if error.filename else ""
+            shown = f"{place}{error.strerror or error}.", ""
+        case UnicodeError():
+            shown = "A text cannot be written or read in the encoding of this terminal or file.", "Set PYTHONUTF8=1."
+        case _:
+            shown = _unexpected(error), "Run it again with --verbose to see where, and report that."
+    return shown
 
 
 def in_words(text: str, option_names: set[str]) -> str:

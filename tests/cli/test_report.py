@@ -32,6 +32,16 @@ def test_a_refused_sign_in_leads_to_login():
     assert "run `grokweb login`" in told(GrokWebAuthenticationError("No.", login_url="http://127.0.0.1:1/"))
 
 
+def test_what_the_extra_lacks_is_named():
+    assert "langchain-grokweb[cli]" in told(ModuleNotFoundError("No", name="prompt_toolkit"))
+
+
+def test_nobody_is_signed_in():
+    with pytest.raises(GrokWebAuthenticationError) as caught:
+        ChatGrokWeb().invoke("hi")
+    assert "or pass --cookies-file." in told(caught.value, "--cookies-file")
+
+
 def test_a_wrong_field_is_told_without_its_value():
     with pytest.raises(ValueError, match="base_url") as caught:
         ChatGrokWeb(base_url="ftp://secret.example")
