@@ -195,19 +195,27 @@ def play(server: ScriptedServer, wire: str, steps: list[s.Step], replies: dict[s
     return ChatGrokWeb(base_url=server.base_url, cookies=COOKIES, transport=wire, model="fast", **settings)
 
 
-def test_a_scripted_service_gives_the_same_by_every_way(server, wire):
-    reference = f"/rest/conversations/files/content?conversationId={s.CONVERSATION}&path=%2Fartifacts%2Ft.csv"
-    replies = {
+REFERENCE = f"GET /rest/conversations/files/content?conversationId={s.CONVERSATION}&path=%2Fartifacts%2Ft.csv"
+
+
+def assets(server: ScriptedServer) -> dict[str, Any]:
+    """A picture, the way to a file, and a video."""
+    return {
         GET: image(kind="image/png"),
-        f"GET {reference}": Reply.of({"signedUrl": f"{server.base_url}/signed?s=1"}),
+        REFERENCE: Reply.of({"signedUrl": f"{server.base_url}/signed?s=1"}),
         "GET /signed?s=1": Reply.of(TABLE, content_type="text/csv"),
         "GET /users/u/generated/v/generated_video.mp4": Reply.of(b"film", content_type="video/mp4"),
     }
+
+
+def test_a_scripted_service_gives_the_same_by_every_way(server, wire):
+    """Also where the message was in a checkpoint meanwhile."""
+    replies, serde = assets(server), InMemorySaver().serde
     for edited in (False, True):
         steps = [s.Text("Here."), s.Picture(edited=edited), s.File("t.csv"), s.Video(), s.Final("Here.")]
         for ask in PATHS.values():
             model = play(server, wire, steps, replies)
-            message = ask(model, "Make all")
+            message = serde.loads_typed(serde.dumps_typed(ask(model, "Make all")))
             picture, video, file = sorted(
                 made(message), key=lambda block: ("image", "video", "file").index(block["type"])
             )
@@ -217,6 +225,27 @@ def test_a_scripted_service_gives_the_same_by_every_way(server, wire):
             (signed,) = server.asked("GET /signed?s=1")
             assert "cookie" not in signed.headers
             assert all("sso=" in request.headers["cookie"] for request in server.requests if request != signed)
+
+
+def test_a_stored_conversation_gives_the_same(server):
+    about = {"conversationId": s.CONVERSATION, "title": "All", "temporary": False}
+    chunk = {"imageUuid": s.Picture().id, "imageUrl": PICTURE, "progress": 100}
+    edited = {"id": "e", "type": "render_edited_image", "cardType": "edited_image_card", "image_chunk": chunk}
+    video = {"assetId": "v", "key": "users/u/generated/v/generated_video.mp4", "mimeType": "video/mp4"}
+    members = {
+        "cardAttachmentsJson": [rest.as_json(edited), rest.as_json(rest.card_of(s.File("t.csv")))],
+        "fileAttachmentAssetMetadata": [{**video, "name": "generated_video.mp4", "isModelGenerated": True}],
+    }
+    path = f"/rest/app-chat/conversations_v2/{s.CONVERSATION}?includeWorkspaces=true&includeTaskResult=true"
+    whole = rest.stored(s.Final("Here.", members=members))["responses"]
+    model = play(
+        server, "rest", [], {**assets(server), f"GET {path}": Reply.of({"conversation": about}), "responses": whole}
+    )
+    message = model.load_conversation(s.CONVERSATION)[-1]
+    by_type = {block["type"]: block for block in made(message)}
+    assert data(by_type["image"]) == JPEG
+    assert by_type["image"]["extras"]["edited"] is True
+    assert [model.download(by_type[kind]) for kind in ("video", "file")] == [b"film", TABLE]
 
 
 def test_the_text_does_not_wait_for_a_picture(server, wire):
