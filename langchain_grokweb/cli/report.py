@@ -72,13 +72,13 @@ def shown(common: Common, option_names: Callable[[], set[str]]) -> Iterator[None
 
 def show(error: BaseException, option_names: set[str] | None = None) -> None:
     """Print an error on standard error, in the command's language."""
-    from langchain_grokweb.cli.terminal import stderr  # noqa: PLC0415 - rich is imported when something is shown
+    from langchain_grokweb.cli.terminal import safe, stderr  # noqa: PLC0415 - rich is imported when something is shown
 
     what, next_step = explain(error, option_names or set())
     console = stderr()
-    console.print(what, style="red")
+    console.print(safe(what), style="red")  # the site's own words may be in it
     if next_step:
-        console.print(next_step)
+        console.print(safe(next_step))
 
 
 def explain(error: BaseException, option_names: set[str]) -> tuple[str, str]:

@@ -277,13 +277,19 @@ class GrokEmulator:
             self._server.call(self._service.forget)
 
     def dump(self) -> dict[str, Any]:
-        """The account's id and its conversations as plain JSON, for an emulator that continues another time."""
-        return {"user_id": self.user_id, "conversations": self._service.conversations.dump()}
+        """The account and its conversations as plain JSON, for an emulator that continues another time.
+
+        With it the cookies stay the same; they are worth nothing anywhere else.
+        """
+        account = self._service.account
+        conversations = self._service.conversations.dump()
+        return {"user_id": account.user_id, "session": account.session, "conversations": conversations}
 
     def load(self, dumped: Mapping[str, Any] | None) -> None:
         """Continue from what `dump` gave; for an emulator that nobody has asked yet."""
         if dumped:
             self._service.account.user_id = dumped["user_id"]
+            self._service.account.session = dumped.get("session") or self._service.account.session
             self._service.conversations.load(dumped["conversations"])
 
     # -- what the service saw

@@ -1,0 +1,144 @@
+"""One conversation: its messages, and who answers them. Prints nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, cast
+
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    message_chunk_to_message,
+)
+
+from langchain_grokweb.chat_models import ChatGrokWeb
+from langchain_grokweb.cli.chat.attachments import Attachment
+from langchain_grokweb.errors import GrokWebAnswerReplacedError
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the user asks.
+
+    Attributes:
+        text: In words.
+        files: What is attached.
+    """
+
+    text: str
+    files: tuple[Attachment, ...] = ()
+
+    def message(self) -> HumanMessage:
+        """As a message."""
+        if not self.files:
+            return HumanMessage(self.text)
+        return HumanMessage([{"type": "text", "text": self.text}, *(file.block() for file in self.files)])
+
+
+class Talk:
+    """Asks the questions of one conversation, and keeps its messages.
+
+    Attributes:
+        messages: What was said, without the system's instructions.
+        system: The system's instructions; may be empty.
+        question: The last question, answered or not.
+        title: The conversation's title, once the site has named one.
+        conversation_id: Where it stands at the site, once that is known.
+    """
+
+    def __init__(self, settings: dict[str, Any], *, system: str = "") -> None:
+        self._settings = settings
+        self.system = system
+        self.messages: list[BaseMessage] = []
+        self.question: Question | None = None
+        self.title = ""
+        self.conversation_id = ""
+        self._is_kept = False  # whether the last question stands among the messages
+        self.model()  # what is wrong with the settings is said now
+
+    def model(self) -> ChatGrokWeb:
+        """The model of the next turn."""
+        return ChatGrokWeb(**self._settings)
+
+    @property
+    def model_name(self) -> str:
+        """The name of the model that is asked."""
+        return str(self._settings["model"])
+
+    @model_name.setter
+    def model_name(self, name: str) -> None:
+        self._settings["model"] = name
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether it is a private chat."""
+        return bool(self._settings.get("temporary"))
+
+    # --- where it begins
+
+    async def load(self, conversation: str) -> None:
+        """Continue a conversation that the site keeps.
+
+        Raises:
+            GrokWebError: It could not be had.
+        """
+        self.messages = await self.model().aload_conversation(conversation)
+        last = next((message for message in reversed(self.messages) if isinstance(message, HumanMessage)), None)
+        self.question = Question(str(last.text)) if last else None
+        self._is_kept = last is not None
+        self.conversation_id = conversation
+
+    def begin_again(self) -> None:
+        """Forget what was said: the next question begins a new conversation."""
+        self.messages, self.question, self._is_kept = [], None, False
+        self.title = self.conversation_id = ""
+
+    def take_back(self) -> None:
+        """Forget the last question and its answer, so that it can be asked again: the site makes a branch of it."""
+        if self._is_kept:
+            places = [place for place, message in enumerate(self.messages) if isinstance(message, HumanMessage)]
+            self.messages = self.messages[: places[-1]] if places else []
+        self._is_kept = False
+
+    # --- asking
+
+    async def ask(self, question: Question, show: Callable[[AIMessageChunk], None]) -> AIMessage:
+        """Ask, and show each chunk of the answer.
+
+        A question whose answer was cancelled is kept with as much of the answer as there is; one that failed is not.
+
+        Raises:
+            GrokWebError: There is no whole answer.
+        """
+        self.question, self._is_kept = question, False
+        messages = [*self.messages, question.message()]
+        chunks: list[AIMessageChunk] = []
+        head = [SystemMessage(self.system)] if self.system else []
+        try:
+            async with aclosing(cast("Any", self.model().astream([*head, *messages]))) as stream:
+                async for chunk in stream:
+                    chunks.append(chunk)
+                    show(chunk)
+        except asyncio.CancelledError:
+            if text := "".join(chunk.text for chunk in chunks):
+                self._keep([*messages, AIMessage(text)])
+            raise
+        except GrokWebAnswerReplacedError as error:
+            if error.answer is not None:
+                self._keep([*messages, error.answer])
+            raise
+        answer = cast("AIMessage", message_chunk_to_message(chunks[0] + chunks[1:]))
+        self._keep([*messages, answer])
+        return answer
+
+    def _keep(self, messages: list[BaseMessage]) -> None:
+        self.messages, self._is_kept = messages, True
+        link = messages[-1].response_metadata.get("grokweb", {})
+        self.conversation_id = link.get("conversation_id") or self.conversation_id
+        self.title = link.get("title") or self.title

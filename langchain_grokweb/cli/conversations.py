@@ -1,0 +1,228 @@
+"""`grokweb conversations`: what the account has said with Grok."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from langchain_grokweb.cli import terminal
+from langchain_grokweb.cli.options import Common
+from langchain_grokweb.cli.output import duration, print_json, print_rows
+from langchain_grokweb.cli.report import WRONG_USAGE, Failure
+from langchain_grokweb.cli.terminal import safe, safe_line
+
+if TYPE_CHECKING:
+    from langchain_grokweb.client.client import BlockingClient
+    from langchain_grokweb.wire.stored import Conversation, StoredConversation, StoredResponse
+
+app = typer.Typer(help="List, read, export and tidy up your conversations.", no_args_is_help=True)
+
+_DAY = 24 * 60 * 60
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Its id, or its address at grok.com.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")]
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    limit: Limit = 20,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Those that were deleted and can be restored.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List conversations, the last changed first. In a pipe: id, time of the change and title, with tabs between."""
+    client = _client(ctx)
+    _print_list(client.deleted_conversations() if deleted else client.conversations(), limit, as_json=as_json)
+
+
+@app.command()
+def search(
+    ctx: typer.Context,
+    words: Annotated[str, typer.Argument(help="What to look for in titles and texts.")],
+    limit: Limit = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Search conversations; printed as `list` does."""
+    _print_list(_client(ctx).conversations(search=words), limit, as_json=as_json)
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    conversation: Id,
+    thoughts: Annotated[bool, typer.Option("--thoughts", help="What Grok thought, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print a conversation: the branch with its newest answer. As JSON: all branches."""
+    stored = _client(ctx).conversation(conversation)
+    if as_json:
+        print_json(_as_object(stored))
+        return
+    console = terminal.stdout()
+    console.print(safe_line(stored.title or "(no title)"), style="bold")
+    for response in stored.path():
+        who = "You" if response.sender == "human" else "Grok"
+        when = f"{response.created.astimezone():%Y-%m-%d %H:%M}" if response.created else ""
+        console.print(f"\n{who}  {when}".rstrip(), style="cyan" if who == "You" else "green")
+        if thoughts and response.reasoning:
+            console.print(safe(response.reasoning), style="dim italic")
+        _print_text(console, response)
+
+
+@app.command()
+def export(
+    ctx: typer.Context,
+    targets: Annotated[list[str], typer.Argument(metavar="[ID] DIRECTORY", help="Which one, and where to.")],
+    everything: Annotated[bool, typer.Option("--all", help="All conversations; give the directory alone.")] = False,
+    form: Annotated[Literal["markdown", "json"], typer.Option("--format", help="What to write.")] = "markdown",
+) -> None:
+    """Write a conversation into a directory, with its pictures and files; prints what was written."""
+    if len(targets) != (1 if everything else 2):
+        raise Failure("Give an ID and a DIRECTORY, or --all and a DIRECTORY.", exit_code=WRONG_USAGE)
+    client: Any = _client(ctx)
+    directory = Path(targets[-1])
+    if everything:
+        paths = client.export_all(directory, format=form)
+    else:
+        paths = [client.export(targets[0], directory, format=form)]
+    for path in paths:
+        print(safe_line(str(path)))
+
+
+@app.command()
+def rename(ctx: typer.Context, conversation: Id, title: Annotated[str, typer.Argument(help="Its new title.")]) -> None:
+    """Give a conversation another title."""
+    renamed = _client(ctx).rename(conversation, title)
+    print(f"Renamed to: {safe_line(renamed.title)}")
+
+
+@app.command()
+def delete(
+    ctx: typer.Context,
+    conversations: Annotated[list[str], typer.Argument(metavar="ID...", help="Which ones.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    forever: Annotated[bool, typer.Option("--forever", help="So that they cannot be restored.")] = False,
+) -> None:
+    """Delete conversations; it asks first. `restore` takes them back, unless it was --forever."""
+    client = _client(ctx)
+    if not yes:
+        for conversation in conversations:
+            _confirm(client, conversation, forever=forever)
+    for conversation in conversations:
+        client.delete(conversation, forever=forever)
+        print(f"Deleted {safe_line(conversation)}")
+
+
+@app.command()
+def restore(
+    ctx: typer.Context, conversations: Annotated[list[str], typer.Argument(metavar="ID...", help="Which ones.")]
+) -> None:
+    """Take back conversations that were deleted."""
+    client = _client(ctx)
+    for conversation in conversations:
+        client.restore(conversation)
+        print(f"Restored {safe_line(conversation)}")
+
+
+def _client(ctx: typer.Context) -> BlockingClient:
+    from langchain_grokweb.client import GrokWebClient  # noqa: PLC0415 - see cli.app
+
+    return GrokWebClient(**Common.of(ctx).settings()).blocking
+
+
+def _confirm(client: BlockingClient, conversation: str, *, forever: bool) -> None:
+    """Ask whether this one shall be deleted, by its title."""
+    from langchain_grokweb.errors import GrokWebConversationNotFoundError  # noqa: PLC0415 - see cli.app
+
+    try:
+        title = client.conversation(conversation).title
+    except GrokWebConversationNotFoundError:
+        if not forever:
+            raise
+        title = conversation  # one that is deleted already can be deleted forever, but not opened
+    words = " forever" if forever else ""
+    if not typer.confirm(f'Delete "{safe_line(title or conversation)}"{words}?', err=True):
+        raise Failure("Nothing was deleted.")
+
+
+def _print_list(conversations: Any, limit: int, *, as_json: bool) -> None:
+    with closing(conversations):
+        listed: list[Conversation] = list(islice(conversations, limit))
+    if as_json:
+        print_json([_head(conversation) for conversation in listed])
+    elif terminal.stdout().is_terminal:
+        rows = [[_ago(conversation), _titled(conversation), conversation.id] for conversation in listed]
+        print_rows(["CHANGED", "TITLE", "ID"], rows, grows=1)
+        if not listed:
+            terminal.stderr().print("There are none.", style="dim")
+    else:
+        rows = [[one.id, one.modified.isoformat() if one.modified else "", one.title] for one in listed]
+        print_rows([], rows)
+
+
+def _titled(conversation: Conversation) -> str:
+    return f"{'* ' if conversation.starred else ''}{conversation.title or '(no title)'}"
+
+
+def _ago(conversation: Conversation) -> str:
+    """When it changed: how long ago on its first day, then the date."""
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    if conversation.modified is None:
+        return ""
+    seconds = (datetime.now(UTC) - conversation.modified).total_seconds()
+    if 0 <= seconds < _DAY:
+        return f"{duration(seconds)} ago"
+    return f"{conversation.modified.astimezone():%Y-%m-%d}"
+
+
+def _print_text(console: Any, response: StoredResponse) -> None:
+    if not console.is_terminal:
+        console.print(safe(response.text))
+    elif response.text:
+        from langchain_grokweb.cli.chat.markdown import show_markdown  # noqa: PLC0415 - a pipe does not need it
+
+        show_markdown(console, safe(response.text))
+    made: Iterable[Any] = [*response.images, *response.files, *response.videos]
+    for thing in made:
+        console.print(safe_line(thing.url), style="green")
+    if not response.is_whole and response.sender == "assistant":
+        console.print("(this answer broke off)", style="dim")
+
+
+def _head(conversation: Conversation) -> dict[str, Any]:
+    times = {name: getattr(conversation, name) for name in ("created", "modified")}
+    return {
+        "id": conversation.id,
+        "title": conversation.title,
+        **{name: value.isoformat() for name, value in times.items() if value},
+        "starred": conversation.starred,
+    }
+
+
+def _as_object(stored: StoredConversation) -> dict[str, Any]:
+    return {**_head(stored), "responses": [_response(response) for response in stored.responses]}
+
+
+def _response(response: StoredResponse) -> dict[str, Any]:
+    members = {
+        "id": response.id,
+        "parent_id": response.parent_id,
+        "sender": response.sender,
+        "text": response.text,
+        "created": response.created.isoformat() if response.created else None,
+        "model": response.model,
+        "is_whole": response.is_whole,
+        "reasoning": response.reasoning,
+        "citations": [{"url": one.url, "title": one.title} for one in response.citations],
+        "images": [{"url": one.url, "prompt": one.prompt} for one in response.images],
+        "files": [{"url": one.url, "name": one.name} for one in response.files],
+        "videos": [{"url": one.url, "prompt": one.prompt} for one in response.videos],
+    }
+    return {name: value for name, value in members.items() if value not in (None, "", [])}

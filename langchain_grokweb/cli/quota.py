@@ -1,0 +1,45 @@
+"""`grokweb quota`: what is left of each mode."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from langchain_grokweb.cli.options import Common
+from langchain_grokweb.cli.output import duration, print_json, print_rows
+
+app = typer.Typer()
+
+
+@app.command()
+def quota(
+    ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False
+) -> None:
+    """Show how many questions are left for each mode, and when there are more, as far as the site tells.
+
+    In a pipe: mode, what is left, out of how many, the seconds that these are for, and the seconds until there are
+    more, with tabs between them; a field that the site does not tell is empty.
+    """
+    from langchain_grokweb.cli import terminal  # noqa: PLC0415 - see cli.app
+    from langchain_grokweb.client import GrokWebClient  # noqa: PLC0415
+
+    client: Any = GrokWebClient(**Common.of(ctx).settings()).blocking
+    quotas = client.quota()
+    if as_json:
+        print_json([asdict(quota) for quota in quotas])
+        return
+    if not terminal.stdout().is_terminal:
+        rows = [["" if value is None else str(value) for value in asdict(quota).values()] for quota in quotas]
+    else:
+        rows = [
+            [
+                quota.mode,
+                "unknown" if quota.remaining is None else f"{quota.remaining} of {quota.total}",
+                "" if quota.window_seconds is None else duration(quota.window_seconds),
+                "" if quota.resets_in is None else f"in {duration(quota.resets_in)}",
+            ]
+            for quota in quotas
+        ]
+    print_rows(["MODEL", "LEFT", "FOR EACH", "MORE"], rows)
