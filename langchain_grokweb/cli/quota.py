@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -25,8 +25,7 @@ def quota(
     from langchain_grokweb.cli import terminal  # noqa: PLC0415 - see cli.app
     from langchain_grokweb.client import GrokWebClient  # noqa: PLC0415
 
-    client: Any = GrokWebClient(**Common.of(ctx).settings()).blocking
-    quotas = client.quota()
+    quotas = GrokWebClient(**Common.of(ctx).settings()).blocking.quota()
     if as_json:
         print_json([asdict(quota) for quota in quotas])
         return

@@ -73,6 +73,8 @@ def chat(
     settings: dict[str, Any] = {"model": model or "grok-3", "temporary": temporary, "search": search}
     with ExitStack() as stack:
         settings |= _emulated(stack, run.memory_of("emulator"), temporary) if emulator else common.settings()
+        if "credentials" not in settings and "cookies" not in settings:
+            run.require_sign_in(settings["base_url"])
         session = run.Session(
             settings,
             memory=None if temporary else run.memory_of("emulator" if emulator else settings.get("base_url")),

@@ -29,7 +29,7 @@ class Memory:
     @classmethod
     def of(cls, service: str) -> Memory:
         """The memory of a service, by its host or name."""
-        return cls(user_state_path("langchain-grokweb") / re.sub(r"[^\w.-]", "_", service))
+        return cls(user_state_path("langchain-grokweb", appauthor=False) / re.sub(r"[^\w.-]", "_", service))
 
     @property
     def last_conversation(self) -> str | None:

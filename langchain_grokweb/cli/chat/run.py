@@ -25,15 +25,25 @@ from langchain_grokweb.cli.output import print_json
 from langchain_grokweb.cli.report import Failure
 from langchain_grokweb.cli.terminal import safe_line
 from langchain_grokweb.client.service import BASE_URL_VARIABLE, GROK_URL
+from langchain_grokweb.client.sign_in import saved_credentials
 from langchain_grokweb.errors import GrokWebAnswerReplacedError
 
-__all__ = ["Session", "check_count", "memory_of", "read"]
+__all__ = ["Session", "check_count", "memory_of", "read", "require_sign_in"]
 
 
 def memory_of(service: str | None) -> Memory:
     """The memory of a service, by its address, or by a name."""
     service = service or os.environ.get(BASE_URL_VARIABLE) or GROK_URL
     return Memory.of(urlsplit(service).netloc or service)
+
+
+def require_sign_in(origin: str) -> None:
+    """Refuse to begin without cookies, before anything is typed.
+
+    Raises:
+        GrokWebAuthenticationError: Nobody has signed in.
+    """
+    saved_credentials(origin)
 
 
 class Session:
