@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, read, export and tidy up your conversations.", no_args_is_help=True)
 
 _DAY = 24 * 60 * 60
+_WIDE = 76  # columns that an id, a time and a title need
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Its id, or its address at grok.com.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
@@ -85,14 +86,20 @@ def export(
     """Write a conversation into a directory, with its pictures and files; prints what was written."""
     if len(targets) != (1 if everything else 2):
         raise Failure("Give an ID and a DIRECTORY, or --all and a DIRECTORY.", exit_code=WRONG_USAGE)
-    client: Any = _client(ctx)
-    directory = Path(targets[-1])
-    if everything:
-        paths = client.export_all(directory, format=form)
-    else:
-        paths = [client.export(targets[0], directory, format=form)]
-    for path in paths:
-        print(safe_line(str(path)))
+    client, directory = _client(ctx), Path(targets[-1])
+    if not everything:
+        print(safe_line(str(client.export(targets[0], directory, form))))
+        return
+    failed = 0
+    with closing(cast("Any", client.export_all(directory, form))) as exported:
+        for one in exported:
+            if one.path is not None:
+                print(safe_line(str(one.path)))
+            else:
+                failed += 1
+                terminal.stderr().print(safe_line(f"{one.conversation.title}: {one.error}"), style="red")
+    if failed:
+        raise Failure(f"{failed} could not be exported.", "Run it again: what is written already is kept.")
 
 
 @app.command()
@@ -157,13 +164,24 @@ def _print_list(conversations: Any, limit: int, *, as_json: bool) -> None:
     if as_json:
         print_json([_head(conversation) for conversation in listed])
     elif terminal.stdout().is_terminal:
-        rows = [[_ago(conversation), _titled(conversation), conversation.id] for conversation in listed]
-        print_rows(["CHANGED", "TITLE", "ID"], rows, grows=1)
-        if not listed:
-            terminal.stderr().print("There are none.", style="dim")
+        _print_table(listed)
     else:
         rows = [[one.id, one.modified.isoformat() if one.modified else "", one.title] for one in listed]
         print_rows([], rows)
+
+
+def _print_table(conversations: list[Conversation]) -> None:
+    """A row for each; two lines where the terminal is too narrow for its id and a title."""
+    console = terminal.stdout()
+    if not conversations:
+        terminal.stderr().print("There are none.", style="dim")
+    elif console.width >= _WIDE:
+        rows = [[_ago(conversation), _titled(conversation), conversation.id] for conversation in conversations]
+        print_rows(["CHANGED", "TITLE", "ID"], rows, grows=1)
+    else:
+        for conversation in conversations:
+            console.print(safe_line(f"{_titled(conversation)}  {_ago(conversation)}"), soft_wrap=False)
+            console.print(safe_line(conversation.id), style="dim")
 
 
 def _titled(conversation: Conversation) -> str:

@@ -27,7 +27,12 @@ _IN_WORDS = {
     "transport": "GROKWEB_TRANSPORT",
 }
 _EXTRA = {"rich", "prompt_toolkit", "platformdirs", "keyring"}
-_METHODS = {"`await model.alist_modes()` lists": "`grokweb models` lists"}
+_METHODS = {
+    "`await model.alist_modes()` lists": "`grokweb models` lists",
+    "See `conversations()` and `deleted_conversations()` of `GrokWebClient`.": (
+        "See `grokweb conversations list`, also with --deleted."
+    ),
+}
 
 
 class Failure(Exception):  # noqa: N818 - it is shown to people, not to programs

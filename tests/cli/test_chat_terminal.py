@@ -5,6 +5,9 @@ from __future__ import annotations
 import stat
 
 import pytest
+from scripted import rest
+from scripted import steps as s
+from scripted.server import ScriptedServer
 
 from tests.cli.terminal import CTRL_C, CTRL_D, CTRL_J, ENTER, TAB, UP
 
@@ -335,12 +338,14 @@ def test_a_picture_that_cannot_be_had(account, terminal, tmp_path):
     assert "Traceback" not in seen.text
 
 
-@pytest.mark.skip
-def test_an_answer_that_the_site_replaces(account, terminal):
-    account.reply("The first words of an answer, ", edited=True)
-    seen = terminal("chat", "x")
-    seen.end()
-    assert "The site has replaced this answer" in seen.text
+def test_an_answer_that_the_site_replaces(terminal):
+    with ScriptedServer() as server:
+        server.play(rest.script([s.Text("Take "), s.Text("this."), s.Seen(), s.Final("Do not take this.")]))
+        seen = terminal("chat", "x", "-m", "fast", GROKWEB_BASE_URL=server.base_url, GROKWEB_COOKIES=server.cookies)
+        seen.wait_for("Take this.")
+        server.speak()
+        assert seen.end() == 0
+    assert "The site has replaced this answer by another:\n\nDo not take this." in seen.text
 
 
 def test_without_an_account_the_first_line_says_what_to_do(terminal, monkeypatch):

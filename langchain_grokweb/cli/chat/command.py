@@ -51,6 +51,10 @@ def chat(
         Path | None, typer.Option("--save", metavar="DIR", help="Save pictures and files of the answers here.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole answer as one JSON object.")] = False,
+    capture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Record what goes over the wire, with all texts replaced: `grokweb replay`."),
+    ] = None,
     emulator: Annotated[
         bool, typer.Option("--emulator", help="Ask an emulator of grok.com on this machine: no account needed.")
     ] = False,
@@ -75,8 +79,9 @@ def chat(
         settings |= _emulated(stack, run.memory_of("emulator"), temporary) if emulator else common.settings()
         if "credentials" not in settings and "cookies" not in settings:
             run.require_sign_in(settings["base_url"])
+        asked = run.ChatGrokWeb(**settings)
         session = run.Session(
-            settings,
+            stack.enter_context(run.record(asked, capture)) if capture else asked,
             memory=None if temporary else run.memory_of("emulator" if emulator else settings.get("base_url")),
             system=system or "",
             save=save,

@@ -202,7 +202,7 @@ class Dialogue:
             self._talk.model_name = name
             self._note(f"{name} answers from now on.")
             return
-        modes = await self._talk.model().alist_modes()
+        modes = await self._talk.model.alist_modes()
         self._model_names = [*NAMES, *(mode.id for mode in modes if mode.id not in NAMES)]
         for mode in modes:
             mark = "*" if mode.id == self._talk.model_name else " "

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from langchain_core.messages import AIMessage
 from rich.console import Console
 
+from langchain_grokweb.capture import record
+from langchain_grokweb.chat_models import ChatGrokWeb
 from langchain_grokweb.cli import terminal
 from langchain_grokweb.cli.chat import made
 from langchain_grokweb.cli.chat.attachments import Attachment, check_count, read
@@ -28,7 +30,7 @@ from langchain_grokweb.client.service import BASE_URL_VARIABLE, GROK_URL
 from langchain_grokweb.client.sign_in import saved_credentials
 from langchain_grokweb.errors import GrokWebAnswerReplacedError
 
-__all__ = ["Session", "check_count", "memory_of", "read", "require_sign_in"]
+__all__ = ["ChatGrokWeb", "Session", "check_count", "memory_of", "read", "record", "require_sign_in"]
 
 
 def memory_of(service: str | None) -> Memory:
@@ -58,9 +60,9 @@ class Session:
     """
 
     def __init__(
-        self, settings: dict[str, Any], *, memory: Memory | None, system: str, save: Path | None, verbose: bool
+        self, model: ChatGrokWeb, *, memory: Memory | None, system: str, save: Path | None, verbose: bool
     ) -> None:
-        self.talk = Talk(settings, system=system)
+        self.talk = Talk(model, system=system)
         self.memory = memory
         self.save_to = save
         self.verbose = verbose
@@ -126,7 +128,7 @@ class Session:
         self._remember()
         things = made.of(answer)
         if self.save_to is not None:
-            await made.save(self.talk.model(), things, self.save_to)
+            await made.save(self.talk.model, things, self.save_to)
         print_json(as_object(answer, things))
 
     def _view(self) -> View:
@@ -142,7 +144,7 @@ class Session:
 
     async def _show_rest(self, answer: AIMessage) -> None:
         things = made.of(answer)
-        model = self.talk.model()
+        model = self.talk.model
         if self.save_to is not None:
             await made.save(model, things, self.save_to)
         if not self.is_live:
@@ -189,7 +191,7 @@ class Session:
     def place(self) -> str:
         """The conversation's address, or its id where the service is another than grok.com."""
         name = self.talk.conversation_id
-        is_at_grok = self.talk.model().base_url == GROK_URL
+        is_at_grok = self.talk.model.base_url == GROK_URL
         return f"{GROK_URL}/c/{name}" if name and is_at_grok else name
 
 

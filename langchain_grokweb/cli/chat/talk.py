@@ -45,6 +45,7 @@ class Talk:
     """Asks the questions of one conversation, and keeps its messages.
 
     Attributes:
+        model: The model of the next turn.
         messages: What was said, without the system's instructions.
         system: The system's instructions; may be empty.
         question: The last question, answered or not.
@@ -52,33 +53,28 @@ class Talk:
         conversation_id: Where it stands at the site, once that is known.
     """
 
-    def __init__(self, settings: dict[str, Any], *, system: str = "") -> None:
-        self._settings = settings
+    def __init__(self, model: ChatGrokWeb, *, system: str = "") -> None:
+        self.model = model
         self.system = system
         self.messages: list[BaseMessage] = []
         self.question: Question | None = None
         self.title = ""
         self.conversation_id = ""
         self._is_kept = False  # whether the last question stands among the messages
-        self.model()  # what is wrong with the settings is said now
-
-    def model(self) -> ChatGrokWeb:
-        """The model of the next turn."""
-        return ChatGrokWeb(**self._settings)
 
     @property
     def model_name(self) -> str:
         """The name of the model that is asked."""
-        return str(self._settings["model"])
+        return self.model.model
 
     @model_name.setter
     def model_name(self, name: str) -> None:
-        self._settings["model"] = name
+        self.model = self.model.model_copy(update={"model": name})
 
     @property
     def is_temporary(self) -> bool:
         """Whether it is a private chat."""
-        return bool(self._settings.get("temporary"))
+        return self.model.temporary
 
     # --- where it begins
 
@@ -88,7 +84,7 @@ class Talk:
         Raises:
             GrokWebError: It could not be had.
         """
-        self.messages = await self.model().aload_conversation(conversation)
+        self.messages = await self.model.aload_conversation(conversation)
         last = next((message for message in reversed(self.messages) if isinstance(message, HumanMessage)), None)
         self.question = Question(str(last.text)) if last else None
         self._is_kept = last is not None
@@ -121,7 +117,7 @@ class Talk:
         chunks: list[AIMessageChunk] = []
         head = [SystemMessage(self.system)] if self.system else []
         try:
-            async with aclosing(cast("Any", self.model().astream([*head, *messages]))) as stream:
+            async with aclosing(cast("Any", self.model.astream([*head, *messages]))) as stream:
                 async for chunk in stream:
                     chunks.append(chunk)
                     show(chunk)

@@ -30,7 +30,7 @@ async def _entry(talk: Talk, message: BaseMessage, directory: Path) -> list[str]
     if not isinstance(message, AIMessage):
         return ["## You", str(message.text)]
     things = made.of(message)
-    await made.save(talk.model(), things, directory)
+    await made.save(talk.model, things, directory)
     links = []
     for thing in things:
         target = thing.path.name if thing.path else thing.place
