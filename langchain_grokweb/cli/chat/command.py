@@ -93,7 +93,7 @@ def chat(
 
 
 def _question(prompt: str | None) -> str | None:
-    """The prompt behind what stands on standard input; `None` where a dialogue is wanted."""
+    """The prompt, after what stands on standard input; `None` where a dialogue is wanted."""
     if sys.stdin is None or sys.stdin.isatty():
         piped = ""
     else:

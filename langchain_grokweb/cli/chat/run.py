@@ -55,7 +55,7 @@ class Session:
         talk: The conversation.
         memory: What is remembered; `None` for a private chat.
         save_to: Where pictures and files are saved; `None` for nowhere.
-        verbose: Whether more is told.
+        verbose: Whether to say more, on standard error.
         out: Standard output.
     """
 

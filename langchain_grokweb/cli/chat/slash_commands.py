@@ -14,7 +14,7 @@ class SlashCommand:
     """One of them.
 
     Attributes:
-        argument: What may stand behind it, as the help shows it.
+        argument: What may follow it, as the help shows it.
         help: What it does.
     """
 
@@ -38,7 +38,7 @@ ALIASES = {"exit": "quit", "bye": "quit", "q": "quit", "?": "help", "h": "help",
 
 
 def parse(line: str) -> tuple[str, str] | None:
-    """The command of a line and what stands behind it; `None` for a question. It may be unknown."""
+    """The command of a line and what follows it; `None` for a question. It may be unknown."""
     if not line.startswith("/"):
         return None
     name, _, rest = line[1:].partition(" ")
