@@ -1,8 +1,8 @@
 """An answer on a terminal, while it comes.
 
 Thoughts are dimmed, with a bar beside them, the site's own tools have a line each, the text is rendered Markdown. What
-is finished is printed for good and scrolls away as any text does. Only the last block, which may still change, and a spinner
-are drawn again, and never more often than the terminal and this program can bear.
+is finished is printed for good and scrolls away as any text does. Only the last block, which may still change, and a
+spinner are drawn again, and never more often than the terminal and this program can bear.
 """
 
 from __future__ import annotations
