@@ -122,7 +122,7 @@ def _state(row: Check) -> str:
 
 
 def _detail(row: Check) -> str:
-    return terminal.safe_line(in_words(row.detail, _OPTIONS))
+    return terminal.safe_line(in_words(row.detail.replace("pass `cookies=`", "use --cookies-file"), _OPTIONS))
 
 
 def _step(row: Check) -> str:

@@ -70,6 +70,7 @@ def test_steps_are_in_the_commands_language(grokweb, grok, monkeypatch):
     assert shown.exit_code == 1
     assert "grokweb login" in shown.stdout
     assert "FAIL  cookies" in shown.stdout
+    assert "set GROKWEB_COOKIES, or use --cookies-file." in " ".join(shown.stdout.split())
 
 
 def test_prompts_go_out_where_they_are_asked_for(grokweb, grok):
