@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, overload
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun, Callbacks
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.messages.utils import count_tokens_approximately
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, LLMResult
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel
@@ -74,6 +74,37 @@ class ChatGrokWeb(GrokWebFields):
             while (chunks := await call.next_chunks()) is not None:
                 for chunk in shown(chunks, run_manager):
                     yield chunk
+
+    def astream(
+        self,
+        input: LanguageModelInput,  # noqa: A002 - as LangChain calls it
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[AIMessageChunk]:
+        """Stream an answer, as every chat model does.
+
+        Raises:
+            GrokWebInvalidRequestError: The caller runs under trio.
+        """
+        pool.refuse_trio()
+        return super().astream(input, config, stop=stop, **kwargs)
+
+    async def agenerate(
+        self,
+        messages: list[list[BaseMessage]],
+        stop: list[str] | None = None,
+        callbacks: Callbacks = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        """Answer several times, as every chat model does; `ainvoke` and `abatch` come here too.
+
+        Raises:
+            GrokWebInvalidRequestError: The caller runs under trio.
+        """
+        pool.refuse_trio()
+        return await super().agenerate(messages, stop, callbacks, **kwargs)
 
     def _stream(
         self,
@@ -397,7 +428,7 @@ class ChatGrokWeb(GrokWebFields):
 
     def _resolve_model_profile(self) -> ModelProfile:
         return ModelProfile(
-            max_input_tokens=131_072,  # what xAI says of Grok 3
+            max_input_tokens=131_072,  # a guess: what clients of 2025 assume, and less than grok-4 has (rest.md 5)
             text_inputs=True,
             text_outputs=True,
             image_inputs=True,

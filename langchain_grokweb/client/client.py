@@ -20,6 +20,7 @@ from langchain_grokweb.client.account.modes import AvailableMode, list_modes
 from langchain_grokweb.client.account.pictures import Pictures
 from langchain_grokweb.client.account.quota import Quota, quotas
 from langchain_grokweb.client.network.http import Http
+from langchain_grokweb.client.network.pool import require_asyncio
 from langchain_grokweb.client.opener import Opener
 from langchain_grokweb.client.retry import OnRetry
 from langchain_grokweb.client.service import (
@@ -355,6 +356,7 @@ class GrokWebClient:
         """
         from langchain_grokweb.client.account.diagnose import diagnose  # noqa: PLC0415
 
+        require_asyncio()
         return await diagnose(self._service, self._find_credentials, model=model, ask=ask)
 
     async def modes(self) -> list[AvailableMode]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from asyncio.base_events import BaseEventLoop
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +16,7 @@ from scripted import gateway, rest
 from scripted import steps as s
 from scripted.server import Script, ScriptedServer
 
-from langchain_grokweb import ChatGrokWeb, GrokWebConnectionError, GrokWebInvalidRequestError
+from langchain_grokweb import ChatGrokWeb, GrokWebClient, GrokWebConnectionError, GrokWebInvalidRequestError
 from langchain_grokweb.client import portal
 from langchain_grokweb.client.network import failures, pool
 
@@ -129,8 +132,55 @@ def test_a_missing_thread_for_blocking_calls_is_named(server: ScriptedServer, mo
         model_on(server, "rest").invoke("Hi")
 
 
-def test_a_library_other_than_asyncio_is_refused_in_one_sentence(server: ScriptedServer):
-    """As trio runs a coroutine: step by step, and no loop of asyncio's is there."""
-    coroutine: Any = model_on(server, "rest").alist_modes()
+@pytest.fixture
+def trio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code that is run step by step, as trio runs it: no loop of asyncio's is there."""
+    lowlevel = SimpleNamespace(in_trio_run=lambda: True)
+    monkeypatch.setitem(sys.modules, "trio", SimpleNamespace(lowlevel=lowlevel))
+
+
+A_CONVERSATION = "7d1f0c52-6a0b-4b39-9f3e-2a5b1c9e4d10"
+ENTRANCES: dict[str, Callable[[ChatGrokWeb, GrokWebClient], Any]] = {
+    "ainvoke": lambda model, _: model.ainvoke("Hi"),
+    "astream": lambda model, _: anext(model.astream("Hi")),
+    "alist_modes": lambda model, _: model.alist_modes(),
+    "aquota": lambda model, _: model.aquota(),
+    "adownload": lambda model, _: model.adownload(A_CONVERSATION),
+    "modes": lambda _, client: client.modes(),
+    "diagnose": lambda _, client: client.diagnose(),
+    "conversation": lambda _, client: client.conversation(A_CONVERSATION),
+    "delete": lambda _, client: client.delete(A_CONVERSATION),
+    "aclose": lambda model, _: model.aclose(),
+}
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.usefixtures("trio")
+@pytest.mark.parametrize("entrance", ENTRANCES.values(), ids=ENTRANCES)
+def test_a_library_other_than_asyncio_is_refused_in_one_sentence(server: ScriptedServer, entrance: Any):
+    client = GrokWebClient(base_url=server.base_url, cookies=server.cookies)
     with pytest.raises(GrokWebInvalidRequestError, match="Only asyncio is supported"):
-        coroutine.__await__().send(None)
+        entrance(model_on(server, "rest"), client).__await__().send(None)
+
+
+def test_under_nest_asyncio_nothing_is_printed_at_exit(server: ScriptedServer):
+    """Its `asyncio.run` closes no generators, so that the one which keeps connections ends with the interpreter."""
+    program = f"""
+import asyncio
+import nest_asyncio
+nest_asyncio.apply()
+from langchain_grokweb import ChatGrokWeb
+def model(wire):
+    return ChatGrokWeb(base_url={server.base_url!r}, cookies={server.cookies!r}, model="fast", transport=wire)
+async def main():
+    print(model("rest").invoke("Hi").text)
+    print(asyncio.run(model("rest").ainvoke("Hi")).text)
+    open_stream.append(model("rest").stream("Hi"))
+    print(next(open_stream[0]).text)
+open_stream = []
+asyncio.run(main())
+"""
+    pytest.importorskip("nest_asyncio")
+    server.play(rest.script([s.Text("Paris."), s.Final("Paris.")]))
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.stdout.split(), ran.stderr) == (["Paris."] * 3, "")

@@ -895,6 +895,15 @@ def steps(monkeypatch, unit, size):
     return counted
 
 
+@pytest.mark.parametrize("again", [1, 3])
+def test_a_tag_that_is_begun_twice_is_one(again):
+    assert read(f"<tool:{MARK}>\n" * again + PARIS) == ("", [P], [])
+    assert read(f"Well: <tool:{MARK}> " * again + f"{PARIS}\n{NOW}")[1] == [P, ("now", {})]
+    _, calls, faults = read(f"<tool:{MARK}>\n" * again)
+    assert calls == []
+    assert len(faults) == 1
+
+
 # --- properties
 
 WORDS = [

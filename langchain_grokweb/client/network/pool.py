@@ -12,6 +12,7 @@ No client keeps cookies: what an account receives must not go out with another's
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -46,6 +47,17 @@ def require_asyncio() -> None:
             "Only asyncio is supported, and trio is not.",
             next_step="Use the blocking methods in a thread (`trio.to_thread.run_sync`), or run under asyncio.",
         ) from None
+
+
+def refuse_trio() -> None:
+    """Refuse a caller who runs under trio, where LangChain's own callbacks would fail in less plain words.
+
+    Raises:
+        GrokWebInvalidRequestError: As by `require_asyncio`.
+    """
+    trio = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_run():
+        require_asyncio()
 
 
 def without_thread(error: RuntimeError) -> GrokWebConnectionError:
@@ -153,10 +165,14 @@ class _LoopClients:
             yield
         finally:
             self._keeper = None  # it holds the loop, and would keep it alive
-            await self._let_others_finish()
-            self._closed = True
-            for client in [*self._lent, *(client for idle in self._idle.values() for client in idle)]:
-                await client.aclose()
+            if asyncio._get_running_loop() is not None:  # noqa: SLF001 - else it is gone, as at exit after nest_asyncio
+                await self._end()
+
+    async def _end(self) -> None:
+        await self._let_others_finish()
+        self._closed = True
+        for client in [*self._lent, *(client for idle in self._idle.values() for client in idle)]:
+            await client.aclose()
 
     async def _let_others_finish(self) -> None:
         """The loop is ending: turns that are being left have a moment, and those that are about to be."""
@@ -214,6 +230,7 @@ async def _of_running_loop() -> _LoopClients:
 
 async def close_idle() -> None:
     """Close the connections that this loop keeps for later; turns in flight keep theirs."""
+    require_asyncio()
     if (clients := _pools.get(asyncio.get_running_loop())) is not None:
         await clients.close_idle()
 

@@ -405,6 +405,8 @@ class ToolCallParser:
         if not end:
             self._in.at = len(self._in.text)
         closed = bool(end and end[0] == self._close and (yield from self._closing_tag()))
+        if not body.lstrip(">").strip() and end and end[0] == self._open:
+            return  # a tag that was begun twice
         outcomes = self._calls(body, size, closed=closed, followed=self._in.at < len(self._in.text))
         _, inside = _inside(body)
         if size <= LONGEST_CALL and self._quotations.is_example(inside):
