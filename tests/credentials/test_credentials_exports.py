@@ -7,6 +7,7 @@ import http.cookies
 import json
 from collections import namedtuple
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
@@ -464,3 +465,23 @@ def test_a_refusal_names_what_was_recognised_and_what_is_missing(source, says):
         GrokCredentials.parse(source)
     assert says in str(caught.value)
     assert SSO not in str(caught.value)
+
+
+# --- what a browser really exported, after signing in at the emulator (tests/samples/sign_in)
+
+SAMPLES = sorted((Path(__file__).parents[1] / "samples" / "sign_in").iterdir())
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+def test_what_chromium_exported(path):
+    text = path.read_text(encoding="utf-8")
+    found = GrokCredentials.parse(text, base_url="http://127.0.0.1:43069")
+    assert found.user_id == "87b29f59-6c6b-465d-bd52-6e33c96a6658"
+    assert found.cookies["sso"].startswith("eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJzZXNzaW9uX2lk")
+    assert found.expires is None or found.expires.year == 2027
+    if path.suffix == ".har":
+        assert "HeadlessChrome" in found.user_agent
+    else:
+        assert found.expires is not None
+    with pytest.raises(GrokWebAuthenticationError, match=r"left out"):
+        GrokCredentials.parse(text)
