@@ -332,6 +332,39 @@ def test_an_impolite_server_makes_no_file_outside(server, tmp_path):
     assert [message.text for message in exported.messages()] == ["Hi", "Yo"]
 
 
+NESTED = '{"a":' * 300 + "1" + "}" * 300
+
+
+@pytest.mark.parametrize(
+    "odd", ["12345678901234567890123", "NaN", '"\\ud800"', NESTED], ids=["number", "nan", "half", "nested"]
+)
+def test_what_is_odd_json_is_kept_too(server, tmp_path, odd):
+    entry = f'{{"responseId":"q","sender":"human","message":"Hi","odd":{odd}}}'
+    replies = {
+        "conversations": Reply.of({"conversations": [{"conversationId": "c-1", "title": "T"}]}),
+        "responses": Reply.of(f'{{"responses": [{entry}]}}'),
+    }
+    server.play(Script(replies))
+    client = GrokWebClient(base_url=server.base_url, cookies=server.cookies).blocking
+    for form in FORMS:
+        (entry,) = client.export_all(tmp_path, form)
+        assert entry.state == "written"
+    (exported,) = read_export(tmp_path)
+    assert exported.messages()[0].text == "Hi"
+
+
+def test_what_is_nested_too_deeply_to_be_written_fails_alone(server, tmp_path):
+    nested = '{"a":' * 1005 + "1" + "}" * 1005
+    entry = f'{{"responseId":"q","sender":"human","message":"Hi","odd":{nested}}}'
+    replies = {
+        "conversations": Reply.of({"conversations": [{"conversationId": "c-1", "title": "T"}]}),
+        "responses": Reply.of(f'{{"responses": [{entry}]}}'),
+    }
+    server.play(Script(replies))
+    client = GrokWebClient(base_url=server.base_url, cookies=server.cookies).blocking
+    assert [entry.state for entry in client.export_all(tmp_path, "json")] in (["failed"], ["written"])
+
+
 SITE = {
     "conversations": [
         {

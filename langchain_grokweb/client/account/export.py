@@ -7,8 +7,10 @@ where it was, and a later one fetches only what has changed since.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, assert_never
@@ -106,7 +108,7 @@ class _Target:
             case "json":
                 assets_url, account = http.service.assets_url, http.credentials.account
                 document = export_format.write(whole, raw, items, account=account, assets_url=assets_url)
-                content = orjson.dumps(document, option=orjson.OPT_INDENT_2)
+                content = _as_json(document)
             case _:
                 assert_never(self._form)
         await anyio.to_thread.run_sync(write_whole, path, content)
@@ -119,10 +121,9 @@ class _Target:
         if conversation.id in self._found:
             return self._found[conversation.id][0]
         title, ending = safe_name(conversation.title, "Untitled"), _ENDINGS[self._form]
-        taken = {path for path, _ in self._found.values()}
         for mark in (conversation.id[:8], conversation.id):
             path = self.directory / f"{title} {mark}{ending}"
-            if path not in taken and not path.exists():
+            if not path.exists():
                 return path
         return path  # of a version that is not known here, or not whole
 
@@ -181,6 +182,15 @@ async def _saved(http: Http, item: SavedItem, path: Path, source: dict[str, Any]
             raise
         return SavedItem(item.id, item.kind, item.url, problem=str(error))
     return SavedItem(item.id, item.kind, item.url, place)
+
+
+def _as_json(document: Any) -> bytes:
+    try:
+        return orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    except TypeError:  # nested deeper than it writes, though not than it reads
+        with suppress(RecursionError):
+            return json.dumps(document).encode()
+    raise GrokWebProtocolError(where="responses", expected="JSON", got="JSON that is nested too deeply")
 
 
 def _passes(error: BaseException) -> bool:
