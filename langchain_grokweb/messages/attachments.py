@@ -55,6 +55,7 @@ _ADDRESSES = ("url", "file_url", "file_uri")
 _NAMES = ("filename", "file_name", "name", "title")
 _TYPES = ("mime_type", "media_type")
 
+_GENERATED = re.compile(r"^https?://[^/]*/(?:anon-)?users/[^/]+/generated/")  # rest.md 2.4
 _ADDRESS = re.compile(r"(?:https?|data|gs):", re.IGNORECASE)
 _TYPE = re.compile(r"[\w.+-]+/[\w.+-]+")
 _USUAL_TYPES = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
@@ -79,6 +80,10 @@ class Obstacle:
 ADDRESS = Obstacle(
     "is only named by an address, and nothing is fetched from addresses in messages",
     "Download it, and pass its bytes as base64 with their mime type; or set `fetch_urls=True` (for public https URLs).",
+)
+MADE_BY_GROK = Obstacle(
+    "is a picture or file of grok.com's by its address, which needs the account's cookies",
+    'Ask for it with `image_output="base64"` and pass that block, or pass the bytes that `model.download(block)` gives.',
 )
 ELSEWHERE = Obstacle(
     "is only named by the id that it has at another service", "Pass its bytes as base64 with their mime type."
@@ -168,8 +173,8 @@ def _content(places: list[Block]) -> tuple[bytes | Obstacle, str]:
                 return value
     if text := _text(places, ("text",)):
         return text.encode("utf-8", "replace"), "text/plain"
-    if _text(places, _ADDRESSES):
-        return ADDRESS, ""
+    if address := _text(places, _ADDRESSES):
+        return (MADE_BY_GROK if _GENERATED.search(address) else ADDRESS), ""
     known = _text(places, ("file_id",)) or any(place.get("source_type") == "id" for place in places)
     return (ELSEWHERE if known else UNKNOWN), ""
 

@@ -170,6 +170,15 @@ def test_a_history_that_is_sent_again_has_its_pictures_again(grok, make_model):
     assert f"[image attached: {file.name}]" in grok.turns[-1].prompt
 
 
+@pytest.mark.parametrize("fetch", [False, True])
+def test_a_picture_that_is_given_back_by_its_address_is_refused_with_advice(grok, make_model, fetch):
+    model = make_model(model="auto", fetch_urls=fetch)
+    grok.reply("A fox.", images=["a red fox"])
+    (block,) = made(model.invoke("Draw"))
+    with pytest.raises(GrokWebInvalidRequestError, match="image_output"):
+        model.invoke([HumanMessage([block, {"type": "text", "text": "Make it night"}])])
+
+
 # --- at a server that says what a test wants
 
 JPEG = b"\xff\xd8\xff" + bytes(range(256)) * 20
