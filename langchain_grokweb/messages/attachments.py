@@ -83,7 +83,7 @@ ADDRESS = Obstacle(
 )
 MADE_BY_GROK = Obstacle(
     "is a picture or file of grok.com's by its address, which needs the account's cookies",
-    'Ask for it with `image_output="base64"` and pass that block, or pass the bytes that `model.download(block)` gives.',
+    'Ask for it with `image_output="base64"` and pass that block, or pass the bytes that `model.download` gives.',
 )
 ELSEWHERE = Obstacle(
     "is only named by the id that it has at another service", "Pass its bytes as base64 with their mime type."
