@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -40,6 +41,7 @@ def login(
     Any form will do: a request copied as cURL, a HAR file, a cookies.txt, the export of an extension, a Cookie header.
     """
     from langchain_grokweb.cli import accounts, terminal  # noqa: PLC0415 - see cli.app
+    from langchain_grokweb.client.service import COOKIES_VARIABLE  # noqa: PLC0415
     from langchain_grokweb.credentials import GrokCredentials, saved  # noqa: PLC0415
 
     common = Common.of(ctx)
@@ -56,6 +58,8 @@ def login(
     out.print(f"Signed in at {origin} as {terminal.safe_line(who)}.", style="green")
     where = f"{saved.file_path()}, which only you can read" if place == "file" else accounts.PLACES[place]
     out.print(f"Kept in {where}. `grokweb logout` removes it.")
+    if os.environ.get(COOKIES_VARIABLE):
+        terminal.stderr().print(f"{COOKIES_VARIABLE} is set, and goes before it: unset it.", style="yellow")
     if credentials.expires is not None:
         out.print(f"The session {accounts.ending(credentials.expires)}.")
     accounts.warn_of_end(credentials.expires)

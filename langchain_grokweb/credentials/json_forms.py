@@ -287,7 +287,7 @@ def set_cookie(line: str, age: float = 0) -> list[Row]:
         return []
     said = {key.strip().lower(): text.strip() for key, _, text in (part.partition("=") for part in attributes)}
     expires = when(said.get("expires", ""))
-    if said.get("max-age", "1").lstrip("-").isdigit() and int(said.get("max-age", "1")[:12]) <= 0:
+    if re.fullmatch(r"0+|-\d+", said.get("max-age", ""), re.ASCII):
         expires = 1.0  # it takes the cookie away
     domains = (said["domain"],) if said.get("domain") else ()
     return [Row(name.strip(), value, domains, expires, age)]

@@ -35,7 +35,9 @@ _HEADER_NAME = re.compile(r"(?:set-)?cookie\s*:", re.IGNORECASE)
 _NAME_AGAIN = re.compile(rf"{_HEADER_NAME.pattern}|(?:{'|'.join(map(re.escape, NAMES))})=", re.IGNORECASE)
 _CUT = re.compile(r".+(?:\.{3}|\N{HORIZONTAL ELLIPSIS})\Z", re.DOTALL)
 _MILLISECONDS, _WEBKIT_MICROSECONDS = 1e11, 1e15
+_NO_TIME = 1e18
 _SECONDS_FROM_1601 = 11_644_473_600
+_YEAR_9999 = 253_370_764_800
 
 
 class UnreadableError(ValueError):
@@ -163,11 +165,13 @@ def when(value: object) -> float | None:
             value = float(value)
     if isinstance(value, str):
         return _when_written(value.strip())
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _NO_TIME:
         return None
     if value > _WEBKIT_MICROSECONDS:
-        return value / 1e6 - _SECONDS_FROM_1601
-    return value / 1000 if value > _MILLISECONDS else float(value)
+        value = value / 1e6 - _SECONDS_FROM_1601
+    elif value > _MILLISECONDS:
+        value /= 1000
+    return float(value) if 0 < value < _YEAR_9999 else None
 
 
 def _when_written(text: str) -> float | None:

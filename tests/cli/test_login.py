@@ -254,6 +254,7 @@ def test_whoami(grok):
 def test_the_environment_and_a_file_go_first(grok, home, monkeypatch):
     run("login", piped=grok.cookies)
     monkeypatch.setenv("GROKWEB_COOKIES", grok.cookies)
+    assert "GROKWEB_COOKIES is set, and goes before it" in run("login", piped=grok.cookies).stderr
     assert "from GROKWEB_COOKIES" in run("whoami").stdout
     (home / "mine").write_text(grok.cookies)
     assert f"from {home / 'mine'}" in run("whoami", "--cookies-file", str(home / "mine")).stdout

@@ -338,6 +338,20 @@ def test_no_mixture_yields_a_foreign_value(foreign, is_first, wrapping):
     assert GrokCredentials.parse(source).cookies == OURS
 
 
+@given(st.lists(st.tuples(st.sampled_from([*OURS, "cf_clearance"]), PLACES), max_size=6), st.integers(0, 6), st.data())
+def test_no_mixture_of_lines_does_either(foreign, place, data):
+    form = data.draw(st.sampled_from(["table", "netscape", "set-cookie", "har"]))
+    lines = {
+        "table": lambda name, value, domain: chrome_table({name: value}, domain),
+        "netscape": lambda name, value, domain: f"#HttpOnly_{domain}\tTRUE\t/\tTRUE\t{LATER}\t{name}\t{value}",
+        "set-cookie": lambda name, value, domain: f"Set-Cookie: {name}={value}; Path=/; Domain={domain}; HttpOnly",
+        "har": lambda name, value, domain: har_entry(f"https://{domain.strip('.')}/", {name: value}, cookie_list=False),
+    }
+    rows = [lines[form](name, FOREIGN, domain) for name, domain in foreign]
+    rows[place:place] = [lines[form](name, value, ".grok.com") for name, value in OURS.items()]
+    assert GrokCredentials.parse(har(*rows) if form == "har" else "\n".join(rows)).cookies == OURS
+
+
 def test_a_service_on_this_machine_has_cookies_of_its_own():
     rows = playwright({"sso": SSO}, "127.0.0.1")
     assert GrokCredentials.parse(rows, base_url="http://127.0.0.1:8765").cookies["sso"] == SSO

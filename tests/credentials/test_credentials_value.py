@@ -229,7 +229,37 @@ STARTS = [
     "sso=",
     "<",
     ".grok.com\tTRUE\t/\tTRUE\t0\t",
+    "sso\t",
+    "Name\tValue\n",
+    "cookie\n",
+    "set-cookie: sso=a; max-age=",
+    "sso=a; expires=",
+    "```\n",
+    "export X='",
+    "GROKWEB_COOKIES=",
+    "\\n",
 ]
+
+
+MEMBERS = st.sampled_from(
+    "name value key domain host_key url expires creation cookies sso log entries request headers cookie User-Agent "
+    "response result startedDateTime origins x.com grok.com Request-Cookies path".split()
+)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(
+    [MARKER, f"sso={MARKER}", "grok.com", "sso", "cookie", 10**400, 1e300, 9e17, -1, "9e17", "0001-01-01", "inf"]
+)  # fmt: skip
+OBJECTS = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(MEMBERS, inner, max_size=4), max_leaves=12
+)
+
+
+@given(OBJECTS | OBJECTS.map(json.dumps))
+def test_nor_does_any_object(source):
+    try:
+        told = repr(GrokCredentials.parse(source))
+    except GrokWebAuthenticationError as error:
+        told = everything_told(error)
+    assert MARKER not in told
 
 
 @given(st.sampled_from(STARTS), st.text(), st.text())
