@@ -1,12 +1,14 @@
 """The site's own final text beside the text that was streamed (rest.md 4.9, gateway.md 4.1).
 
-Both are compared without markup and with white space as one blank, so that a harmless spelling never counts as another
-text. It is done once, at the end, and texts that are the same to the letter need no look at their words.
+Both are compared without markup, with white space as one blank, and with accents as part of their letters (NFC), so
+that a harmless spelling never counts as another text. It is done once, at the end, and texts that are the same to the
+letter need no look at their words.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _WORD = re.compile(r"\S+")
 _EMPTY_BOLD = re.compile(r"(?<!\*)\*{4}(?!\*)")  # left over where a mark stood that came as an event (rest.md 8.2)
@@ -21,6 +23,7 @@ def missing_tail(streamed: str, final: str) -> str | None:
     """
     if final.startswith(streamed):
         return final[len(streamed) :]
+    streamed, final = (unicodedata.normalize("NFC", text) for text in (streamed, final))
     compared, wanted = _spaced(streamed), _spaced(final)
     if compared.rstrip() == wanted.rstrip():
         return ""

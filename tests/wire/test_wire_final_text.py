@@ -122,3 +122,16 @@ def test_a_source_without_a_place_counts_once_and_not_beside_one_with_a_place():
     for url in ("https://example.com/a", "https://example.com/b", "https://example.com/b"):
         reader.cited(url, "")
     assert citations(reader.take()) == [("https://example.com/a", 5), ("https://example.com/b", None)]
+
+
+@pytest.mark.parametrize(
+    ("streamed", "final", "tail"),
+    [
+        ("Caf\u00e9 a", "Cafe\u0301 a", ""),
+        ("Cafe\u0301 a", "Caf\u00e9 a", ""),
+        ("Cafe\u0301 a", "Caf\u00e9 a and b", " and b"),
+        ("Caf\u00e9", "Cafe", None),
+    ],
+)
+def test_accents_may_be_spelled_in_one_character_or_two(streamed, final, tail):
+    assert missing_tail(streamed, final) == tail
