@@ -264,7 +264,7 @@ _ASCII = {
     **dict.fromkeys(range(ord("A"), ord("Z") + 1), "X"),
     **dict.fromkeys(range(ord("0"), ord("9") + 1), "1"),
 }
-_KEPT_KINDS = frozenset("Pc Pd Ps Pe Pi Pf Po Zs Zl Zp Cc".split())
+_KEPT_KINDS = frozenset("Pc Pd Ps Pe Pi Pf Po Zs Zl Zp Cc Cf".split())
 _OF_TWO_HALVES = "\U0001f600"  # 0xD83D 0xDE00
 _FIRST_SECOND_HALF = 0xDC00
 
