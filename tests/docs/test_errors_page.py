@@ -42,9 +42,10 @@ def test_no_row_is_about_a_reason_that_there_is_not():
     assert rows == set(map(row_of, Reason))
 
 
-def test_each_reason_of_a_permission_error_is_on_the_page_and_in_the_table():
+def test_each_reason_of_an_error_is_on_the_page_and_in_the_table():
     table = PAGE.read_text(encoding="utf-8").partition("\n## ")[0]
-    assert set(re.findall(r'^\|.*?"(\w+)"` \|', table, re.MULTILINE)) == set(get_args(PermissionReason))
+    shown = {"requests", "quota", "concurrency"}  # no fault of the emulator leads to the others
+    assert set(re.findall(r'^\|.*?"(\w+)"` \|', table, re.MULTILINE)) == set(get_args(PermissionReason)) | shown
     assert reasons_of(GrokWebPermissionError) == set(get_args(PermissionReason))
     assert reasons_of(GrokWebRateLimitError) == set(get_args(RateLimitReason))
 
