@@ -119,6 +119,10 @@ class GrokWebFields(BaseChatModel):
     max_retries: int = Field(default=2, ge=0)
     """Further tries to open a turn, before its first event."""
 
+    keep_session: float = Field(default=60, ge=0)
+    """Seconds for which a session of the gateway is kept open for the next turn of its conversation, which then needs
+    one round trip to its first token; 0 opens a session for each turn."""
+
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     """One proxy for every request; the environment's where unset."""
 
@@ -244,6 +248,7 @@ class GrokWebFields(BaseChatModel):
             timeout=self.timeout,
             stream_event_timeout=self.stream_event_timeout,
             max_retries=self.max_retries,
+            keep_session=self.keep_session,
             transport=self.transport,
             proxy=self.proxy,
             headers=self.headers,

@@ -1,39 +1,36 @@
-"""A turn over the realtime gateway: a socket for each turn.
+"""A turn over the realtime gateway: on a socket of its own, or on the one that its conversation's last turn left.
 
 A task of its own reads the socket and feeds the session, so that messages which came together are taken together; a
 second one sends heartbeats and watches for silence, so that no wait needs a timer. `next_batch` only waits to be woken.
-After the answer is done the socket stays open for a moment, since the title and suggestions come late.
+After the answer is done the socket stays open for a moment, since the title and suggestions come late. After a whole
+answer it is kept for the conversation's next turn (`client.network.kept_sessions`), which sends its prompt at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from enum import Enum, auto
-from typing import Any, Literal, TypeAlias
-from urllib.parse import quote, urlsplit
+from typing import Literal, TypeAlias
 
 import anyio
-from websockets.asyncio.client import ClientConnection, connect
+import orjson
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import (
     ConnectionClosed,
-    InvalidMessage,
-    InvalidState,
-    InvalidStatus,
-    ProxyError,
     WebSocketException,
 )
 from websockets.frames import CloseCode
-from websockets.typing import Origin
 
 from langchain_grokweb.client.account.modes import AvailableMode, list_modes, user_id
-from langchain_grokweb.client.network.failures import after_giving_up_idle, what_failed, what_to_check
+from langchain_grokweb.client.network.failures import after_giving_up_idle
+from langchain_grokweb.client.network.gateway_socket import Socket, open_socket, socket_failure
 from langchain_grokweb.client.network.http import Http, RedactedHeaders
-from langchain_grokweb.client.network.pool import attend, shared_context, socks_package_missing, without_thread
+from langchain_grokweb.client.network.kept_sessions import HEARTBEAT_SECONDS, KeptSession, hang_up
+from langchain_grokweb.client.network.pool import attend, kept_sessions, without_thread
 from langchain_grokweb.client.network.reply_body import MAX_STREAM_BYTES
 from langchain_grokweb.client.network.tap import no_tap
 from langchain_grokweb.client.service import Wire
@@ -48,14 +45,11 @@ from langchain_grokweb.client.stopping import (
 from langchain_grokweb.errors import (
     GrokWebConnectionError,
     GrokWebError,
-    GrokWebInvalidRequestError,
     GrokWebProtocolError,
-    GrokWebTimeoutError,
 )
 from langchain_grokweb.wire import error_mapping, gateway_frames
 from langchain_grokweb.wire import events as ev
 from langchain_grokweb.wire import gateway as wire
-from langchain_grokweb.wire.framing import MAX_OBJECT_BYTES
 from langchain_grokweb.wire.turn import Turn
 
 
@@ -69,7 +63,7 @@ class State(Enum):
     TOO_BIG = auto()  # closed, because of a message that is larger than any should be
 
 
-Step: TypeAlias = Literal["connected", "fell silent", "heard", "closed", "message too big"]
+Step: TypeAlias = Literal["connected", "fell silent", "heard", "closed", "message too big", "given up"]
 
 # A step that is not named for a state changes nothing.
 TRANSITIONS: Mapping[tuple[State, Step], State] = {
@@ -77,66 +71,19 @@ TRANSITIONS: Mapping[tuple[State, Step], State] = {
     (State.OPEN, "fell silent"): State.SILENT,
     (State.OPEN, "closed"): State.CLOSED,
     (State.OPEN, "message too big"): State.TOO_BIG,
+    (State.OPEN, "given up"): State.CONNECTING,
     (State.SILENT, "heard"): State.OPEN,
     (State.SILENT, "closed"): State.CLOSED,
     (State.SILENT, "message too big"): State.TOO_BIG,
+    (State.CLOSED, "given up"): State.CONNECTING,
+    (State.TOO_BIG, "given up"): State.CONNECTING,
 }
 
-HEARTBEAT_SECONDS = 20.0
-HOLD_SECONDS = 0.002  # for which reading may hold the event loop
-MIN_STEP_BYTES, MAX_STEP_BYTES = 1024, 4096  # small where many messages are in few bytes
+STORED_SECONDS = 0.5  # how long to wait until the service has stored the answer that a prompt follows
+KEPT_SECONDS = 10.0  # for any word on a socket that was kept; then the service is asked whether it has the prompt
 MESSAGES_AT_ONCE = 128
 _BYTES_AT_ONCE = 16 * 1024  # of messages: nested ones take a millisecond or two to read
 MENU_SECONDS = 5.0  # how long to wait for the list of modes, which only makes a reason surer
-
-# The library would log the handshake's headers, cookies among them. This logger is in no hierarchy, so that no
-# configuration of logging reaches it.
-_no_log = logging.Logger("langchain_grokweb.websockets", logging.CRITICAL + 1)  # noqa: LOG001 - on purpose
-
-
-class _Connect(connect):
-    """The library's client, which follows no redirect: cookies stay where they belong."""
-
-    def process_redirect(self, exc: Exception) -> Exception:
-        return exc
-
-
-class _Socket(ClientConnection):
-    """The library's connection, which reads in small steps: what comes at once may be thousands of messages."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.received = 0  # bytes
-        self._unread = b""
-        self._step = MAX_STEP_BYTES
-
-    def data_received(self, data: bytes) -> None:
-        """Read for `HOLD_SECONDS`, and the rest when the loop's other tasks have had their turn."""
-        self.received += len(data)
-        if self._unread:
-            self._unread += data
-            return
-        self._read(data)
-        if self._unread and not self.transport.is_closing():
-            self.transport.pause_reading()
-
-    def _read(self, data: bytes) -> None:
-        position, now = 0, self.loop.time()
-        until = now + HOLD_SECONDS
-        while position < len(data) and (not position or now < until):
-            super().data_received(data[position : position + self._step])
-            position += self._step
-            before, now = now, self.loop.time()
-            self._step = MAX_STEP_BYTES if now - before < HOLD_SECONDS / 8 else MIN_STEP_BYTES
-        self._unread = data[position:]
-        if self._unread:
-            self.loop.call_soon(self._read_on)
-
-    def _read_on(self) -> None:
-        if not self.transport.is_closing():
-            self._read(self._unread)
-            if not self._unread:
-                self.transport.resume_reading()
 
 
 class GatewayTurn:
@@ -146,11 +93,11 @@ class GatewayTurn:
 
     def __init__(self, http: Http, turn: Turn) -> None:
         self._http = http
-        self._session = wire.GatewaySession(turn, assets_url=http.service.assets_url)
-        self._session.unknown.redact = http.redact
+        self._turn = turn
+        self._session = self._new_session()
         self.answer = RunningAnswer(http, turn)
         self._state = State.CONNECTING
-        self._socket: _Socket | None = None
+        self._socket: Socket | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._woken = asyncio.Event()
         self._is_awaited = False  # silence counts only while somebody waits for the answer
@@ -158,6 +105,14 @@ class GatewayTurn:
         self._first: list[ev.Event] = []
         self._failure: GrokWebError | None = None
         self._late_until: float | None = None
+        self._handshake: frozenset[tuple[str, str]] = frozenset()  # what it said, without cookies
+        self._was_kept = False  # the socket is one that an earlier turn left
+        self._is_kept = False  # the socket is left to a later turn
+
+    def _new_session(self, session_id: str | None = None) -> wire.GatewaySession:
+        session = wire.GatewaySession(self._turn, assets_url=self._http.service.assets_url, session_id=session_id)
+        session.unknown.redact = self._http.redact
+        return session
 
     def _move(self, step: Step) -> None:
         self._state = TRANSITIONS.get((self._state, step), self._state)
@@ -179,7 +134,7 @@ class GatewayTurn:
         except (OSError, WebSocketException, ImportError) as error:
             # What the service said before it hung up, or the library's error as one of ours.
             refusal = split_failure([*self._first, *self._session.take()])[1]
-            failure = self._http.clean(refusal or _translated(error, self._http))
+            failure = self._http.clean(refusal or socket_failure(error, self._http))
         except RuntimeError as error:
             failure = without_thread(error)
         else:
@@ -189,50 +144,101 @@ class GatewayTurn:
         was_sent, self.answer.may_run = self.answer.may_run, False
         if not was_sent:
             raise failure
-        raise DeliveryUnknownError(failure, self.answer.conversation_id, self.answer.prompt_id)
+        doubt = DeliveryUnknownError(failure, self.answer.conversation_id, self.answer.prompt_id)
+        doubt.on_kept_socket = self._was_kept
+        raise doubt
 
     async def _begin(self) -> None:
-        self._socket = await after_giving_up_idle(self.connect)
-        self._move("connected")
-        self._last_event = anyio.current_time()
-        self._tasks = [asyncio.create_task(self._listen(self._socket)), asyncio.create_task(self._watch(self._socket))]
-        await self._send()
-        await self._until(lambda: self._session.is_ready)
+        if not await self._begin_on_kept():
+            self._listen_to(await after_giving_up_idle(self.connect))
+            await self._send()
+            await self._until(lambda: self._session.is_ready)
         self._session.send_prompt()
         self.answer.note_sent()
         await self._send()
+        if self._was_kept:
+            await self._hear_anything()
         await self._until(lambda: self._session.answering)
         self._last_event = anyio.current_time()
 
-    async def connect(self) -> _Socket:
+    def _listen_to(self, socket: Socket) -> None:
+        self._socket = socket
+        self._move("connected")
+        self._last_event = anyio.current_time()
+        self._tasks = [asyncio.create_task(self._listen(socket)), asyncio.create_task(self._watch(socket))]
+
+    # --- sockets that are kept
+
+    async def _begin_on_kept(self) -> bool:
+        """Take the session that the conversation's last turn left; whether there is one that can be used."""
+        sessions, place = kept_sessions(), self._turn.conversation
+        if not (self._http.service.keep_session and sessions and place):
+            return False
+        self._handshake = _without_cookies(self._http.headers("GET", gateway_frames.PATH))
+        kept = sessions.take(self._key(place.conversation_id))
+        if kept is None or not isinstance(kept.socket, Socket):
+            return False
+        self._session = self._new_session(kept.session_id)
+        self._session.is_stored = kept.is_stored
+        self._listen_to(kept.socket)
+        try:
+            await asyncio.sleep(0)  # what came meanwhile is read first
+            if not self._session.is_stored:
+                with anyio.move_on_after(STORED_SECONDS):
+                    await self._until(lambda: self._session.is_stored)
+            self._take()
+            self._was_kept = not (self._is_closed or self._session.ended or self._session.settled)
+        except GrokWebError:  # it has ended: nothing was sent
+            self._was_kept = False
+        if not self._was_kept:
+            await self._stop_tasks()
+            hang_up(kept.socket)
+            self._move("given up")
+            self._session, self._socket, self._first = self._new_session(), None, []
+            self._woken.clear()
+        return self._was_kept
+
+    def _key(self, conversation_id: str) -> Hashable:
+        """What a session can be used for: none of this can be changed once it is created."""
+        service = self._http.service
+        settings = orjson.dumps(gateway_frames.session_settings(self._turn))
+        account = self._http.credentials.account
+        return service.base_url, account, service.find_proxy(), self._handshake, conversation_id, settings
+
+    async def _hear_anything(self) -> None:
+        """A socket may be dead that looks alive: then nothing at all comes back.
+
+        Raises:
+            GrokWebError: It is, or the service refused.
+        """
+        socket = self._socket
+        assert socket is not None  # noqa: S101 - for the type checker
+        received = socket.received
+        with anyio.move_on_after(KEPT_SECONDS):
+            await self._until(lambda: socket.received > received)
+        if socket.received == received:
+            raise GrokWebConnectionError("The socket to grok.com is dead.", next_step="Try again.")
+
+    def _can_be_kept(self) -> bool:
+        is_whole = self._session.finished and not (self._session.ended or self._failure or self.answer.may_run)
+        return bool(self._http.service.keep_session and is_whole and self._state is State.OPEN)
+
+    def _keep(self, socket: Socket) -> None:
+        """Leave the socket to the next turn of the conversation."""
+        sessions, session_id, conversation_id = kept_sessions(), self._session.session_id, self.answer.conversation_id
+        if sessions is None or session_id is None or conversation_id is None:
+            hang_up(socket)
+            return
+        kept = KeptSession(socket, session_id, self._session.is_stored)
+        seconds = self._http.service.keep_session
+        sessions.put(self._key(conversation_id), kept, seconds, gateway_frames.heartbeat)
+
+    async def connect(self) -> Socket:
         """A socket that the gateway let in."""
         await attend()
-        service = self._http.service
-        parts, secure, proxy = urlsplit(service.base_url), service.is_secure, service.find_proxy()
-        uid = quote(await user_id(self._http), safe="")
-        url = f"{'wss' if secure else 'ws'}://{parts.netloc}{gateway_frames.PATH}?uid={uid}"
-        proxy_options: dict[str, Any] = {}
-        if proxy is not None and proxy.is_secure:
-            proxy_options["proxy_ssl"] = await shared_context()
         headers = RedactedHeaders(self._http.headers("GET", gateway_frames.PATH))
-        socket = await _Connect(
-            url,
-            origin=Origin(headers.get("origin", service.base_url)),
-            user_agent_header=headers["user-agent"],
-            additional_headers=RedactedHeaders({n: v for n, v in headers.items() if n not in {"origin", "user-agent"}}),
-            ssl=await shared_context() if secure else None,
-            proxy=None if proxy is None else proxy.url,
-            **proxy_options,
-            compression=None,
-            max_size=MAX_OBJECT_BYTES,
-            max_queue=None,  # `_listen` takes everything at once, so nothing is to be held back in the kernel
-            open_timeout=service.timeout / 2,
-            ping_interval=None,  # the gateway has heartbeats of its own
-            logger=_no_log,
-            create_connection=_Socket,
-        )
-        assert isinstance(socket, _Socket)  # noqa: S101 - for the type checker
-        return socket
+        self._handshake = _without_cookies(headers)
+        return await open_socket(self._http.service, await user_id(self._http), headers)
 
     async def _send(self) -> None:
         assert self._socket is not None  # noqa: S101 - for the type checker
@@ -243,8 +249,9 @@ class GatewayTurn:
 
     # --- the two tasks
 
-    async def _listen(self, socket: _Socket) -> None:
+    async def _listen(self, socket: Socket) -> None:
         heard, size, now, tap = 0, 0, asyncio.get_running_loop().time, self._http.service.tap or no_tap
+        most = socket.received + MAX_STREAM_BYTES
         try:
             for number in itertools.count(1):
                 message = await socket.recv(decode=False)
@@ -255,27 +262,33 @@ class GatewayTurn:
                     if self._state is State.SILENT:
                         self._move("heard")
                 self._woken.set()
-                if socket.received > MAX_STREAM_BYTES:
+                if socket.received > most:
                     self._move("message too big")
-                    _hang_up(socket)
+                    hang_up(socket)
                     return
                 size += len(message)
                 if number % MESSAGES_AT_ONCE == 0 or size > _BYTES_AT_ONCE:
                     size = 0
                     await asyncio.sleep(0)
         except asyncio.CancelledError:
-            _hang_up(socket)
+            if not self._is_kept:
+                hang_up(socket)
             raise
         except ConnectionClosed as error:
-            close = error.rcvd
-            tap("gateway", "ended", {"code": close.code, "reason": close.reason} if close is not None else {})
-            if error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
-                self._move("message too big")
-            elif error.rcvd is not None:
-                self._session.closed(error.rcvd.code, error.rcvd.reason)
+            self._note_end(error)
         finally:
             self._move("closed")
             self._woken.set()
+
+    def _note_end(self, error: ConnectionClosed) -> None:
+        """The socket is closed; the service may have given the reason."""
+        tap = self._http.service.tap or no_tap
+        close = error.rcvd
+        tap("gateway", "ended", {"code": close.code, "reason": close.reason} if close is not None else {})
+        if error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
+            self._move("message too big")
+        elif error.rcvd is not None:
+            self._session.closed(error.rcvd.code, error.rcvd.reason)
 
     async def _watch(self, socket: ClientConnection) -> None:
         """Send heartbeats, and notice when the answer is awaited and does not continue."""
@@ -419,24 +432,28 @@ class GatewayTurn:
             self._woken.clear()
 
     async def aclose(self) -> None:
-        """Close the socket."""
+        """Close the socket, or leave it to the conversation's next turn."""
+        socket, self._socket = self._socket, None
+        self._is_kept = socket is not None and self._can_be_kept()
+        try:
+            if socket is not None and not self._is_kept:
+                hang_up(socket)
+            await self._stop_tasks()
+        except BaseException:
+            if socket is not None:
+                hang_up(socket)
+            raise
+        if socket is not None and self._is_kept:
+            self._keep(socket)
+
+    async def _stop_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
-        if self._socket is not None:
-            _hang_up(self._socket)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def _hang_up(socket: ClientConnection) -> None:
-    """Say goodbye without waiting for the other side, and without the library's coroutines.
-
-    Those stand on asynchronous generators, which a loop that is ending closes before their users.
-    """
-    with suppress(InvalidState):
-        socket.protocol.send_close(CloseCode.NORMAL_CLOSURE)
-    for data in filter(None, socket.protocol.data_to_send()):
-        socket.transport.write(data)
-    socket.transport.close()
+def _without_cookies(headers: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    return frozenset((name, value) for name, value in headers.items() if name != "cookie")
 
 
 def too_big() -> GrokWebProtocolError:
@@ -444,47 +461,6 @@ def too_big() -> GrokWebProtocolError:
     return GrokWebProtocolError(
         where="a message of the realtime gateway", expected="one of at most 16 MiB", got="a larger one"
     )
-
-
-def _translated(error: Exception, http: Http) -> GrokWebError:
-    service = http.service
-    if isinstance(error, TimeoutError):
-        return GrokWebTimeoutError(
-            f"grok.com did not begin to answer within {service.timeout:g} seconds.",
-            next_step="Try again, or allow more time with `timeout=`.",
-            never_sent="handshake" in str(error),
-        )
-    if isinstance(error, ImportError):
-        return socks_package_missing(service.find_proxy())
-    if isinstance(error, InvalidStatus):
-        return _refused(error, http)
-    if isinstance(error, ProxyError):
-        what = "the proxy refused"
-    elif isinstance(error, OSError):
-        what = what_failed(error)
-    elif isinstance(error, ConnectionClosed):
-        what = "it closed the socket at once"
-    else:
-        what = "it, or a proxy before it, did not answer as a WebSocket should"
-    return GrokWebConnectionError(
-        f"{service.base_url} could not be reached: {what}.",
-        next_step=what_to_check(service),
-        never_sent=isinstance(error, OSError | InvalidMessage),  # the prompt goes after the handshake
-    )
-
-
-def _refused(error: InvalidStatus, http: Http) -> GrokWebError:
-    response = error.response
-    if response.status_code == 404:  # noqa: PLR2004 - not found
-        return GrokWebInvalidRequestError(
-            f"{http.service.base_url} has no realtime gateway.", next_step="Check `base_url=`."
-        )
-    headers = list(response.headers.raw_items())
-    tap, refusal = http.service.tap or no_tap, {"status": response.status_code, "headers": headers}
-    tap("gateway", "refused", {**refusal, "body": bytes(response.body or b"")})
-    if response.status_code == 403 and not response.body:  # noqa: PLR2004 - how a challenge looks here (gateway.md 1.4)
-        headers.append(("cf-mitigated", "challenge"))
-    return http.refusal(response.status_code, headers, bytes(response.body or b""))
 
 
 async def knock(http: Http) -> None:
@@ -496,9 +472,9 @@ async def knock(http: Http) -> None:
     turn = GatewayTurn(http, Turn(prompt=""))
     try:
         with anyio.fail_after(http.service.timeout):
-            _hang_up(await turn.connect())
+            hang_up(await turn.connect())
     except (OSError, WebSocketException, ImportError) as error:
-        failure = http.clean(_translated(error, http))
+        failure = http.clean(socket_failure(error, http))
     else:
         return
     raise failure

@@ -119,6 +119,8 @@ class Opener:
             raise
         if recovered is not None:
             return recovered
+        if doubt.on_kept_socket:  # the service does not have it: the socket is replaced, and no try is counted
+            return await self._try_once(wire, turn)
         # After a timeout it may still be on its way, so that it is not provably not taken.
         doubt.error.never_sent = not isinstance(doubt.error, GrokWebTimeoutError)
         raise doubt.error

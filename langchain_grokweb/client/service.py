@@ -65,6 +65,7 @@ class Service:
         timeout: Seconds to open a turn, and for a whole small request.
         stream_event_timeout: Seconds without any event of the running answer.
         max_retries: Further tries to open a turn.
+        keep_session: Seconds for which a session of the gateway is kept for the next turn of its conversation.
         transport: Which wire to take; `auto` takes the gateway where the anti-bot rule of the other one refuses.
         proxy: For every request; the environment's where `None`.
         headers: Extra request headers, or a callable `(method, path) -> headers`.
@@ -78,6 +79,7 @@ class Service:
     timeout: float = 30
     stream_event_timeout: float = 180
     max_retries: int = 2
+    keep_session: float = 0
     transport: Transport = "auto"
     proxy: str | None = field(default=None, repr=False)
     headers: ExtraHeaders | None = field(default=None, repr=False)

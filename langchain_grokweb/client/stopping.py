@@ -55,6 +55,7 @@ class DeliveryUnknownError(Exception):
         error: What happened.
         conversation_id: Where it was sent, if that is known.
         prompt_id: The stored prompt, if the service named it.
+        on_kept_socket: Whether it was sent on a socket that had been kept, and may have died meanwhile.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class DeliveryUnknownError(Exception):
     ) -> None:
         super().__init__(str(error))
         self.error = error
+        self.on_kept_socket = False
         self.conversation_id = conversation_id
         self.prompt_id = prompt_id
 

@@ -75,7 +75,7 @@ _PLAIN_CHANNEL = "CHANNEL_ASSISTANT_RESPONSE"
 _SILENT_EVENTS = frozenset(
     """
     session.updated conversation.history.item conversation.history.done conversation.queue.updated
-    conversation.commands.updated response.persisted
+    conversation.commands.updated
     response.output_item.added response.content_part.added response.content_part.done response.output_item.done
     ping pong
     """.split()
@@ -89,7 +89,10 @@ _OPEN_TO_ALL = {"auto", "fast"}  # modes that every account has (gateway.md 3.2)
 class GatewaySession:
     """One turn: feed it messages, take events, send what it has to send."""
 
-    def __init__(self, turn: Turn, *, assets_url: str = "https://assets.grok.com") -> None:
+    def __init__(
+        self, turn: Turn, *, assets_url: str = "https://assets.grok.com", session_id: str | None = None
+    ) -> None:
+        """A turn on a new session, or a further one of its conversation on the session of this id."""
         self.state = State.OPENING
         self.unknown = Unknown()
         self.heard = 0  # events of our answer; heartbeats are none
@@ -101,8 +104,13 @@ class GatewaySession:
         self._event_ids: set[str] = set()  # of all that came
         self._outgoing: list[str] = []
         self._sent: set[str] = set()  # the ids of what was sent for this turn
-        self._send([session_frame(turn)])
-        self._session_id: str | None = None
+        self._session_id = session_id
+        self.is_stored = False  # the answer, at the service: it may be followed now (gateway.md 5.2)
+        if session_id is None or turn.conversation is None:
+            self._send([session_frame(turn)])
+        else:
+            self.state = State.READY
+            self._reader.add(ev.ConversationOpened(turn.conversation.conversation_id))
         self._request_id = ""
         self._answer_id: str | None = None
         self._final_texts: dict[str, str] = {}  # by output and part
@@ -156,6 +164,11 @@ class GatewaySession:
             self._advance("prompt sent")
             self._request_id = f"evt_resp_{uuid.uuid4()}"
             self._send(prompt_frames(self._turn, self._session_id, self._request_id))
+
+    @property
+    def session_id(self) -> str | None:
+        """How the service names the session."""
+        return self._session_id
 
     @property
     def answering(self) -> bool:
@@ -294,6 +307,9 @@ class GatewaySession:
 
     def _start(self, response_id: Any) -> None:
         """The answer has an id. One that fails at once was never created: its id comes with the failure."""
+        place = self._turn.conversation
+        if place is not None and response_id == place.parent_response_id:
+            return  # the answer before, which the same session gave
         if self.state is State.PROMPTED and isinstance(response_id, str) and response_id:
             require_id(response_id, "response.created: response.id")
             self._advance("answer started")
@@ -346,6 +362,8 @@ class GatewaySession:
             if value.__class__ is dict:
                 self.unknown.look(f"chunk.{name}", value)
             if name == "follow_up_suggestions":
+                if self.state in {State.READY, State.PROMPTED}:
+                    continue  # of the answer before
                 self._pending.discard("suggestions")
                 self._reader.follow_ups(value)
             elif name in ChunkReader.MEMBERS:
@@ -435,6 +453,10 @@ class GatewaySession:
             is_open = self.unexplained_mode in {None, *_OPEN_TO_ALL} or self._reader.has_text
             self._fail(error_mapping.from_status(status, details, reported, is_open=is_open))
 
+    def _persisted(self, _: Any, event: Fields) -> None:
+        """The service has stored an answer; in a further turn of a session perhaps the one before."""
+        self.is_stored = True
+
     def _title(self, _: Any, event: Fields) -> None:
         if self._reader.title(event.get("title") or get_dict(event, "conversation").get("title")):
             self._pending.discard("title")
@@ -465,6 +487,7 @@ class GatewaySession:
         "response.output_text.done": _text_done,
         "response.completed": _response_completed,
         "response.done": _response_done,
+        "response.persisted": _persisted,
         "response.error": _error,
         "error": _error,
         "session.ended": _session_ended,

@@ -19,8 +19,8 @@ def heartbeat() -> str:
     return _frame(None, "ping", f"evt_hb_{uuid.uuid4()}")
 
 
-def session_frame(turn: Turn) -> str:
-    """The first frame: a new, a temporary or a continued conversation (gateway.md 3.1 and 3.4).
+def session_settings(turn: Turn) -> dict[str, Any]:
+    """What a session is created with, besides its conversation: none of it can be changed later (gateway.md 3.1).
 
     Raises:
         GrokWebInvalidRequestError: The turn asks for something that this wire does not have.
@@ -42,12 +42,24 @@ def session_frame(turn: Turn) -> str:
     }
     if not turn.search:
         extension |= {"disable_web_search": True, "disable_x_search": True}
-    place = turn.conversation
+    return {"model": modes.resolve(turn.model).id, "x_grok": extension}
+
+
+def session_frame(turn: Turn) -> str:
+    """The first frame: a new, a temporary or a continued conversation (gateway.md 3.1 and 3.4).
+
+    Raises:
+        GrokWebInvalidRequestError: The turn asks for something that this wire does not have.
+    """
+    session, place = session_settings(turn), turn.conversation
     if place is not None:
-        extension |= {"conversation_id": place.conversation_id, "load_existing": True, "needs_history": False}
+        session["x_grok"] |= {
+            "conversation_id": place.conversation_id,
+            "load_existing": True,
+            "needs_history": False,
+        }
     elif turn.temporary:
-        extension |= {"is_temporary": True, "keep_context": True, "disable_memory": True}
-    session = {"model": modes.resolve(turn.model).id, "x_grok": extension}
+        session["x_grok"] |= {"is_temporary": True, "keep_context": True, "disable_memory": True}
     return _frame(
         place.conversation_id if place else None, "session.create", f"evt_init_{uuid.uuid4()}", session=session
     )

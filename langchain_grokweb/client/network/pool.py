@@ -23,6 +23,7 @@ import anyio.to_thread
 import httpx
 
 from langchain_grokweb.client.network.environment import Proxy, TrustSettings, make_context, plain_context
+from langchain_grokweb.client.network.kept_sessions import KeptSessions
 from langchain_grokweb.errors import GrokWebConnectionError, GrokWebInvalidRequestError
 
 MAX_IDLE_CLIENTS = 100
@@ -101,9 +102,10 @@ async def lease(proxy: Proxy | None, *, is_secure: bool) -> Lease:
 
 
 class _LoopClients:
-    """The idle clients of one event loop, by the route they take."""
+    """The idle clients of one event loop, by the route they take, and its sessions of the gateway that wait."""
 
     def __init__(self) -> None:
+        self.sessions = KeptSessions()
         self._idle: defaultdict[_Route, list[httpx.AsyncClient]] = defaultdict(list)
         self.finishing: set[asyncio.Task[None]] = set()
         self._lent: set[httpx.AsyncClient] = set()
@@ -156,6 +158,7 @@ class _LoopClients:
 
     async def close_idle(self) -> None:
         """Close what nobody uses at the moment."""
+        self.sessions.close()
         idle, self._idle = self._idle, defaultdict(list)
         for client in [client for clients in idle.values() for client in clients]:
             await client.aclose()
@@ -171,6 +174,7 @@ class _LoopClients:
     async def _end(self) -> None:
         await self._let_others_finish()
         self._closed = True
+        self.sessions.close()
         for client in [*self._lent, *(client for idle in self._idle.values() for client in idle)]:
             await client.aclose()
 
@@ -194,6 +198,12 @@ class _LoopClients:
 async def attend() -> None:
     """Have `finishing` work in this loop from now on, also where no client is taken."""
     await _of_running_loop()
+
+
+def kept_sessions() -> KeptSessions | None:
+    """The sessions of the gateway that this loop keeps; `None` where it is too late to keep any, or too early."""
+    owner = _pools.get(asyncio.get_running_loop())
+    return None if owner is None or owner.is_closed else owner.sessions
 
 
 def finishing(task: asyncio.Task[None]) -> bool:
