@@ -106,10 +106,12 @@ class GatewaySession:
         self._sent: set[str] = set()  # the ids of what was sent for this turn
         self._session_id = session_id
         self.is_stored = False  # the answer, at the service: it may be followed now (gateway.md 5.2)
+        self._answer_before: str | None = None  # on the same session
         if session_id is None or turn.conversation is None:
             self._send([session_frame(turn)])
         else:
             self.state = State.READY
+            self._answer_before = turn.conversation.parent_response_id
             self._reader.add(ev.ConversationOpened(turn.conversation.conversation_id))
         self._request_id = ""
         self._answer_id: str | None = None
@@ -307,9 +309,8 @@ class GatewaySession:
 
     def _start(self, response_id: Any) -> None:
         """The answer has an id. One that fails at once was never created: its id comes with the failure."""
-        place = self._turn.conversation
-        if place is not None and response_id == place.parent_response_id:
-            return  # the answer before, which the same session gave
+        if response_id == self._answer_before:
+            return  # a late word about it
         if self.state is State.PROMPTED and isinstance(response_id, str) and response_id:
             require_id(response_id, "response.created: response.id")
             self._advance("answer started")
