@@ -114,10 +114,10 @@ async def test_it_is_given_up_after_a_while_and_lives_by_its_heartbeats(grok, ma
     model = make_model(keep_session=50)
     messages = await talk(model, 1)
     sessions = pool.kept_sessions()
-    await asyncio.sleep(45)
+    await clock.sleep(45)
     assert len(sessions) == 1
     assert [event.type for event in grok.events].count("ping") == 2
-    await asyncio.sleep(10)
+    await clock.sleep(10)
     assert not sessions
     await talk(model, 1, messages)
     assert len(grok.sessions) == 2
@@ -245,6 +245,16 @@ async def test_a_socket_that_dies_of_the_prompt_is_replaced_and_no_prompt_is_sen
     assert messages[-1].text == grok.turns[-1].text
     assert len(grok.turns) == 2
     assert len(grok.sessions) == (1 if taken else 2)
+
+
+@pytest.mark.parametrize("keep", [60, 0])
+async def test_a_conversation_that_is_deleted_meanwhile_is_sent_again_to_a_new_one(grok, make_model, browser, keep):
+    model = make_model(keep_session=keep)
+    messages = await talk(model, 1)
+    browser.http.delete(f"/rest/app-chat/conversations/soft/{place(messages[-1])[0]}")
+    messages = await talk(model, 1, messages)
+    assert "Question 0" in grok.turns[-1].prompt
+    assert grok.turns[-1].parent_response_id is None
 
 
 async def test_late_words_about_the_answer_before_are_not_the_next_ones(grok, make_model):

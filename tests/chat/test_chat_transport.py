@@ -127,7 +127,7 @@ def test_switches_reach_the_gateway(grok):
 
 
 def test_a_conversation_that_has_begun_to_end_elsewhere_is_told_anew(grok):
-    model = ChatGrokWeb(base_url=grok.base_url, cookies=grok.cookies, transport="gateway")
+    model = ChatGrokWeb(base_url=grok.base_url, cookies=grok.cookies, transport="gateway", keep_session=0)
     messages = [HumanMessage("My name is Ada.")]
     messages.append(model.invoke(messages))
     grok.fault("conversation_not_found")
