@@ -43,6 +43,9 @@ from langchain_grokweb.credentials import GrokCredentials
 from langchain_grokweb.credentials.json_forms import plain
 from langchain_grokweb.wire.turn import DeepSearch
 
+# Beside the fields, as `cached_property` does it, which pydantic neither compares nor shows: cookies are read once.
+_PARSED = "_parsed_credentials"
+
 
 class GrokWebFields(BaseChatModel):
     """What a `ChatGrokWeb` is built with."""
@@ -223,12 +226,13 @@ class GrokWebFields(BaseChatModel):
         if not self._has_cookies:
             return saved_credentials(self._service.origin)
         # Nothing of it is kept in a local variable: those are shown in some tracebacks.
-        return GrokCredentials.parse(
-            self.cookies.get_secret_value()
-            if isinstance(self.cookies, SecretStr) and self.cookies
-            else os.environ.get(COOKIES_VARIABLE, ""),
-            base_url=self._service.origin,
-        )
+        if not (isinstance(self.cookies, SecretStr) and self.cookies):
+            return GrokCredentials.parse(os.environ.get(COOKIES_VARIABLE, ""), base_url=self._service.origin)
+        known: tuple[SecretStr, str, GrokCredentials] | None = self.__dict__.get(_PARSED)
+        if known is None or known[0] is not self.cookies or known[1] != self.base_url:
+            credentials = GrokCredentials.parse(self.cookies.get_secret_value(), base_url=self._service.origin)
+            self.__dict__[_PARSED] = known = (self.cookies, self.base_url, credentials)
+        return known[2]
 
     async def _acredentials(self) -> GrokCredentials:
         """The same in an event loop, which a keyring may not hold up."""
@@ -263,6 +267,7 @@ class GrokWebFields(BaseChatModel):
         state = super().__getstate__()
         left = dict.fromkeys(("cookies", "credentials", "proxy", "headers", "http_client"))
         state["__dict__"] = {**state["__dict__"], **left}
+        state["__dict__"].pop(_PARSED, None)
         state["__pydantic_private__"] = {**(state["__pydantic_private__"] or {}), "_tap": None}
         return state
 
