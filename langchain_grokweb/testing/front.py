@@ -66,6 +66,7 @@ class Front:
 
     async def _upgrade(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._record(scope, b"")
+        await asyncio.sleep(2 * self._service.settings.latency)
         reply = await self._instead_of_socket(scope, receive)
         await (reply or self._app)(scope, receive, self._dressed(scope, send))
 
