@@ -173,3 +173,12 @@ def test_no_capture_is_no_traceback(grokweb, tmp_path, text):
     assert shown.exit_code == 1
     assert "Traceback" not in shown.output
     assert ("No such file" if text is None else "is no capture") in shown.stderr
+
+
+def test_a_chat_is_captured(grokweb, grok, tmp_path):
+    path = tmp_path / "capture.jsonl"
+    grok.reply("Narwhals swim.", reasoning="Ponder.", title="Tusks")
+    shown = grokweb("chat", "--capture", str(path), "Where are Ljubljana's narwhals?")
+    assert (shown.exit_code, shown.stdout) == (0, "Narwhals swim.\n")
+    assert not re.search("narwhal|swim|ponder|tusks|ljubljana", path.read_text(encoding="ascii"), re.IGNORECASE)
+    assert "Xxxxxxxx xxxx." in grokweb("replay", str(path)).stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -47,8 +48,10 @@ async def test_a_browser_signs_in_and_its_cookies_work(grok: GrokEmulator, tmp_p
     for name, export in exports.items():
         file = tmp_path / f"{name}.json"
         file.write_text(json.dumps(export))
-        signed_in = CliRunner().invoke(app, ["login", str(file), "--base-url", grok.base_url])
+        signed_in = await asyncio.to_thread(CliRunner().invoke, app, ["login", str(file), "--base-url", grok.base_url])
         assert signed_in.exit_code == 0, signed_in.output
-        asked = CliRunner().invoke(app, ["chat", "--base-url", grok.base_url, "My name is Ada."])
+        asked = await asyncio.to_thread(
+            CliRunner().invoke, app, ["chat", "--base-url", grok.base_url, "My name is Ada."]
+        )
         assert asked.exit_code == 0, asked.output
         assert "Ada" in asked.stdout
