@@ -130,9 +130,11 @@ async def three_hundred_turns(grok: GrokEmulator, model: ChatGrokWeb) -> None:
 @pytest.mark.parametrize("transport", ["rest", "gateway"])
 async def test_nothing_blocks_the_loop_first_call_included(grok, transport):
     code = """
-        import asyncio, sys
+        import asyncio, sys, tempfile
         from blockbuster import blockbuster_ctx
         from langchain_grokweb import ChatGrokWeb
+
+        folder = tempfile.mkdtemp()
 
         async def main():
             with blockbuster_ctx():
@@ -143,6 +145,8 @@ async def test_nothing_blocks_the_loop_first_call_included(grok, transport):
                 assert (await model.ainvoke([("human", [{"type": "text", "text": "What?"}, picture])])).text
                 async for chunk in model.astream("Draw a fox"):
                     chunk.content_blocks
+                drawn = await model.ainvoke("Draw a fox", image_output="base64")
+                assert (await model.adownload(drawn.additional_kwargs["images"][0], folder)).name
                 await model.alist_modes()
                 city = {"city": {"type": "string"}}
                 weather = {"title": "get_weather", "type": "object", "properties": city, "required": ["city"]}

@@ -112,7 +112,8 @@ class Source:
             name = f"{parts[-2]}-{name}"  # pictures are all called image.jpg
         name = "".join(one for one in name if one.isprintable() and one not in '"<>|:*?').replace("\\", "/")
         name = name.rpartition("/")[2].strip(" .")[-120:]
-        ending = mimetypes.guess_extension(self.mime_type) or ""
+        # The module's own table, the preferred ending first: its functions would read files.
+        ending = next((ending for ending, kind in mimetypes.types_map.items() if kind == self.mime_type), "")
         return name if "." in name or not name else f"{name}{ending}"
 
 
