@@ -49,6 +49,14 @@ def lowest(session: nox.Session) -> None:
     session.run("pytest", "-n", "auto", *session.posargs)
 
 
+@nox.session(venv_backend="uv")
+@nox.parametrize("core", ["~=1.7.0", "<2"], ids=["oldest", "newest"])
+def langchain_core(session: nox.Session, core: str) -> None:
+    """The whole suite with the oldest minor version of langchain-core that is allowed, and with the newest."""
+    session.install("--upgrade", "-e", ".[test]", f"langchain-core{core}")
+    session.run("pytest", "-n", "auto", *session.posargs)
+
+
 @nox.session
 def coverage(session: nox.Session) -> None:
     """The whole suite, and which lines and branches it reaches."""
