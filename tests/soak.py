@@ -22,6 +22,7 @@ from pathlib import Path
 from langchain_grokweb import ChatGrokWeb, GrokWebError
 from langchain_grokweb.client.network import pool
 from langchain_grokweb.testing import GrokEmulator
+from tests.clock import HANG_SECONDS
 
 FAULTS = ["cut:3", "garbage", "rate_limited", "heavy_load", "usage_limit"]
 AT_ONCE = 10
@@ -120,7 +121,7 @@ def soak(turns: int, write: Callable[[str], None]) -> None:
             write(f"| {number * AT_ONCE} | {state_of_process(tasks)} |")
     write(f"\nHow the turns ended: {', '.join(f'{name} {count}' for name, count in ends.most_common())}.")
     ours.close()
-    server.join(10)
+    server.join(HANG_SECONDS)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from langchain_grokweb import (
     GrokWebServerError,
     GrokWebTimeoutError,
 )
+from tests.clock import HANG_SECONDS
 
 REFUSALS: list[tuple[str, dict[str, Any], type, int]] = [
     ("challenge", {}, GrokWebPermissionError, 1),
@@ -290,7 +291,7 @@ def served(body: bytes, *, encoding: str = "identity", stay_open: bool = False) 
             self.wfile.write(body)
             self.wfile.flush()
             if stay_open:
-                over.wait(10)
+                over.wait(HANG_SECONDS)
 
         def log_message(self, *_: Any) -> None: ...
 

@@ -79,8 +79,8 @@ def test_a_fork_after_a_blocking_call(grok, model):
 
 
 def test_a_copy_answers(grok, make_model):
-    model = make_model(model="fast", timeout=7)
-    for other in (copy.copy(model), copy.deepcopy(model), model.model_copy(update={"timeout": 8})):
+    model = make_model(model="fast", timeout=70)
+    for other in (copy.copy(model), copy.deepcopy(model), model.model_copy(update={"timeout": 80})):
         assert other.model == "fast"
         assert other.invoke("Hi").text
 
@@ -97,7 +97,7 @@ def test_a_pickle_answers_with_the_cookies_of_its_new_home(grok, make_model, mon
 def test_configurable_fields_build_a_model_for_every_call(grok, make_model):
     from langchain_core.runnables import ConfigurableField
 
-    model = make_model(timeout=7).configurable_fields(model=ConfigurableField(id="model"))
+    model = make_model(timeout=70).configurable_fields(model=ConfigurableField(id="model"))
     assert model.with_config(configurable={"model": "expert"}).invoke("Hi").response_metadata["model_name"] == "expert"
     assert model.invoke("Hi").response_metadata["model_name"] == "grok-3"
 

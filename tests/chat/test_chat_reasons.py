@@ -13,6 +13,7 @@ from scripted.server import STAY, Reply, Script, ScriptedServer
 
 from langchain_grokweb import ChatGrokWeb, GrokWebError
 from langchain_grokweb.client import gateway as gateway_client
+from tests.clock import HANG_SECONDS
 
 NORMAL, FATAL = "NORMAL", "FATAL"
 
@@ -25,7 +26,13 @@ def server() -> Iterator[ScriptedServer]:
 
 def failure(server: ScriptedServer, script: Script, transport: str, **settings: Any) -> Any:
     server.play(script)
-    settings = {"model": "fast", "max_retries": 0, "timeout": 5, "stream_event_timeout": 5, **settings}
+    settings = {
+        "model": "fast",
+        "max_retries": 0,
+        "timeout": HANG_SECONDS,
+        "stream_event_timeout": HANG_SECONDS,
+        **settings,
+    }
     cookies = settings.pop("cookies", server.cookies)
     model = ChatGrokWeb(base_url=server.base_url, cookies=cookies, transport=transport, **settings)
     with pytest.raises(GrokWebError) as caught:

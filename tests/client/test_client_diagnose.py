@@ -204,7 +204,7 @@ def test_a_name_that_nobody_knows():
     assert "its name is not known here" in rows["network"].detail
 
 
-def test_no_check_takes_longer_than_its_bound(monkeypatch):
+def test_no_check_takes_longer_than_its_bound(clock, monkeypatch):
     silent = Reply([STAY])
     with ScriptedServer() as server:
         settings = {"base_url": server.base_url, "cookies": server.cookies, "timeout": 0.2}

@@ -22,6 +22,7 @@ from langchain_grokweb import (
 )
 from langchain_grokweb.client import state
 from langchain_grokweb.testing import GrokEmulator
+from tests.clock import HANG_SECONDS
 
 BIG = bytes(range(256)) * 1024  # 256 KiB: several pieces
 DIRECT = "/http/upload-file-v2/direct"
@@ -205,7 +206,7 @@ def announced(url: str, **headers: str) -> Reply:
 def play(server: ScriptedServer, **replies: Any) -> Any:
     names = {"direct": f"POST {DIRECT}", "init": INIT, "put": "PUT /put", "complete": COMPLETE, "status": STATUS}
     server.play(Script({names[name]: reply for name, reply in replies.items()}))
-    settings = {"base_url": server.base_url, "cookies": server.cookies, "timeout": 3}
+    settings = {"base_url": server.base_url, "cookies": server.cookies, "timeout": HANG_SECONDS}
     return GrokWebClient(**settings).blocking
 
 

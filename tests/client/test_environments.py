@@ -22,6 +22,7 @@ from langchain_grokweb import ChatGrokWeb, GrokWebClient, GrokWebConnectionError
 from langchain_grokweb.client.network.environment import is_excepted, proxy_for, read_proxy
 from langchain_grokweb.client.service import check_url
 from tests import leaks
+from tests.clock import HANG_SECONDS
 
 COOKIES = "sso=marker0123456789; sso-rw=marker0123456789; x-userid=497f19f8-49d4-458a-bee4-43ec3dcaf8ca"
 MAX_MESSAGE_CHARS = 700
@@ -74,7 +75,13 @@ def no_other_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def failure(transport: str, **settings: Any) -> Any:
     """The error of a call, which must be one of ours, short, and without a cookie."""
-    settings = {"base_url": "https://grok.com", "cookies": COOKIES, "max_retries": 0, "timeout": 9, **settings}
+    settings = {
+        "base_url": "https://grok.com",
+        "cookies": COOKIES,
+        "max_retries": 0,
+        "timeout": HANG_SECONDS,
+        **settings,
+    }
     with pytest.raises(GrokWebError) as caught:
         ChatGrokWeb(transport=transport, **settings).invoke("Hi")
     assert len(str(caught.value)) <= MAX_MESSAGE_CHARS

@@ -14,6 +14,7 @@ from scripted.server import Reply, Script, ScriptedServer
 from langchain_grokweb import ChatGrokWeb, GrokWebError
 from langchain_grokweb.client import state
 from tests import leaks
+from tests.clock import HANG_SECONDS
 
 SECRET = "mArKeRabcdefghijklmnop"  # of letters alone, as names of members are
 COOKIES = f"sso={SECRET}; sso-rw={SECRET}; x-userid=497f19f8-49d4-458a-bee4-43ec3dcaf8ca"
@@ -28,7 +29,12 @@ def server() -> Iterator[ScriptedServer]:
 
 
 def model_of(server: ScriptedServer, transport: str) -> ChatGrokWeb:
-    settings: dict[str, Any] = {"cookies": COOKIES, "max_retries": 0, "timeout": 5, "stream_event_timeout": 5}
+    settings: dict[str, Any] = {
+        "cookies": COOKIES,
+        "max_retries": 0,
+        "timeout": HANG_SECONDS,
+        "stream_event_timeout": HANG_SECONDS,
+    }
     return ChatGrokWeb(base_url=server.base_url, transport=transport, model="fast", **settings)
 
 

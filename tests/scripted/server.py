@@ -160,7 +160,7 @@ class ScriptedServer:
         self._loop.close()
 
     def _call(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(HANG_SECONDS)
 
     async def _start(self) -> asyncio.Server:
         return await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=2**24)

@@ -171,7 +171,7 @@ def test_serving_forever_ends_with_a_signal():
             assert httpx.get(f"{url}/sign-in").status_code == 200
             os.kill(process.pid, signal.SIGTERM)
             assert process.stdout.readline().strip() == "stopped ['MainThread']"
-            assert process.wait(5) == 0
+            assert process.wait(HANG_SECONDS) == 0
         finally:
             process.kill()
 
@@ -208,7 +208,9 @@ with GrokEmulator() as grok:
 
 
 def test_nothing_of_the_server_reaches_standard_error():
-    done = subprocess.run([sys.executable, "-c", NOISY], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", NOISY], capture_output=True, text=True, check=True, timeout=HANG_SECONDS
+    )
     assert (done.stdout, done.stderr) == ("", "")
 
 

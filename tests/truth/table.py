@@ -9,6 +9,7 @@ from scripted import gateway, rest
 from scripted.server import Script, ScriptedServer
 
 from langchain_grokweb import ChatGrokWeb
+from tests.clock import HANG_SECONDS
 from truth import leaving
 from truth.cases import CHUNK, DELTA, DIALECTS, FINAL_TEXT, FOREIGN, MADE, MARKUP, MODES, REST, Case
 from truth.ending_cases import CUT, ENDS, REFUSALS
@@ -49,8 +50,8 @@ def model_of(case: Case, wire: str, server: ScriptedServer) -> ChatGrokWeb:
         "model": "fast",
         "transport": "rest" if wire == REST else "gateway",
         "max_retries": 0,
-        "timeout": 5,
-        "stream_event_timeout": 5,
+        "timeout": HANG_SECONDS,
+        "stream_event_timeout": HANG_SECONDS,
         **case.settings,
     }
     return ChatGrokWeb(base_url=server.base_url, cookies=server.cookies, **settings)

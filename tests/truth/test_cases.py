@@ -18,6 +18,7 @@ from scripted import steps as s
 from scripted.server import HANG_UP, Close, Fragments, Piece, Reply, Script, ScriptedServer
 
 from langchain_grokweb import ChatGrokWeb, GrokWebClient
+from tests.clock import HANG_SECONDS
 from truth.marks import failing
 from truth.outcomes import Caller, Outcome
 
@@ -209,7 +210,7 @@ def caller(server) -> Iterator[Caller]:
 
 
 def model_on(server: ScriptedServer, transport: str, **settings: Any) -> ChatGrokWeb:
-    common = {"max_retries": 0, "timeout": 5, "stream_event_timeout": 5, "model": "fast"}
+    common = {"max_retries": 0, "timeout": HANG_SECONDS, "stream_event_timeout": HANG_SECONDS, "model": "fast"}
     return ChatGrokWeb(base_url=server.base_url, cookies=server.cookies, transport=transport, **{**common, **settings})
 
 

@@ -128,7 +128,7 @@ def test_what_is_not_of_our_answer_is_silence(clock, server, caller, on, way):
 
 
 @pytest.mark.parametrize(("on", "way"), over_wires("silent", *WAYS))
-def test_an_error_after_silence_has_what_came_before(server, caller, on, way):
+def test_an_error_after_silence_has_what_came_before(clock, server, caller, on, way):
     server.play(played([s.Text("Paris "), s.Hang()], on))
     model = model_of(Case("silent", [], Says(""), settings={"stream_event_timeout": 0.2}), on, server)
     Fails("GrokWebTimeoutError", "Paris ").check(caller.ask(model, way))

@@ -17,6 +17,7 @@ from scripted import steps as s
 from scripted.server import Reply, Script, ScriptedServer
 
 from langchain_grokweb import ChatGrokWeb, GrokWebAnswerReplacedError, GrokWebInterruptedError
+from tests.clock import HANG_SECONDS
 
 WIRES = ("rest", "gateway")
 STREAMED, FINAL = "Take this.", "Do not take this."
@@ -39,7 +40,7 @@ def play(server: ScriptedServer, on: str, *steps: s.Step) -> None:
 
 
 def model(server: ScriptedServer, on: str, **settings: Any) -> ChatGrokWeb:
-    common = {"model": "fast", "max_retries": 0, "timeout": 5, "stream_event_timeout": 5}
+    common = {"model": "fast", "max_retries": 0, "timeout": HANG_SECONDS, "stream_event_timeout": HANG_SECONDS}
     return ChatGrokWeb(base_url=server.base_url, cookies=server.cookies, transport=on, **common, **settings)
 
 
