@@ -92,7 +92,7 @@ def test_ctrl_c_before_anything_came(account, terminal):
     seen = terminal("chat")
     seen.wait_for_prompt()
     seen.type("Hello" + ENTER)
-    account.wait_for_turns()
+    account.wait_for_requests(1, path="/rest/app-chat/conversations/new")
     seen.type(CTRL_C)
     seen.wait_for("Stopped")
     account.reply("Hi.")
