@@ -19,14 +19,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf
 from typing import Any, Literal, Self
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, SystemMessage, ToolMessage
 
-from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages.content import attachments, parts, text_of
-from langchain_grokweb.wire.conversation_ids import check_id
+from langchain_grokweb.wire.conversation_ids import is_id
 from langchain_grokweb.wire.turn import ConversationRef
 
 LINK_KEY = "grokweb"
@@ -78,7 +78,16 @@ def _canonical_text(message: BaseMessage, *, named: bool = True) -> str:
     calls = [[call["name"], call["args"]] for call in message.tool_calls] if isinstance(message, AIMessage) else []
     answered: list[Any] = [message.tool_call_id, message.status] if isinstance(message, ToolMessage) else []
     name = [message.name] if named and message.name else []
-    return _ENCODER.encode([kind, calls, answered, _attached(message), *name]) + text_of(message)
+    attached = _attached(message)
+    if calls or answered or attached or name:
+        return _ENCODER.encode([kind, calls, answered, attached, *name]) + text_of(message)
+    return _plain_head(kind) + text_of(message)
+
+
+@lru_cache(maxsize=64)
+def _plain_head(kind: str) -> str:
+    """What stands before the text of a message that is nothing but text, as nearly all are."""
+    return _ENCODER.encode([kind, [], [], []])
 
 
 def _attached(message: BaseMessage) -> list[list[Any]]:
@@ -169,16 +178,20 @@ class ConversationLink:
     def of(cls, message: BaseMessage, account: str) -> Self | None:
         """The link of an answer that can be continued: one of this account, whole and not broken off."""
         link = message.response_metadata.get(LINK_KEY) if isinstance(message, AIMessage) else None
-        required = ("conversation_id", "response_id", "self_hash", "turn_hash")
         if not isinstance(link, dict) or link.get("v") != LINK_VERSION or link.get("account") != account:
             return None
-        if link.get("interrupted") or not all(isinstance(link.get(name), str) for name in required):
+        self_hash, turn_hash = link.get("self_hash"), link.get("turn_hash")
+        if link.get("interrupted") or not (isinstance(self_hash, str) and isinstance(turn_hash, str)):
             return None
-        if not (_is_id(link["conversation_id"]) and _is_id(link["response_id"])):
+        conversation_id, response_id = link.get("conversation_id"), link.get("response_id")
+        if not (is_id(conversation_id) and is_id(response_id)):  # messages may come from anywhere
             return None
         parent = link.get("parent_response_id")
         return cls(
-            **{name: link[name] for name in required},
+            conversation_id=conversation_id,
+            response_id=response_id,
+            self_hash=self_hash,
+            turn_hash=turn_hash,
             parent_response_id=parent if isinstance(parent, str) else None,
             system_hash=str(link.get("system_hash") or ""),
             tools_hash=str(link.get("tools_hash") or ""),
@@ -198,15 +211,6 @@ class ConversationLink:
         if not self.started or self.parent_response_id is None:
             return None
         return ConversationRef(self.conversation_id, self.parent_response_id)
-
-
-def _is_id(text: str) -> bool:
-    """Messages may come from anywhere, and an id becomes part of a path."""
-    try:
-        check_id(text)
-    except GrokWebInvalidRequestError:
-        return False
-    return True
 
 
 # --- proofs
