@@ -49,8 +49,13 @@ def xai_model(base_url: str, **fields: Any) -> Any:
     return model_class(model="grok-3", base_url=f"{base_url}/v1", api_key="x", **fields)
 
 
+def ollama_model(base_url: str) -> Any:
+    model_class = importlib.import_module("langchain_ollama").ChatOllama
+    return model_class(model="grok-3", base_url=base_url)
+
+
 MODELS = {"ChatXAI": xai_model, "ChatGrokWeb": grokweb_model}
-PACKAGES = {"ChatXAI": "langchain_xai", "ChatGrokWeb": "langchain_grokweb"}
+PACKAGES = {"ChatXAI": "langchain_xai", "ChatGrokWeb": "langchain_grokweb", "ChatOllama": "langchain_ollama"}
 
 
 def why_missing(name: str) -> str | None:
@@ -62,9 +67,9 @@ def why_missing(name: str) -> str | None:
     return None
 
 
-def measurable() -> list[str]:
-    """The models that can be measured here; says a word about each of the others."""
-    reasons = {name: why_missing(name) for name in MODELS}
+def measurable(*others: str) -> list[str]:
+    """The models that can be measured here, and which of `others`; says a word about each of the rest."""
+    reasons = {name: why_missing(name) for name in [*MODELS, *others]}
     for reason in filter(None, reasons.values()):
         say(f"{reason}\n")
     return [name for name, reason in reasons.items() if reason is None]

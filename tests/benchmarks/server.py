@@ -6,6 +6,7 @@ It knows nothing of the package, speaks HTTP/1.1 over asyncio streams, and sends
 - `GET /ws/mgw/`, a WebSocket: grok.com's realtime gateway of 2026 in its chunk dialect, for one turn or several;
 - `POST /v1/chat/completions`: the same words as api.x.ai sends them, server-sent events, or one JSON body
   where the request does not ask for a stream;
+- `POST /api/chat`: the same words as a local Ollama sends them;
 - anything else that is posted (a stop, say): `{}`.
 
 One port is opened for each `--frames`: so many frames go into one HTTP chunk and one write; on a WebSocket they keep
@@ -264,6 +265,23 @@ def xai_whole(count: int) -> bytes:
     return compact(xai_object("chat.completion", choices) | {"usage": xai_usage(count)})
 
 
+# --- Ollama ----------------------------------------------------------------------------------------------------------
+
+
+def ollama_body(count: int) -> Body:
+    """One line a token, as a local Ollama writes `/api/chat`."""
+    common = {"model": "grok-3", "created_at": CREATED}
+    said = ({**common, "message": {"role": "assistant", "content": word}, "done": False} for word in words(count))
+    end = {"message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop", "eval_count": count}
+    return Body(
+        content_type="application/x-ndjson",
+        head=[],
+        tokens=[compact(line) + b"\n" for line in said],
+        tail=[compact(common | end) + b"\n"],
+        wrap=http_chunk,
+    )
+
+
 # --- the server -----------------------------------------------------------------------------------------------------
 
 
@@ -293,6 +311,7 @@ class Bodies:
         self.gateway_pong = gateway_event(0, "pong")
         self.xai = xai_body(tokens)
         self.xai_whole = xai_whole(tokens)
+        self.ollama = ollama_body(tokens)
 
 
 class Speaker:
@@ -301,7 +320,9 @@ class Speaker:
     def __init__(self, bodies: Bodies, frames_a_write: int, pace: float) -> None:
         self._bodies = bodies
         self._pace = pace
-        self._ready = {id(body): body.writes(frames_a_write) for body in (bodies.grok, bodies.gateway, bodies.xai)}
+        self._ready = {
+            id(body): body.writes(frames_a_write) for body in (bodies.grok, bodies.gateway, bodies.xai, bodies.ollama)
+        }
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, kept alive for as many requests as the client likes, or until it was a WebSocket."""
@@ -334,6 +355,8 @@ class Speaker:
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
         if request.path.startswith("/rest/app-chat/conversations/new"):
             await self._stream(self._bodies.grok, writer)
+        elif request.path == "/api/chat":
+            await self._stream(self._bodies.ollama, writer)
         elif not request.path.endswith("/chat/completions"):
             await send_whole(b"{}", writer)
         elif request.wants_stream:
