@@ -46,7 +46,7 @@ async def peak(model: Any, call: Any) -> int:
 async def measure(short: str, long: str) -> dict[str, list[int]]:
     """Bytes by row: streamed, streamed with all chunks kept, and invoked."""
     makers: dict[str, Any] = {
-        XAI: lambda url, call: harness.xai_model(url, streaming=call is invoked),
+        XAI: lambda url, call: harness.xai_model(url, **({"streaming": True} if call is invoked else {})),
         "ChatGrokWeb, rest": lambda url, _: harness.grokweb_model(url),
         "ChatGrokWeb, gateway": lambda url, _: harness.grokweb_model(url, "gateway"),
     }
