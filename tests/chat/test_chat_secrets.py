@@ -15,7 +15,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.schemas import Run
 
-from langchain_grokweb import ChatGrokWeb, GrokCredentials, GrokWebError
+from langchain_grokweb import ChatGrokWeb, GrokCredentials, GrokWebAuthenticationError, GrokWebError
 from tests import leaks
 
 MARK = "eyJtYXJrZXI.mArKeR.dGhlLW1hcms"
@@ -210,3 +210,16 @@ def test_a_renewed_cookie_goes_out_with_the_same_account_alone(grok, make_model)
     other = GrokCredentials.parse(grok.cookies.replace("x-userid=", "x-userid=0"))
     ChatGrokWeb(base_url=grok.base_url, credentials=other, transport="rest").invoke("Hi")
     assert second.split("__cf_bm=")[1] not in grok.requests[2].headers["cookie"]
+
+
+def test_a_model_that_read_its_cookies_is_the_same_and_shows_none(grok):
+    fields = {"base_url": grok.base_url, "cookies": grok.cookies}
+    used, unused = ChatGrokWeb(**fields), ChatGrokWeb(**fields)
+    used.invoke("Hi")
+    assert used == unused
+    (secret, *_) = [pair.partition("=")[2] for pair in grok.cookies.split("; ") if pair.startswith("sso=")]
+    for shown in (repr(used), str(vars(used)), dumps(used), pickle.dumps(used).decode("latin-1"), str(dict(used))):
+        assert secret not in shown
+    other = used.model_copy(update={"cookies": None})
+    with pytest.raises(GrokWebAuthenticationError):
+        other.invoke("Hi")
