@@ -43,7 +43,7 @@ def test_no_row_is_about_a_reason_that_there_is_not():
 
 
 def test_each_reason_of_an_error_is_on_the_page_and_in_the_table():
-    table = PAGE.read_text(encoding="utf-8").partition("\n## ")[0]
+    table = PAGE.read_text(encoding="utf-8").partition("\n## All errors\n")[2].partition("\n## ")[0]
     shown = {"requests", "quota", "concurrency"}  # no fault of the emulator leads to the others
     assert set(re.findall(r'^\|.*?"(\w+)"` \|', table, re.MULTILINE)) == set(get_args(PermissionReason)) | shown
     assert reasons_of(GrokWebPermissionError) == set(get_args(PermissionReason))
