@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import selectors
 import sys
 import threading
@@ -24,6 +25,13 @@ _TICK_SECONDS = 0.001
 _QUIET_TICKS = 3  # looks in a row that find nobody at work: what the kernel or a lock passes on may take a moment
 # Where idle threads stand: locks, executors, the reader of xdist, and httpx where it blocks.
 _WAITING = {"threading.py", "thread.py", "gateway_base.py", "sync.py"}
+
+
+def _quiet_ticks() -> int:
+    """More of them on a busy machine, where a thread that was woken may not have begun to run yet."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return round(_QUIET_TICKS * max(1.0, 2 * load / (os.cpu_count() or 1)))
+
 
 _select = selectors.DefaultSelector.select
 
@@ -85,13 +93,13 @@ class Clock:
 
     def _wait(self, selector: Any) -> list[Any]:
         due = self._waiting[threading.get_ident()][1]
-        quiet, changes = 0, self._changes
+        quiet, changes, enough = 0, self._changes, _quiet_ticks()
         while self._frozen is not None and self._frozen < due:
             if ready := _select(selector, _TICK_SECONDS):
                 return ready
             quiet = quiet + 1 if changes == self._changes and self._nobody_works() else 0
             changes = self._changes
-            if quiet >= _QUIET_TICKS:
+            if quiet >= enough:
                 self._jump(changes)
         return []
 
