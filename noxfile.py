@@ -10,10 +10,10 @@ from pathlib import Path
 
 import nox
 
-PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+PYTHONS = ["3.11", "3.12", "3.13"]
 
 nox.needs_version = ">=2025.5"
-nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.default_venv_backend = "uv"  # pip knows dependency groups only since 25.1
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
@@ -22,7 +22,7 @@ nox.options.reuse_venv = "yes"
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, format and the contracts of imports."""
-    session.install("-e", ".[lint]")
+    session.install("-e", ".[test]", "--group", "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
@@ -31,7 +31,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy, strict."""
-    session.install("-e", ".[lint]")
+    session.install("-e", ".[test]", "--group", "lint")
     session.run("mypy")
 
 
@@ -60,14 +60,14 @@ def langchain_core(session: nox.Session, core: str) -> None:
 @nox.session
 def coverage(session: nox.Session) -> None:
     """The whole suite, and which lines and branches it reaches."""
-    session.install("-e", ".[coverage]")
+    session.install("-e", ".[test]", "--group", "coverage")
     session.run("pytest", "-n", "auto", "--cov", "--cov-report=term:skip-covered", *session.posargs)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """The docs site, built strictly into `.site`."""
-    session.install("-e", ".[docs]")
+    session.install("-e", ".", "--group", "docs")
     session.run("mkdocs", "build", "-f", ".mkdocs.yml", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
@@ -75,7 +75,7 @@ def docs(session: nox.Session) -> None:
 def wheel(session: nox.Session) -> None:
     """Wheel and sdist, built and checked; a user's script against the wheel: mypy strict, pyright, and run."""
     built = Path(session.create_tmp()).resolve()
-    session.install("build", "twine", "mypy", "pyright[nodejs]")
+    session.install("--group", "wheel")
     session.run("python", "-m", "build", "--outdir", str(built), ".", silent=True)
     archives = sorted(str(path) for path in built.iterdir() if path.suffix in {".whl", ".gz"})
     session.run("twine", "check", "--strict", *archives)
@@ -91,7 +91,8 @@ def wheel(session: nox.Session) -> None:
 
 
 @nox.session
-def browser(session: nox.Session) -> None:
-    """The Chainlit app of the docs in Chromium (which must be there), over the emulator."""
-    session.install("-e", ".[emulator]", "chainlit", "selenium")
+def examples(session: nox.Session) -> None:
+    """The programs of docs/examples, also those with large packages; the Chainlit app in Chromium."""
+    session.install("-e", ".[test]", "--group", "examples")
+    session.run("pytest", "tests/docs/test_example_apps.py")
     session.run("python", "tests/browser.py")

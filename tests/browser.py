@@ -1,6 +1,6 @@
 """The Chainlit app of docs/examples in a real browser, over the emulator; the screenshot of the docs comes from here.
 
-`nox -s browser` runs it. It needs Chromium and chromedriver on the machine, and is not part of the suite.
+`nox -s examples` runs it. It needs Chromium and chromedriver on the machine, and is not part of the suite.
 """
 
 from __future__ import annotations
