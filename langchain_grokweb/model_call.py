@@ -8,6 +8,7 @@ is asked to repair it in a further turn of the same conversation.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -169,7 +170,10 @@ class ModelCall:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *exc: object) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is GeneratorExit and sys.get_asyncgen_hooks().finalizer is None:
+            self._stream.abandon()  # no loop looks after generators, as under nest_asyncio: nothing can be awaited
+            return
         try:
             if self._pictures is not None:
                 await self._pictures.aclose()

@@ -1,8 +1,8 @@
 """Many turns of all kinds in one process: `python -m tests.soak --turns 5000` prints what the process holds over time.
 
-The emulator runs in a process of its own. Turns go over both wires, blocking and asynchronous, whole and streamed; some
-meet a fault, some are cancelled, and each round has an event loop of its own. What is printed must stay flat after the
-first tenth.
+The emulator runs in a process of its own. Turns go over both wires, blocking and asynchronous, whole and streamed, in
+new conversations and in such as continue, with a file or a picture; some meet a fault, some are cancelled, and each
+round has an event loop of its own. What is printed must stay flat after the first tenth.
 """
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from langchain_core.messages import HumanMessage
+
 from langchain_grokweb import ChatGrokWeb, GrokWebError
 from langchain_grokweb.client.network import pool
 from langchain_grokweb.testing import GrokEmulator
 from tests.clock import HANG_SECONDS
 
 FAULTS = ["cut:3", "garbage", "rate_limited", "heavy_load", "usage_limit"]
+WAYS = ["whole", "streamed", "left", "cancelled", "continued", "attached", "downloaded"]
 AT_ONCE = 10
 ROWS = 10
+FILE = {"type": "file", "base64": "Rm94ZXM=" * 4096, "mime_type": "text/plain", "filename": "foxes.txt"}
 
 
 def serve(pipe: Connection) -> None:
@@ -46,6 +50,14 @@ async def turn(model: ChatGrokWeb, way: str, ends: Counter[str]) -> None:
     try:
         if way == "whole":
             await model.ainvoke("Hi")
+        elif way == "continued":
+            asked = [HumanMessage("Hi")]
+            await model.ainvoke([*asked, await model.ainvoke(asked), HumanMessage("And now?")])
+        elif way == "attached":
+            await model.ainvoke([HumanMessage([{"type": "text", "text": "Hi"}, FILE])])
+        elif way == "downloaded":
+            for picture in (await model.ainvoke("Draw a fox")).additional_kwargs.get("images", []):
+                await model.adownload(picture)
         elif way == "cancelled":
             task = asyncio.ensure_future(model.ainvoke("Hi"))
             await asyncio.sleep(random.random() / 50)
@@ -72,7 +84,7 @@ def blocking(model: ChatGrokWeb, ends: Counter[str]) -> None:
 
 def round_of(models: list[ChatGrokWeb], ends: Counter[str]) -> int:
     """Turns in a loop of their own, and one blocking turn; the number of tasks that were left when they were over."""
-    ways = random.choices(["whole", "streamed", "left", "cancelled"], k=AT_ONCE - 1)
+    ways = random.choices(WAYS, k=AT_ONCE - 1)
 
     async def work() -> int:
         await asyncio.gather(*(turn(random.choice(models), way, ends) for way in ways))

@@ -328,6 +328,10 @@ class ResumableStream:
         unknown = self._turn.unknown + (self._stream.decoder.unknown if self._stream else Counter())
         await self._turn.answer.leave(self._close, unknown, self._turn.learn)
 
+    def abandon(self) -> None:
+        """Stop the turn at the service, where nothing can be awaited any more."""
+        self._turn.answer.abandon()
+
     async def _close(self) -> None:
         await self._turn.aclose()
         if self._stream is not None:

@@ -176,7 +176,12 @@ class RunningAnswer:
 
     def __del__(self) -> None:
         """A loop that ends right after a `break` destroys generators before they finish: stop the turn all the same."""
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the turn without waiting; it is stopped where it may still be running."""
         if self.may_run and not self._left and not sys.is_finalizing() and self.is_of_this_process:
+            self._left = True
             self._stop_elsewhere()
 
     def _stop_elsewhere(self) -> None:

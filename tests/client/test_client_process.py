@@ -19,6 +19,7 @@ from scripted.server import Script, ScriptedServer
 from langchain_grokweb import ChatGrokWeb, GrokWebClient, GrokWebConnectionError, GrokWebInvalidRequestError
 from langchain_grokweb.client import portal
 from langchain_grokweb.client.network import failures, pool
+from langchain_grokweb.testing import GrokEmulator
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +185,27 @@ asyncio.run(main())
     server.play(rest.script([s.Text("Paris."), s.Final("Paris.")]))
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (ran.stdout.split(), ran.stderr) == (["Paris."] * 3, "")
+
+
+def test_under_nest_asyncio_a_stream_that_is_closed_early_is_stopped_and_nothing_is_printed(wire: str):
+    """Its `asyncio.run` looks after no generators: Python destroys ours where LangChain's is closed."""
+    pytest.importorskip("nest_asyncio")
+    with GrokEmulator(pace=0.05) as grok:
+        program = f"""
+import asyncio
+from contextlib import aclosing
+import nest_asyncio
+nest_asyncio.apply()
+from langchain_grokweb import ChatGrokWeb
+async def main():
+    model = ChatGrokWeb(base_url={grok.base_url!r}, cookies={grok.cookies!r}, transport={wire!r})
+    async with aclosing(model.astream("Hi")) as chunks:
+        async for chunk in chunks:
+            if chunk.text:
+                break
+asyncio.run(main())
+"""
+        grok.reply("word " * 1000)
+        ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+        assert (ran.stdout, ran.stderr) == ("", "")
+        assert grok.stops == [grok.turns[0].response_id]
