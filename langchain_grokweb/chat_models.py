@@ -41,10 +41,12 @@ content_blocks.register()
 
 
 class ChatGrokWeb(GrokWebFields):
-    """Chat model over the grok.com web service, signed in with the user's own browser cookies.
+    """Chat model over the grok.com web service, signed in with the cookies of your own browser.
 
-    Unofficial, for one person and that person's own account: automated use may break the site's terms. The official
-    road is `langchain-xai`.
+    This package is unofficial, and made for one person with that person's own account: automated use may break the
+    site's terms. The official integration is `langchain-xai`. The constructor takes the fields of `GrokWebFields`.
+
+    Every method that asks the site may raise an error of `langchain_grokweb.errors`.
 
     Example:
         ```python
@@ -57,8 +59,8 @@ class ChatGrokWeb(GrokWebFields):
         answer.response_metadata["grokweb"]["conversation_id"]
         ```
 
-    Send an answer back among the messages of the next call, as LangChain's memory and LangGraph do, and the
-    conversation continues at the service: only what is new is uploaded.
+    Send an answer back among the messages of the next call, as LangGraph's memory does, and the conversation
+    continues at the service: the call uploads only the new messages.
     """
 
     # --- LangChain's hooks: answering. LangChain itself reports chunks to the run managers.
@@ -83,10 +85,17 @@ class ChatGrokWeb(GrokWebFields):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[AIMessageChunk]:
-        """Stream an answer, as every chat model does.
+        """Stream an answer as chunks, as every chat model does.
+
+        Args:
+            input: The messages, or text.
+            config: LangChain's configuration of the run.
+            stop: Stop sequences, in place of the model's own.
+            kwargs: Fields for this call alone, such as `search=False`, and LangChain's own arguments.
 
         Raises:
-            GrokWebInvalidRequestError: The caller runs under trio.
+            GrokWebInvalidRequestError: The caller runs under trio, or an argument is unknown or has a wrong value.
+            GrokWebError: The answer failed. After the first chunk, `.partial` holds the message so far.
         """
         pool.refuse_trio()
         return super().astream(input, config, stop=stop, **kwargs)
@@ -98,10 +107,17 @@ class ChatGrokWeb(GrokWebFields):
         callbacks: Callbacks = None,
         **kwargs: Any,
     ) -> LLMResult:
-        """Answer several times, as every chat model does; `ainvoke` and `abatch` come here too.
+        """Answer several lists of messages, as every chat model does. `ainvoke` and `abatch` call it.
+
+        Args:
+            messages: One list of messages for each answer.
+            stop: Stop sequences, in place of the model's own.
+            callbacks: LangChain's callbacks.
+            kwargs: Fields for this call alone, and LangChain's own arguments.
 
         Raises:
-            GrokWebInvalidRequestError: The caller runs under trio.
+            GrokWebInvalidRequestError: The caller runs under trio, or an argument is unknown or has a wrong value.
+            GrokWebError: An answer failed.
         """
         pool.refuse_trio()
         return await super().agenerate(messages, stop, callbacks, **kwargs)
@@ -180,20 +196,35 @@ class ChatGrokWeb(GrokWebFields):
         response_format: Any = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Tools for the model to call. The site has none for clients: they are described in the prompt.
+        """A model that may call these tools.
+
+        The site has no tool calls for clients. The prompt describes the tools, and the calls in the answer are parsed,
+        checked against the tools' schemas, and repaired in a further turn (`tool_repair_attempts`).
 
         Args:
-            tools: Functions, classes, `BaseTool`s or dicts; also the site's own, `{"type": "web_search"}`, `"x_search"`
-                and `"image_generation"`.
-            tool_choice: `"auto"`, `"none"`, `"any"` (also `"required"`, `True`), a tool's name, or OpenAI's dict.
-            parallel_tool_calls: `False` for one call in an answer at most.
-            strict: Refuse arguments that the schema does not name; they are checked against it in any case.
-            response_format: JSON for the answer where no tool is called, as OpenAI takes it.
+            tools: Functions, classes, `BaseTool`s or dicts; also the site's own tools, `{"type": "web_search"}`,
+                `{"type": "x_search"}` and `{"type": "image_generation"}`.
+            tool_choice: `"auto"`, `"none"`, `"any"` (also `"required"` or `True`), a tool's name, or OpenAI's dict.
+            parallel_tool_calls: `False` allows at most one call in an answer.
+            strict: `True` also refuses arguments that the schema does not name.
+            response_format: The JSON format of an answer that calls no tool, in OpenAI's form.
             kwargs: Bound as they are.
 
         Raises:
-            ValueError: `tool_choice` names a tool that is not there.
-            GrokWebInvalidRequestError: A tool is not understood.
+            ValueError: `tool_choice` names a tool that is not bound.
+            GrokWebInvalidRequestError: A tool's definition cannot be used.
+
+        Example:
+            ```python
+            from langchain_grokweb import ChatGrokWeb
+
+            def add(a: int, b: int) -> int:
+                '''Add two numbers.'''
+                return a + b
+
+            model = ChatGrokWeb().bind_tools([add])
+            print(model.invoke("What is 2 + 3? Use the tool add.").tool_calls)
+            ```
         """
         tool_definitions = definitions(tools, strict=strict)
         chosen(tool_choice, [tool["function"]["name"] for tool in tool_definitions if "function" in tool])
@@ -217,15 +248,31 @@ class ChatGrokWeb(GrokWebFields):
     ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
         """A model that answers with an object of this schema.
 
+        The result is an instance of a Pydantic class, and a `dict` for any other schema. `stream` yields the object as
+        it grows. A call raises `GrokWebToolCallError` for a reply that stays wrong after its repair.
+
         Args:
             schema: A Pydantic class, a `TypedDict`, a JSON schema or an OpenAI function; `json_mode` needs none.
-            method: `json_schema` and `json_mode` ask for bare JSON, `function_calling` for a call.
-            include_raw: Give `{"raw", "parsed", "parsing_error"}`.
-            strict: Accepted; replies are always checked against the schema.
+            method: `json_schema` and `json_mode` ask for plain JSON, `function_calling` asks for a tool call.
+            include_raw: Return `{"raw", "parsed", "parsing_error"}`, also for a reply that stays wrong.
+            strict: Accepted for compatibility: replies are always checked against the schema.
             kwargs: Bound as they are.
 
         Raises:
-            ValueError: The method is unknown, or lacks its schema.
+            ValueError: The method is unknown, or needs a schema.
+
+        Example:
+            ```python
+            from pydantic import BaseModel
+            from langchain_grokweb import ChatGrokWeb
+
+            class City(BaseModel):
+                name: str
+                country: str
+
+            model = ChatGrokWeb().with_structured_output(City)
+            print(model.invoke("Name a city in Japan."))
+            ```
         """
         from langchain_grokweb.messages.structured.runnable import structured  # noqa: PLC0415 - its parsers take long to import
 
@@ -234,42 +281,55 @@ class ChatGrokWeb(GrokWebFields):
     # --- what the site has
 
     async def alist_modes(self) -> list[AvailableMode]:
-        """Ask the site which modes it has, and which of them this account may use.
+        """The modes that the site has, and whether this account may use each.
 
         Raises:
-            GrokWebError: It could not be asked.
+            GrokWebError: The request failed.
         """
         return await GrokWebClient.over(self._service, await self._acredentials()).modes()
 
     async def aquota(self) -> list[Quota]:
-        """Ask the site what is left of each mode that this account may use, as far as it says.
+        """How many requests are left in each mode that this account may use.
 
-        Where its anti-bot rule refuses, all numbers are `None`, and a log line says so once.
+        Numbers that the site does not give are `None`. When its anti-bot rule refuses the request, all numbers are
+        `None`, and one log line says so.
 
         Raises:
-            GrokWebError: It could not be asked.
+            GrokWebError: The request failed.
         """
         return await GrokWebClient.over(self._service, await self._acredentials()).quota()
 
     def quota(self) -> list[Quota]:
-        """See `aquota`."""
+        """`aquota` without `await`. Raises the same errors."""
         self._service.check_blocking()
         return portal.call(self.aquota)
 
     async def aload_conversation(self, conversation: str, response_id: str | None = None) -> list[BaseMessage]:
-        """A conversation of this account as messages that a call can continue: it then sends only what is new.
+        """A conversation of this account, as messages that a call can continue.
 
-        Its answers carry reasoning, citations, pictures and links as this model's own do. A question is loaded as the
-        text that the site keeps; where a chain sent several messages at once, that is their transcript.
+        A call that sends these messages and a new one uploads only the new one. The answers have reasoning, citations,
+        pictures and links, as the answers of this model have. A question is the text that the site keeps: if a chain
+        sent several messages at once, it is their transcript.
 
         Args:
-            conversation: Its id, or its address: `https://grok.com/c/<id>`, also with `?rid=<response id>`.
-            response_id: Where to end: a response of it. Without one, at the newest response that nothing follows.
+            conversation: The conversation's id, or its address: `https://grok.com/c/<id>`, also with
+                `?rid=<response id>`.
+            response_id: The last response to load. By default: the newest one.
 
         Raises:
-            GrokWebInvalidRequestError: This is neither an id nor an address of grok.com.
-            GrokWebConversationNotFoundError: There is no such conversation, or no such response in it.
-            GrokWebError: It could not be fetched.
+            GrokWebInvalidRequestError: `conversation` is neither an id nor an address of grok.com.
+            GrokWebConversationNotFoundError: The account has no such conversation, or it has no such response.
+            GrokWebError: The request failed.
+
+        Example:
+            ```python
+            from langchain_grokweb import ChatGrokWeb
+
+            def ask_again(address: str) -> str:
+                model = ChatGrokWeb()
+                messages = model.load_conversation(address)
+                return model.invoke([*messages, ("human", "Say it in one sentence.")]).text
+            ```
         """
         from langchain_grokweb.messages.from_stored import to_messages  # noqa: PLC0415 - few models load anything
 
@@ -296,7 +356,7 @@ class ChatGrokWeb(GrokWebFields):
             ]
 
     def load_conversation(self, conversation: str, response_id: str | None = None) -> list[BaseMessage]:
-        """See `aload_conversation`."""
+        """`aload_conversation` without `await`. Raises the same errors."""
         self._service.check_blocking()
         return portal.call(lambda: self.aload_conversation(conversation, response_id))
 
@@ -328,9 +388,18 @@ class ChatGrokWeb(GrokWebFields):
         *,
         max_bytes: int | None = None,
     ) -> bytes | Path:
-        """The bytes of a picture, a file or a video that Grok made; or the path that they were written to.
+        """Download a picture, a file or a video that Grok made: its bytes, or the path of the written file.
 
-        See `GrokWebClient.download`.
+        Args:
+            item: An entry of a message's `images`, `files` or `videos`, a content block, or an address on grok.com's
+                host of pictures and files.
+            path: The file or the directory to write to. Without it, the bytes are returned.
+            progress: Called with the bytes so far, and the total in bytes or `None`.
+            max_bytes: The largest size to accept, in bytes. By default: 256 MiB, which is also the limit.
+
+        Raises:
+            GrokWebError: The download failed; see `GrokWebClient.download`.
+            OSError: The file cannot be written.
         """
         client = GrokWebClient.over(self._service, await self._acredentials())
         return await client.download(item, path, progress, max_bytes=max_bytes)
@@ -363,22 +432,22 @@ class ChatGrokWeb(GrokWebFields):
         *,
         max_bytes: int | None = None,
     ) -> bytes | Path:
-        """See `adownload`; `progress` is called in another thread."""
+        """`adownload` without `await`. `progress` is called in another thread."""
         self._service.check_blocking()
         return portal.call(partial(self.adownload, item, path, progress, max_bytes=max_bytes))
 
     # --- connections, which belong to the event loop and not to the model
 
     async def aclose(self) -> None:
-        """Close the connections that this event loop keeps for later calls, of this model and of all others.
+        """Close the idle connections of this event loop, also those of other models.
 
-        A loop closes them when it ends, so only a long-lived one that is done for now needs this. Turns in flight are
-        left alone, and the model can be used again. `async with` does the same at its end.
+        An event loop closes them when it ends, so only a long-lived loop needs this. Running answers continue, and the
+        model can be used again. `async with` does the same at its end.
         """
         await pool.close_idle()
 
     def close(self) -> None:
-        """`aclose` for the connections of blocking calls."""
+        """Close the idle connections of blocking calls, also those of other models."""
         if portal.has_begun():
             portal.call(pool.close_idle)
 
@@ -446,7 +515,7 @@ class ChatGrokWeb(GrokWebFields):
         )
 
     def get_num_tokens(self, text: str) -> int:
-        """About how many tokens a text has: the site publishes no tokenizer."""
+        """The approximate number of tokens of a text: the site publishes no tokenizer."""
         if self.custom_get_token_ids is not None:
             return len(self.custom_get_token_ids(text))
         return self.get_num_tokens_from_messages([HumanMessage(text)])
@@ -456,26 +525,26 @@ class ChatGrokWeb(GrokWebFields):
         messages: list[BaseMessage],
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool] | None = None,
     ) -> int:
-        """About how many tokens messages have, by their length alone; tools are counted where LangChain can."""
+        """The approximate number of tokens of messages and tools, by their length alone."""
         return count_tokens_approximately(messages, tools=[convert_to_openai_tool(tool) for tool in tools or []])
 
     def get_token_ids(self, text: str) -> list[int]:
-        """The ids of a text's tokens, with `custom_get_token_ids`.
+        """The token ids of a text, from `custom_get_token_ids`.
 
         Raises:
-            NotImplementedError: The site publishes no tokenizer.
+            NotImplementedError: `custom_get_token_ids` is not set, and the site publishes no tokenizer.
         """
         if self.custom_get_token_ids is None:
-            msg = "grok.com publishes no tokenizer: pass `custom_get_token_ids=`, or use `get_num_tokens`."
+            msg = "grok.com publishes no tokenizer. Pass `custom_get_token_ids=`, or use `get_num_tokens`."
             raise NotImplementedError(msg)
         return self.custom_get_token_ids(text)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """Whether LangChain may serialize it: yes, with the cookies as a reference to the environment."""
+        """`True`: LangChain can serialize the model, with `GROKWEB_COOKIES` in place of the cookies."""
         return True
 
     @property
     def lc_secrets(self) -> dict[str, str]:
-        """Which fields are secret, and the environment variables that hold them."""
+        """The secret fields, and the environment variables that hold them."""
         return {"cookies": COOKIES_VARIABLE}

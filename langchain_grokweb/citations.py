@@ -1,4 +1,4 @@
-"""`text_with_citations`: an answer as text with footnotes, which everybody would write by hand."""
+"""`text_with_citations`: an answer as text with footnotes."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from langchain_grokweb.wire.footnotes import CitationStyle, Footnotes
 
 
 def text_with_citations(message: BaseMessage, *, style: CitationStyle = "numbers") -> str:
-    """The text of an answer, with a mark at each place that has a source, and the sources listed after it.
+    """The text of an answer with a mark at each citation, and the list of sources after it.
 
-    A source has one number, however often it is cited; one whose place the site does not name is in the list alone.
-    Works for the answers of this package in both output versions, streamed, loaded or out of a checkpoint, and for
-    those of every other provider whose citations LangChain knows.
+    Each source has one number. A source that the site gives no place for is only in the list. The function works for
+    answers of this package, however they were made or stored, and for answers of other providers whose citations
+    LangChain reads.
 
     Args:
-        message: The answer. Its text may be Markdown, and the result is.
-        style: `"numbers"`: marks such as `[1]`, and a numbered list. `"footnotes"`: the footnotes of Markdown itself,
-            `[^1]`. `"links"`: as `"numbers"`, and each mark is a link to its source.
+        message: The answer. Its text may be Markdown.
+        style: `"numbers"` writes marks such as `[1]` and a numbered list. `"footnotes"` writes Markdown's footnotes,
+            `[^1]`. `"links"` writes `"numbers"` whose marks link to their sources.
 
     Returns:
-        The text alone where there are no citations.
+        Markdown; the unchanged text if there are no citations.
 
     Example:
         ```python

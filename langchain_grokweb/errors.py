@@ -1,28 +1,41 @@
-"""What can go wrong, as one tree.
+"""The errors of this package, as one tree.
 
-Every class is a `GrokWebError` and also the `langchain_core.exceptions.ModelError` that LangChain's retry and
-fallback middleware understand::
+Every class is a `GrokWebError`, and also a `langchain_core.exceptions.ModelError`, which LangChain's middleware for
+retries and fallbacks understands::
 
     GrokWebError
     ├── GrokWebAuthenticationError        no cookies, expired, refused; .login_url says where to sign in
-    ├── GrokWebPermissionError            403; .reason: "challenge", "anti_bot", "blocked", "region", "tier", "other"
+    ├── GrokWebPermissionError            refused (403); .reason says why
     ├── GrokWebModelNotFoundError         the model or mode is unknown to this account
-    ├── GrokWebInvalidRequestError        400, 422, what this client cannot send
+    ├── GrokWebInvalidRequestError        400 or 422, or a request that this client cannot send
     │   └── GrokWebConversationNotFoundError
     ├── GrokWebContextOverflowError       prompt or conversation too long
-    ├── GrokWebContentFilterError         moderated: prompt, attachment or answer
-    ├── GrokWebRateLimitError             .retry_after seconds or None; .reason, .mode, .remaining, .total
-    ├── GrokWebServerError                5xx, heavy load, internal error reported in the stream
+    ├── GrokWebContentFilterError         moderation refused the prompt, an attachment or the answer
+    ├── GrokWebRateLimitError             .retry_after in seconds; .reason, .mode, .remaining, .total
+    ├── GrokWebServerError                5xx, heavy load, or an internal error in the stream
     ├── GrokWebInterruptedError           the answer broke off and could not be resumed
-    │   └── GrokWebAnswerReplacedError    what was streamed is not what the site keeps; .answer is what it keeps
-    ├── GrokWebProtocolError              bytes that cannot be read; .where, .expected, .got (a type, never a value)
-    ├── GrokWebToolCallError              a forced tool call or structured reply could not be had, after repair
-    ├── GrokWebConnectionError            the service could not be reached, or hung up
-    └── GrokWebTimeoutError               it took longer than the field that the message names
+    │   └── GrokWebAnswerReplacedError    the site's final text is not the streamed text; .answer has it
+    ├── GrokWebProtocolError              the reply cannot be read; .where, .expected, .got
+    ├── GrokWebToolCallError              no valid tool call or structured reply, also after repair
+    ├── GrokWebConnectionError            the service could not be reached, or closed the connection
+    └── GrokWebTimeoutError               no reply in time; the message names the field to change
 
-An error that comes after the answer began has the message so far in `.partial`. A message says what happened and the
-one next step. No error holds a response object, a cookie or a header: LangChain
-copies those into traces. All of them pickle, so they cross process borders whole.
+The message of an error says what happened, and then the next step. An error after the first chunk of an answer has the
+message so far in `.partial`. No error holds a response object, a cookie or a header, since LangChain copies errors into
+traces. All of them can be pickled.
+
+Example:
+    ```python
+    from langchain_grokweb import ChatGrokWeb
+    from langchain_grokweb.errors import GrokWebError, GrokWebRateLimitError
+
+    try:
+        print(ChatGrokWeb().invoke("Why is the sky blue?").text)
+    except GrokWebRateLimitError as error:
+        print(f"Ask again in {error.retry_after or 60} seconds.")
+    except GrokWebError as error:
+        print(error.next_step)
+    ```
 """
 
 from __future__ import annotations
@@ -60,14 +73,13 @@ RateLimitReason = Literal["requests", "quota", "concurrency", "tool", "network"]
 
 
 class GrokWebError(core.ModelError):
-    """Base of everything this package raises on purpose.
+    """The base class of all errors of this package.
 
     Attributes:
-        status_code: The HTTP status that came with it, where there was one.
-        error_code: The service's own code (gRPC number or "well known error" name), where it sent one.
-        next_step: The one thing to do about it; the last sentence of the message.
-        partial: The message so far, where the answer had begun. Its link is marked as broken off, so that no
-            conversation continues from it.
+        status_code: The HTTP status; `None` if there was none.
+        error_code: The service's own code, a gRPC number or a name; `None` if it sent none.
+        next_step: What to do; the end of the message.
+        partial: The message so far; `None` if the answer had not begun. No conversation continues from it.
     """
 
     def __init__(
@@ -97,10 +109,10 @@ def _revive(kind: type[GrokWebError], args: tuple[Any, ...], state: dict[str, An
 
 
 class GrokWebAuthenticationError(GrokWebError, core.ModelAuthenticationError):
-    """There are no cookies, or grok.com no longer accepts them.
+    """There are no usable cookies, or grok.com does not accept them.
 
     Attributes:
-        login_url: Where to sign in with a browser.
+        login_url: The address at which to sign in with a browser.
     """
 
     def __init__(self, message: str, *, login_url: str = LOGIN_URL, **details: Any) -> None:
@@ -110,11 +122,12 @@ class GrokWebAuthenticationError(GrokWebError, core.ModelAuthenticationError):
 
 
 class GrokWebPermissionError(GrokWebError, core.ModelPermissionDeniedError):
-    """grok.com knows who asks and says no (403).
+    """grok.com refuses the request (403).
 
     Attributes:
-        reason: `"challenge"` (Cloudflare wants a browser), `"anti_bot"` (the endpoint's anti-bot rule), `"blocked"`
-            (the account, or by Cloudflare the network), `"region"`, `"tier"` (another subscription), or `"other"`.
+        reason: `"challenge"` (Cloudflare asks for a browser), `"anti_bot"` (the endpoint's anti-bot rule), `"blocked"`
+            (the account, or the network by Cloudflare), `"region"`, `"tier"` (another subscription is needed), or
+            `"other"`.
     """
 
     def __init__(self, message: str, *, reason: PermissionReason, **details: Any) -> None:
@@ -123,15 +136,15 @@ class GrokWebPermissionError(GrokWebError, core.ModelPermissionDeniedError):
 
 
 class GrokWebModelNotFoundError(GrokWebError, core.ModelNotFoundError):
-    """The model or mode is unknown, or not open to this account."""
+    """The model or mode does not exist, or this account may not use it."""
 
 
 class GrokWebInvalidRequestError(GrokWebError, core.ModelInvalidRequestError):
-    """The request is not one that grok.com, or this client, can take."""
+    """grok.com or this package cannot accept the request: an argument, an attachment or a message must change."""
 
 
 class GrokWebConversationNotFoundError(GrokWebInvalidRequestError):
-    """The conversation or response to continue from is not there (any more)."""
+    """The conversation or response to continue does not exist, or was deleted."""
 
 
 class GrokWebContextOverflowError(GrokWebError, core.ContextOverflowError):
@@ -145,7 +158,7 @@ else:
 
 
 class GrokWebContentFilterError(GrokWebError, _Refusal):
-    """The prompt, an attachment or the answer was moderated."""
+    """Moderation refused the prompt, an attachment or the answer."""
 
 
 class GrokWebRateLimitError(GrokWebError, core.ModelRateLimitError):
@@ -153,12 +166,12 @@ class GrokWebRateLimitError(GrokWebError, core.ModelRateLimitError):
 
     Attributes:
         reason: `"requests"` (too many in a short time), `"quota"` (used up), `"concurrency"` (too many answers at the
-            same time), `"tool"` (a tool of the site's own), or `"network"` (Cloudflare, for this address).
-        retry_after: Seconds to wait, where the site named them.
-        exhausted: Whether the quota is used up, so that a try soon is of no use.
-        mode: The site's id of the mode that was asked, where that is what is limited.
-        remaining: Requests that are left in this mode; `None` where the site did not say.
-        total: How many there are in a whole window.
+            same time), `"tool"` (one of the site's own tools), or `"network"` (Cloudflare, for this address).
+        retry_after: Seconds to wait; `None` if the site does not say.
+        exhausted: Whether the quota is used up, so that a quick retry cannot work.
+        mode: The id of the mode that is limited; `None` if the limit is not about a mode.
+        remaining: Requests that are left in this mode; `None` if the site does not say.
+        total: Requests in a whole window; `None` if the site does not say.
     """
 
     def __init__(
@@ -179,11 +192,11 @@ class GrokWebRateLimitError(GrokWebError, core.ModelRateLimitError):
         self.total: int | None = None
 
     def explain(self, remaining: int, total: int | None, resets_in: float | None) -> None:
-        """Complete the error with what the site says of the mode's quota.
+        """Add the quota of the mode to the error and its message.
 
         Args:
             remaining: Requests that are left.
-            total: Requests of a whole window.
+            total: Requests in a whole window.
             resets_in: Seconds until there are more.
         """
         self.remaining, self.total = remaining, total
@@ -202,8 +215,8 @@ class GrokWebServerError(GrokWebError, core.ModelAPIError):
     """grok.com failed, or is overloaded.
 
     Attributes:
-        overloaded: Whether it reported that it has too much to do, so that a later try may work.
-        retry_after: Seconds to wait, where the site named them.
+        overloaded: Whether the site reported heavy load, so that a later try may work.
+        retry_after: Seconds to wait; `None` if the site does not say.
     """
 
     def __init__(
@@ -215,15 +228,16 @@ class GrokWebServerError(GrokWebError, core.ModelAPIError):
 
 
 class GrokWebInterruptedError(GrokWebError, core.ModelAPIError):
-    """The answer broke off; `.partial` is what there is of it."""
+    """The answer broke off and could not be resumed. `.partial` is the message so far."""
 
 
 class GrokWebAnswerReplacedError(GrokWebInterruptedError):
-    """What was streamed is not what the site keeps as its final text, and a stream cannot take it back.
+    """The site's final text differs from the text that was streamed.
+
+    `on_replaced="accept"` turns this error off. `.partial` is the streamed message.
 
     Attributes:
-        answer: The whole message, with the site's text. A conversation can continue from it. `.partial` is what was
-            streamed.
+        answer: The whole message, with the final text. A conversation can continue from it.
     """
 
     def __init__(self, message: str, *, answer: AIMessage | None = None, **details: Any) -> None:
@@ -232,12 +246,12 @@ class GrokWebAnswerReplacedError(GrokWebInterruptedError):
 
 
 class GrokWebProtocolError(GrokWebError, core.ModelAPIError):
-    """What arrived cannot be read.
+    """A reply of the service cannot be read.
 
     Attributes:
         where: The place in the protocol.
-        expected: What should have stood there.
-        got: What kind of thing stood there instead; never its value.
+        expected: What was expected there.
+        got: The type of what was there instead, without its value.
     """
 
     is_retryable = False
@@ -245,21 +259,21 @@ class GrokWebProtocolError(GrokWebError, core.ModelAPIError):
     def __init__(self, *, where: str, expected: str, got: str, **details: Any) -> None:
         details.setdefault(
             "next_step",
-            f"The site may have changed: look for a newer langchain-grokweb than {__version__}, or report this.",
+            f"The site may have changed. Look for a newer langchain-grokweb than {__version__}, or report this.",
         )
         super().__init__(f"grok.com sent something unreadable in {where}: expected {expected}, got {got}.", **details)
         self.where, self.expected, self.got = where, expected, got
 
 
 class GrokWebToolCallError(GrokWebError, core.ModelError):
-    """A forced tool call or a structured reply could not be had."""
+    """The model gave no valid tool call or structured reply, also after the repair. `.partial` is its last answer."""
 
 
 class GrokWebConnectionError(GrokWebError, core.ModelConnectionError):
-    """grok.com could not be reached, or the connection broke before any answer.
+    """grok.com could not be reached, or the connection broke before the answer began.
 
     Attributes:
-        never_sent: Whether the request provably never left or did not arrive, so that it may be sent again.
+        never_sent: Whether it is certain that the request did not arrive, so that it is safe to send it again.
     """
 
     def __init__(self, message: str, *, never_sent: bool = False, **details: Any) -> None:
@@ -268,10 +282,10 @@ class GrokWebConnectionError(GrokWebError, core.ModelConnectionError):
 
 
 class GrokWebTimeoutError(GrokWebError, core.ModelTimeoutError):
-    """It took longer than allowed; the message names the field to change.
+    """The service did not reply in time. The message names the field that allows more time.
 
     Attributes:
-        never_sent: Whether the request provably never left, so that it may be sent again.
+        never_sent: Whether it is certain that the request did not arrive, so that it is safe to send it again.
     """
 
     def __init__(self, message: str, *, never_sent: bool = False, **details: Any) -> None:

@@ -19,11 +19,11 @@ from langchain_grokweb.wire.stored import StoredConversation
 
 @dataclass(frozen=True, slots=True)
 class ExportedConversation:
-    """A conversation out of an export.
+    """A conversation of an export.
 
     Attributes:
-        conversation: All of it, with its tree of responses.
-        account: Whose it is (`GrokCredentials.account`); empty where that is not known.
+        conversation: The whole conversation, with its tree of responses.
+        account: The account that it belongs to (`GrokCredentials.account`); empty if it is not known.
     """
 
     conversation: StoredConversation = field(repr=False)
@@ -36,36 +36,40 @@ class ExportedConversation:
 
     @property
     def title(self) -> str:
-        """Its title."""
+        """The conversation's title."""
         return self.conversation.title
 
     def messages(self, response_id: str | None = None) -> list[BaseMessage]:
-        """The conversation as messages, as `ChatGrokWeb.load_conversation` gives them.
+        """The conversation as messages, as `ChatGrokWeb.load_conversation` returns them.
 
-        A call of the same account that sends them, and something new after them, continues the conversation at the
-        service. For another account, or where the service does not have it any more, all of it is sent to a new one.
+        A call of the same account that sends these messages and a new one continues the conversation at the service.
+        A call of another account sends all of them to a new conversation, and so does a call whose conversation was
+        deleted.
 
         Args:
-            response_id: Where to end; by default at the newest response that nothing follows.
+            response_id: The last response to include. By default: the newest one.
 
         Raises:
-            GrokWebConversationNotFoundError: There is no such response in it.
+            GrokWebConversationNotFoundError: The conversation has no such response.
         """
         stored = self.conversation
         return to_messages(stored.id, stored.path(response_id), self.account, temporary=stored.temporary)
 
 
 def read_export(path: str | os.PathLike[str], *, account: str | None = None) -> Iterator[ExportedConversation]:
-    """The conversations of an export, read one file at a time.
+    """Read the conversations of an export, one file at a time.
 
     Args:
         path: A JSON file of `GrokWebClient.export(..., format="json")`, a directory of such files, or the JSON file of
             grok.com's own data export (rest.md 8.14).
-        account: Whose conversations they are (`GrokCredentials.account`). Our exports have it in them; the site's own
-            has not, and is sent to a new conversation where it is not given.
+        account: The account that the conversations belong to (`GrokCredentials.account`). Exports of this package name
+            it. The site's own export does not: without `account`, calls send its messages to a new conversation.
+
+    Yields:
+        The conversations, in the order of the files.
 
     Raises:
-        GrokWebInvalidRequestError: A file is no export, or one of a newer version.
+        GrokWebInvalidRequestError: A file is not an export, or was written by a newer version.
         GrokWebProtocolError: A conversation in it cannot be read.
         OSError: A file cannot be opened.
 
@@ -84,12 +88,12 @@ def read_export(path: str | os.PathLike[str], *, account: str | None = None) -> 
         except ValueError:
             document = None
         if document is None:
-            raise GrokWebInvalidRequestError(f"{file.name} is no JSON.", next_step="Pass an export in JSON.")
+            raise GrokWebInvalidRequestError(f"{file.name} is not JSON.", next_step="Pass an export in JSON.")
         try:
             conversations = list(export_format.read(document, assets_url=GROK_ASSETS_URL))
         except RecursionError:
             raise GrokWebInvalidRequestError(
-                f"{file.name} is nested too deeply.", next_step="Pass an export as it was written."
+                f"{file.name} is nested too deeply.", next_step="Pass an export that was not changed."
             ) from None
         for conversation, owner in conversations:
             yield ExportedConversation(conversation, account or owner)

@@ -1,4 +1,4 @@
-"""The fields of `ChatGrokWeb`: what each means, how it is checked, and what of it goes into a copy or a pickle."""
+"""The fields of `ChatGrokWeb`: what each means, how it is checked, and what of it a copy or a pickle holds."""
 
 from __future__ import annotations
 
@@ -48,128 +48,181 @@ _PARSED = "_parsed_credentials"
 
 
 class GrokWebFields(BaseChatModel):
-    """What a `ChatGrokWeb` is built with."""
+    """The settings of a `ChatGrokWeb`: the arguments of its constructor.
+
+    Those that shape a request (`temporary=`, `search=`, `timeout=`, ...) may also be passed to one call, or bound with
+    `bind`. They then hold for that call.
+
+    Raises:
+        pydantic.ValidationError: A field is unknown, or its value is not allowed. The error does not show the value.
+
+    Example:
+        ```python
+        from langchain_grokweb import ChatGrokWeb
+
+        model = ChatGrokWeb(model="fast", temporary=True)
+        answer = model.invoke("Why is the sky blue?", search=False)
+        ```
+    """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, hide_input_in_errors=True)
 
     # Second names are `validation_alias`: with `alias`, type checkers would know the second name alone.
     model: str = Field(default="grok-3", validation_alias=AliasChoices("model", "model_name"), min_length=1)
-    """`grok-3`, `grok-3-thinking` (also `grok-3-r1`), `grok-2`, `auto`, `fast`, `expert`, `heavy` or any mode id."""
+    """The model or mode of the site.
+
+    `grok-3`, `grok-3-thinking` (also `grok-3-r1`), `grok-2`, `auto`, `fast`, `expert`, `heavy`, or any id of
+    `alist_modes`. Second name: `model_name`.
+    """
 
     cookies: SecretStr | str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | CookieJar | None = Field(
         default_factory=secret_from_env(COOKIES_VARIABLE, default=None),
         validation_alias=AliasChoices("cookies", "api_key"),
         repr=False,
     )
-    """Anything that `GrokCredentials.parse` reads: a Cookie header, a mapping, an export, a pasted cURL command. Read
-    at first use, and kept as `SecretStr`. Defaults to the environment's `GROKWEB_COOKIES`, then to what
-    `grokweb login` has saved."""
+    """The cookies of your browser, in any form that `GrokCredentials.parse` reads.
+
+    A Cookie header, a mapping, an export or a pasted cURL command, for example. They are kept as `SecretStr` and parsed
+    at the first call. By default: the environment variable `GROKWEB_COOKIES`, else the sign-in that `grokweb login`
+    saved. Second name: `api_key`.
+    """
 
     credentials: GrokCredentials | None = Field(default=None, exclude=True, repr=False)
-    """Ready credentials, instead of `cookies`."""
+    """Parsed credentials, instead of `cookies`."""
 
     base_url: str = Field(default_factory=from_env(BASE_URL_VARIABLE, default=GROK_URL), validate_default=True)
-    """The service's address; the environment's `GROKWEB_BASE_URL`, or grok.com."""
+    """The address of the service. By default: the environment variable `GROKWEB_BASE_URL`, else `https://grok.com`."""
 
     assets_url: str | None = None
-    """The address of pictures; grok.com's, or `base_url` where that is another."""
+    """The address of the host of pictures and files. By default: grok.com's own, or `base_url` for another service."""
 
     transport: Transport = Field(default_factory=from_env("GROKWEB_TRANSPORT", default="auto"), validate_default=True)
-    """Which wire to take: `rest`, the conversations endpoint; `gateway`, the site's realtime gateway; `auto`, the
-    first, and the second where the first is refused by its anti-bot rule. Defaults to `GROKWEB_TRANSPORT`."""
+    """The wire that carries prompts and answers: `auto`, `rest` or `gateway`.
+
+    `rest` is the conversations endpoint, and `gateway` is the site's realtime gateway. `auto` uses `rest`, and changes
+    to `gateway` when the site's anti-bot rule refuses it. By default: the environment variable `GROKWEB_TRANSPORT`,
+    else `auto`.
+    """
 
     conversation: Literal["auto", "stateless", "strict"] = "auto"
-    """`auto` continues, branches or replays by what the messages say; `stateless` always asks in a fresh temporary
-    chat; `strict` raises where `auto` would replay."""
+    """How a history of messages becomes a conversation at the site: `auto`, `stateless` or `strict`.
+
+    `auto` continues the conversation that the messages link to, branches from an earlier answer, or replays the
+    history in a new conversation. `stateless` always replays it in a new private chat. `strict` raises
+    `GrokWebConversationNotFoundError` where `auto` would replay.
+    """
 
     on_truncated: Literal["continue", "replay"] = "continue"
-    """What to do with a history whose head is gone."""
+    """What to do with a history whose beginning was trimmed away.
+
+    `continue` continues the conversation at the site, which still has the beginning. `replay` sends what is left to a
+    new conversation.
+    """
 
     conversation_id: str | None = None
-    """A conversation to continue, such as one begun in the browser: its id or its address. Also a call's argument."""
+    """A conversation to continue, such as one that was begun in the browser: its id or its address."""
 
     parent_response_id: str | None = None
-    """The answer in it that the call follows; by default the newest. Also a call's argument."""
+    """The answer in `conversation_id` that the call follows. By default: the newest."""
 
     temporary: bool = False
-    """Private chat: not in the user's history."""
+    """Ask in a private chat, which the site's history does not list."""
 
     search: bool = True
-    """Allow the site's own web and X search."""
+    """Allow the site to search the web and X."""
 
     image_generation: bool = True
-    """Allow pictures."""
+    """Allow the site to make pictures."""
 
     image_count: int = Field(default=2, ge=1, le=10)
-    """How many pictures a request makes."""
+    """How many pictures a request makes, from 1 to 10."""
 
     deep_search: DeepSearch | None = None
-    """The site's research presets: `default` or `deeper`."""
+    """One of the site's research presets, `default` or `deeper`."""
 
     custom_instructions: str | None = None
-    """Sent in the site's own field for instructions."""
+    """Text for the site's field for instructions. The gateway has no such field: the text begins the first prompt."""
 
     follow_ups: bool = False
-    """Ask for suggested next questions: `response_metadata["grokweb"]["follow_ups"]`. The gateway sends them after the
-    answer, so this costs a short wait."""
+    """Ask for suggested next questions.
+
+    They are in `response_metadata["grokweb"]["follow_ups"]`. The gateway sends them after the answer, so a call takes
+    a little longer.
+    """
 
     timeout: float = Field(default=30, gt=0)
-    """Seconds to open a turn."""
+    """Seconds to wait until the site accepts a prompt, and for each small request."""
 
     stream_event_timeout: float = Field(default=180, gt=0)
-    """Seconds without any event of the running answer; keep-alives do not count."""
+    """Seconds to wait for the next event of a running answer. Keep-alives do not count."""
 
     max_retries: int = Field(default=2, ge=0)
-    """Further tries to open a turn, before its first event."""
+    """How often a failed request is tried again, before the first event of its answer."""
 
     keep_session: float = Field(default=60, ge=0)
-    """Seconds for which a session of the gateway is kept open for the next turn of its conversation, which then needs
-    one round trip to its first token; 0 opens a session for each turn."""
+    """Seconds for which a gateway session stays open after an answer.
+
+    The next turn of the same conversation then needs one round trip to its first token. 0 opens a session for each
+    turn.
+    """
 
     proxy: str | None = Field(default=None, exclude=True, repr=False)
-    """One proxy for every request; the environment's where unset."""
+    """The proxy for every request: `http://…`, `https://…` or `socks5://…`. By default: the environment's proxies."""
 
     headers: ExtraHeaders | None = Field(default=None, exclude=True, repr=False)
-    """Extra request headers: a mapping, or a callable `(method, path) -> mapping`."""
+    """Extra request headers: a mapping, or a function `(method, path) -> mapping`."""
 
     http_client: HttpClient | None = Field(default=None, exclude=True, repr=False)
-    """Your own `httpx.AsyncClient` or `httpx2.AsyncClient`, never closed here.
+    """Your own `httpx.AsyncClient` or `httpx2.AsyncClient`.
 
-    It belongs to your event loop, so it serves asynchronous calls alone.
+    It belongs to your event loop, so it serves asynchronous calls alone. The model never closes it.
     """
 
     streaming: bool = False
-    """Make `invoke` stream inside, for callbacks that want tokens."""
+    """Make `invoke` stream internally, so that callbacks receive tokens."""
 
     stop: list[str] | str | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))
-    """Where to cut the answer. The site knows no stop sequences: the cut is made here, and the turn stopped there."""
+    """Stop sequences. The site has none: this package cuts the answer and stops it at the site.
+
+    Second name: `stop_sequences`.
+    """
 
     temperature: float | None = None
-    """Accepted, without effect: the site has no such switch."""
+    """Accepted, without effect: the site has no such setting."""
 
     max_tokens: int | None = None
-    """Accepted, without effect: the site has no such switch."""
+    """Accepted, without effect: the site has no such setting."""
 
     tool_repair_attempts: int = Field(default=1, ge=0)
-    """Further turns to repair a malformed tool call or structured reply."""
+    """How many further turns may repair a malformed tool call or structured reply."""
 
     on_replaced: Literal["raise", "accept"] = "raise"
-    """What a stream does where the site's final text is another than what was streamed: `raise`
-    `GrokWebAnswerReplacedError`, or `accept` it, marked in the metadata (`replaced`). A whole answer is the site's."""
+    """What a stream does when the site's final text differs from the streamed text: `raise` or `accept`.
+
+    `raise` ends the stream with `GrokWebAnswerReplacedError`. `accept` ends it normally, with
+    `response_metadata["grokweb"]["replaced"]`. `invoke` always returns the final text.
+    """
 
     image_markdown: bool = False
-    """Append `![...](url)` to the text, for front ends that know only markdown. The address shows the picture to a
-    browser that is signed in at grok.com alone."""
+    """Append pictures to the text as `![...](url)`, for front ends that show only Markdown.
+
+    Only a browser that is signed in at grok.com can open the address.
+    """
 
     image_output: Literal["url", "base64"] = "url"
-    """How finished pictures stand in the content blocks: by their `url`, which needs the account's cookies, or by their
-    bytes, which are fetched while the answer goes on."""
+    """How content blocks hold finished pictures: `url` or `base64`.
+
+    Opening a `url` needs the account's cookies. With `base64`, the bytes are downloaded while the answer is streamed.
+    """
 
     _tap: Tap | None = PrivateAttr(default=None)  # set by a copy whose turns are recorded
 
     fetch_urls: bool = False
-    """Download attachments that are named only by an `https` address, and send them along: without cookies, from public
-    addresses alone, within bounds. Whoever writes the messages then decides what this machine fetches."""
+    """Download attachments that have only an `https` address, and upload them to the site.
+
+    The download sends no cookies, uses public addresses alone, and is limited in size and time. Whoever writes the
+    messages then decides what this machine downloads.
+    """
 
     # --- validation
 
@@ -181,12 +234,12 @@ class GrokWebFields(BaseChatModel):
         if isinstance(value, str):
             return SecretStr(value)
         if isinstance(value, GrokCredentials):
-            msg = "Pass ready credentials as `credentials=`."
+            msg = "This is a GrokCredentials object: pass it as `credentials=`."
             raise ValueError(msg)  # noqa: TRY004 - pydantic turns a ValueError into its own
         try:
             return SecretStr(json.dumps(plain(value)))
         except ValueError:
-            msg = "Cookies are text, a mapping, a cookie jar, or what a browser extension exports."
+            msg = "Pass cookies as text, a mapping, a cookie jar, or the export of a browser extension."
             raise ValueError(msg) from None
 
     @field_validator("base_url", "assets_url")

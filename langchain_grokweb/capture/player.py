@@ -30,15 +30,15 @@ Entry = Mapping[str, Any]
 
 @dataclass(slots=True)
 class Played:
-    """What one turn of a capture amounts to.
+    """One decoded turn of a capture.
 
     Attributes:
         wire: `rest` or `gateway`.
-        seconds: How long it took, from what was sent to the last that came.
-        events: What was read, as `langchain_grokweb.wire.events`.
-        message: The answer, as far as there is one.
-        error: Why it is no whole answer.
-        unknown: What came that this version does not know, by place and type.
+        seconds: Seconds from the request to the last data of its answer.
+        events: The events of the answer (`langchain_grokweb.wire.events`).
+        message: The answer, or its part before an error; `None` if there is none.
+        error: Why the answer is not whole; `None` if it is.
+        unknown: How often fields came that this version does not know, by place and type.
     """
 
     wire: str
@@ -50,11 +50,22 @@ class Played:
 
 
 def play(path: str | Path) -> list[Played]:
-    """Decode what a capture holds, turn by turn.
+    """Decode the turns of a capture again.
+
+    Args:
+        path: A file that `record` or `grokweb chat --capture` wrote.
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It is no capture, or one of a later version.
+        ValueError: The file is not a capture, or one of a later version.
+
+    Example:
+        ```python
+        from langchain_grokweb.capture import play
+
+        for turn in play("capture.jsonl"):
+            print(turn.wire, turn.message and turn.message.text, turn.error)
+        ```
     """
     return [_decoded(turn) for turn in _turns(read_capture(path))]
 
@@ -73,7 +84,7 @@ def read_capture(path: str | Path) -> list[Entry]:
         if version == 1 and all(isinstance(entry["wire"], str) and entry["at"] >= 0 for entry in entries):
             return entries
     except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{path} is no capture of `grokweb chat --capture`.") from None
+        raise ValueError(f"{path} is not a capture of `grokweb chat --capture`.") from None
     raise ValueError(f"{path} is a capture of a later version of langchain-grokweb.")
 
 

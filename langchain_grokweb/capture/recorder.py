@@ -34,14 +34,25 @@ Entry = dict[str, Any]
 
 @contextmanager
 def record(model: _Model, path: str | Path) -> Iterator[_Model]:
-    """A copy of a `ChatGrokWeb` whose turns are recorded; the capture is written when the block ends.
+    """Record the turns of a model: a context manager that writes a capture when its block ends.
+
+    The texts of questions and answers are replaced before anything is written.
 
     Args:
-        model: The model; it is not changed.
-        path: Where to write. A file that is there is replaced.
+        model: A `ChatGrokWeb`. The block gets a copy of it that is recorded.
+        path: The file to write. An existing file is replaced.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
+
+    Example:
+        ```python
+        from langchain_grokweb import ChatGrokWeb
+        from langchain_grokweb.capture import record
+
+        with record(ChatGrokWeb(), "capture.jsonl") as model:
+            model.invoke("Why is the sky blue?")
+        ```
     """
     path = Path(path)
     with path.open("a", encoding="ascii"):

@@ -1,4 +1,4 @@
-"""`GrokWebClient`: the account's conversations, for users; asynchronous, and with a blocking face.
+"""`GrokWebClient`: the account's conversations, files and quota; asynchronous, and with blocking methods.
 
 What only its own users need (`client.account.conversations`) is imported when it is used: importing a chat model
 does not cost it.
@@ -42,11 +42,13 @@ from langchain_grokweb.wire.stored import Conversation, StoredConversation
 
 
 class GrokWebClient:
-    """grok.com in one account's name: its conversations, and the modes that it may use. Knows no LangChain.
+    """An account at grok.com: its conversations, files, modes and quota.
 
-    It holds no connection, so it costs nothing to make and nothing has to be closed. Its methods are asynchronous;
-    `blocking` has the same ones for everybody else. A conversation is named by its id, or by its address as the browser
-    shows it, `https://grok.com/c/<id>`.
+    The methods are asynchronous, and `blocking` has the same methods without `await`. A client holds no connection, so
+    nothing has to be closed. A `conversation` argument is an id, or an address as the browser shows it,
+    `https://grok.com/c/<id>`.
+
+    Every method that asks the site may raise an error of `langchain_grokweb.errors`.
 
     Example:
         ```python
@@ -71,21 +73,22 @@ class GrokWebClient:
         headers: ExtraHeaders | None = None,
         http_client: HttpClient | None = None,
     ) -> None:
-        """Make one; nothing is sent.
+        """Make a client. Nothing is sent.
 
         Args:
-            cookies: Anything that `GrokCredentials.parse` reads. Without them and `credentials`, the environment's
-                `GROKWEB_COOKIES` is read when the first request is made, or what `grokweb login` has saved.
-            credentials: Ready credentials, instead of `cookies`.
-            base_url: The service's address; the environment's `GROKWEB_BASE_URL`, or grok.com.
-            assets_url: The address of pictures; grok.com's, or `base_url` where that is another.
-            proxy: One proxy for every request; the environment's where unset.
+            cookies: The cookies of your browser, in any form that `GrokCredentials.parse` reads. By default: at the
+                first request, the environment variable `GROKWEB_COOKIES`, else the sign-in that `grokweb login` saved.
+            credentials: Parsed credentials, instead of `cookies`.
+            base_url: The address of the service. By default: `GROKWEB_BASE_URL`, else `https://grok.com`.
+            assets_url: The address of the host of pictures and files. By default: grok.com's own, or `base_url` for
+                another service.
+            proxy: The proxy for every request. By default: the environment's proxies.
             timeout: Seconds for each request.
-            headers: Extra request headers: a mapping, or a callable `(method, path) -> mapping`.
-            http_client: Your own client, never closed here; it serves the asynchronous methods alone.
+            headers: Extra request headers: a mapping, or a function `(method, path) -> mapping`.
+            http_client: Your own `httpx.AsyncClient`, for the asynchronous methods alone. It is never closed here.
 
         Raises:
-            GrokWebAuthenticationError: There is no usable `sso` in `cookies`.
+            GrokWebAuthenticationError: There is no usable cookie `sso` in `cookies`.
             ValueError: An address cannot be used.
         """
         source = "`base_url=`" if base_url else BASE_URL_VARIABLE
@@ -107,7 +110,7 @@ class GrokWebClient:
 
     @classmethod
     def over(cls, service: Service, credentials: GrokCredentials) -> Self:
-        """One over a service that is described already."""
+        """A client for a service that is already described."""
         client = cls.__new__(cls)
         client._service, client._credentials = service, credentials  # noqa: SLF001 - its own
         return client
@@ -126,29 +129,29 @@ class GrokWebClient:
     # --- the account's conversations
 
     def conversations(self, *, search: str | None = None, page_size: int = 60) -> AsyncGenerator[Conversation, None]:
-        """The conversations of the account, the newest change first; a page is fetched when it is reached.
+        """The conversations of the account, the newest change first. Each page is requested when it is reached.
 
         Source: rest.md 2.3.
 
         Args:
-            search: Words that the site shall look for, in titles and texts.
-            page_size: How many to fetch at once; the site gives 60 at most.
+            search: Words that the site searches for, in titles and texts.
+            page_size: How many conversations to request at once; the site sends at most 60.
 
         Raises:
-            GrokWebError: A page could not be fetched.
+            GrokWebError: A request failed.
         """
         from langchain_grokweb.client.account.conversations import listed  # noqa: PLC0415 - see above
 
         return listed(self._http, "", page_size=page_size, searchQuery=search)
 
     def deleted_conversations(self, *, page_size: int = 60) -> AsyncGenerator[Conversation, None]:
-        """Those that were deleted and can be restored."""
+        """The deleted conversations that can be restored. Arguments and errors as of `conversations`."""
         from langchain_grokweb.client.account.conversations import listed  # noqa: PLC0415
 
         return listed(self._http, "/deleted", page_size=page_size)
 
     async def conversation(self, conversation: str) -> StoredConversation:
-        """One conversation, with the tree of all that was said in it.
+        """One conversation, with all its questions and answers.
 
         Source: rest.md 2.1 (5) and 2.3.
 
@@ -156,16 +159,16 @@ class GrokWebClient:
             conversation: Its id or address.
 
         Raises:
-            GrokWebInvalidRequestError: This is neither an id nor an address of grok.com.
-            GrokWebConversationNotFoundError: There is none of this id, or it is deleted.
-            GrokWebError: It could not be fetched.
+            GrokWebInvalidRequestError: `conversation` is neither an id nor an address of grok.com.
+            GrokWebConversationNotFoundError: The account has no such conversation, or it is deleted.
+            GrokWebError: The request failed.
         """
         from langchain_grokweb.client.account.conversations import opened  # noqa: PLC0415
 
         return await opened(self._http, conversation)
 
     async def rename(self, conversation: str, title: str) -> Conversation:
-        """Give a conversation another title. Raises as `conversation` does."""
+        """Change the title of a conversation, and return the conversation. Raises as `conversation` does."""
         from langchain_grokweb.client.account.conversations import renamed  # noqa: PLC0415
 
         return await renamed(self._http, conversation, title)
@@ -175,14 +178,14 @@ class GrokWebClient:
 
         Args:
             conversation: Its id or address.
-            forever: Delete it so that it cannot be restored; also one that is deleted already.
+            forever: Delete it permanently, also if it was deleted before. `restore` cannot bring it back.
         """
         from langchain_grokweb.client.account.conversations import delete  # noqa: PLC0415
 
         await delete(self._http, conversation, forever=forever)
 
     async def restore(self, conversation: str) -> None:
-        """Take back a conversation that was deleted. Raises as `conversation` does."""
+        """Restore a deleted conversation. Raises as `conversation` does."""
         from langchain_grokweb.client.account.conversations import restore  # noqa: PLC0415
 
         await restore(self._http, conversation)
@@ -215,23 +218,23 @@ class GrokWebClient:
         *,
         max_bytes: int | None = None,
     ) -> bytes | Path:
-        """The bytes of a picture, a file or a video; or the path that they were written to.
+        """Download a picture, a file or a video: its bytes, or the path of the written file.
 
-        Cookies go to the service's own hosts alone, and along no redirect. A file that Grok made comes through the
-        service's own reference to it (rest.md 2.4 and 8.2).
+        Cookies are sent to the service's own hosts alone, and redirects with cookies are not followed (rest.md 2.4 and
+        8.2).
 
         Args:
-            item: An entry of a message's `images`, `files` or `videos`, a content block of one, or an address (also a
-                key) on the host of assets.
-            path: Where to write: a file, which appears when it is whole, or a directory, where it gets a name of its
-                own. Without one, the bytes come back.
-            progress: Is called with the bytes that have come, and how many there will be, or `None`.
-            max_bytes: How much to take at most; by default 256 MiB, which is also the most that can be allowed.
+            item: An entry of a message's `images`, `files` or `videos`, a content block, or an address or a key on the
+                service's host of pictures and files.
+            path: The file or the directory to write to. A file appears when it is complete. In a directory, the file
+                gets a new name. Without `path`, the bytes are returned.
+            progress: Called with the bytes so far, and the total in bytes or `None`.
+            max_bytes: The largest size to accept, in bytes. By default: 256 MiB, which is also the limit.
 
         Raises:
-            GrokWebInvalidRequestError: This names nothing on the service's hosts, is gone, or is too large.
-            GrokWebPermissionError: The service refuses it; the message has what to do.
-            GrokWebError: It could not be fetched, also after `max_retries` further tries.
+            GrokWebInvalidRequestError: `item` is not on the service's hosts, no longer exists, or is too large.
+            GrokWebPermissionError: The service refuses it; the message says what to do.
+            GrokWebError: The download failed, also after `max_retries` further tries.
             OSError: The file cannot be written.
         """
         from langchain_grokweb.client.account.downloads import download  # noqa: PLC0415
@@ -246,22 +249,21 @@ class GrokWebClient:
         mime_type: str | None = None,
         progress: UploadProgress | None = None,
     ) -> UploadedFile:
-        """Upload a file before it is asked about, and see how far it is.
+        """Upload a file before a question about it, with its progress.
 
-        A call of a model in this process that attaches the same content under the same name and type then uploads
-        nothing: it asks the service whether it still has the file, and names it.
+        A later call in this process that attaches the same content with the same name and type does not upload it
+        again, as long as the service still has the file.
 
         Args:
-            file: Its path, or its bytes.
-            name: What it is called; by default as at its path.
-            mime_type: What it is; by default by its name.
-            progress: Is called with the bytes that were sent, and how many there are, from the loop's thread. Where
-                the upload is tried again, it begins again.
+            file: The file's path, or its bytes.
+            name: The file's name. By default: the name in its path.
+            mime_type: The file's type, such as `image/png`. By default: the type that its name suggests.
+            progress: Called with the bytes so far and the total in bytes. After a failed try, it begins again at 0.
 
         Raises:
-            GrokWebInvalidRequestError: It is empty, has no name, or the service takes none of this kind or size.
-            GrokWebError: It could not be uploaded.
-            OSError: It cannot be read.
+            GrokWebInvalidRequestError: The file is empty, has no name, or the service refuses its type or size.
+            GrokWebError: The upload failed.
+            OSError: The file cannot be read.
         """
         return await upload(self._http, file, name=name, mime_type=mime_type, progress=progress)
 
@@ -271,23 +273,23 @@ class GrokWebClient:
         directory: str | os.PathLike[str],
         format: ExportFormat = "markdown",
     ) -> Path:
-        """Write a conversation into a directory, with its pictures, files and videos beside it.
+        """Write a conversation to a directory, with its pictures, files and videos.
 
-        The file appears when all of it is there. What the site does not give out any more is named in it, with its
-        address. A conversation that was exported there before keeps its file, also under a new title.
+        The file appears when the export is complete. It lists what could not be downloaded. A conversation that was
+        exported there before keeps its file name, also after a new title.
 
         Args:
             conversation: Its id or address.
-            directory: Where to; made where it is not there.
-            format: `"markdown"` to read: thoughts folded, sources as footnotes. `"json"`: whole, for `read_export`.
+            directory: The directory to write to. It is created if it does not exist.
+            format: `"markdown"` for people: reasoning folded, sources as footnotes. `"json"` for `read_export`.
 
         Returns:
-            The path of the file. What belongs to it lies in a directory of the same name, ending in `.files`.
+            The path of the file. Pictures and files are in a directory beside it that ends in `.files`.
 
         Raises:
-            GrokWebConversationNotFoundError: There is none of this id, or it is deleted.
-            GrokWebError: It could not be fetched, also after further tries.
-            OSError: It could not be written.
+            GrokWebConversationNotFoundError: The account has no such conversation, or it is deleted.
+            GrokWebError: A request failed, also after further tries.
+            OSError: A file cannot be written.
         """
         from langchain_grokweb.client.account.export import export  # noqa: PLC0415
 
@@ -296,36 +298,36 @@ class GrokWebClient:
     def export_all(
         self, directory: str | os.PathLike[str], format: ExportFormat = "markdown", *, search: str | None = None
     ) -> AsyncGenerator[Exported, None]:
-        """Write all conversations of the account into a directory, the newest change first; see `export`.
+        """Write all conversations of the account to a directory, the newest change first; see `export`.
 
-        An export that broke off is continued by the next one: what has not changed since it was written is not fetched
-        again.
+        The next export continues one that broke off: it skips conversations that have not changed.
 
         Args:
-            directory: Where to.
+            directory: The directory to write to. It is created if it does not exist.
             format: `"markdown"` or `"json"`.
-            search: Only those in which the site finds these words.
+            search: Export only the conversations in which the site finds these words.
 
         Yields:
-            What became of each, as it is done. One that is gone or cannot be read is `"failed"`; the others follow.
+            The result for each conversation. One that is deleted or cannot be read is `"failed"`, and the export
+            continues.
 
         Raises:
-            GrokWebError: The site could not be asked any more. What is written stays.
+            GrokWebError: A request failed. Files that were written remain.
         """
         from langchain_grokweb.client.account.export import export_all  # noqa: PLC0415
 
         return export_all(self._http, directory, format, search=search)
 
     async def latest_response(self, conversation: str) -> str:
-        """The id of the newest answer of a conversation, which its next turn follows.
+        """The id of the newest answer of a conversation, for `parent_response_id=`.
 
         Args:
-            conversation: Its id or its address.
+            conversation: Its id or address.
 
         Raises:
-            GrokWebConversationNotFoundError: There is no such conversation.
-            GrokWebInvalidRequestError: This names none, or it has no answer yet.
-            GrokWebError: It could not be asked.
+            GrokWebConversationNotFoundError: The account has no such conversation.
+            GrokWebInvalidRequestError: `conversation` is not an id or address, or it has no answer yet.
+            GrokWebError: The request failed.
         """
         from langchain_grokweb.client.account.conversations import newest_answer  # noqa: PLC0415
 
@@ -333,26 +335,26 @@ class GrokWebClient:
 
     @staticmethod
     def drift() -> dict[str, int]:
-        """How often grok.com sent something that this version does not know, since the process began.
+        """How often grok.com sent fields that this version does not know, since the process began.
 
         Returns:
-            Counts by place, name and type, such as `{"result.someField:dict": 3}`; never a value. Many of them after a
-            change of the site are what to report.
+            Counts by place, name and type, such as `{"result.someField:dict": 3}`, without values. If there are many,
+            the site has changed: please report them.
         """
         return state.drift()
 
     async def diagnose(self, *, model: str | None = None, ask: bool = False) -> list[Check]:
-        """What works and what does not, in the order in which things depend on each other; refusals are rows too.
+        """Check cookies, network, proxy, certificates, sign-in, modes, quota, both wires and unknown fields.
 
-        Looked at are cookies, network, proxy, certificates, sign-in, modes, quota, both wires, and what was unknown.
+        A failed check is a row of the result, and raises nothing.
 
         Args:
-            model: Whose mode and quota matter; without it, any that can be used will do.
-            ask: Send a tiny temporary prompt over each wire. Without it, no prompt is sent.
+            model: The model whose mode and quota are checked. By default: any that the account can use.
+            ask: Also send a short prompt in a private chat over each wire. By default, no prompt is sent.
 
         Returns:
-            One `Check(name, state, detail, next_step)` for each, `state` one of `"ok"`, `"warn"` and `"fail"`. What was
-            not tried, since something before it failed, says so.
+            One `Check` for each, in the order in which they depend on each other. A check that was skipped because an
+            earlier one failed says so.
         """
         from langchain_grokweb.client.account.diagnose import diagnose  # noqa: PLC0415
 
@@ -360,18 +362,23 @@ class GrokWebClient:
         return await diagnose(self._service, self._find_credentials, model=model, ask=ask)
 
     async def modes(self) -> list[AvailableMode]:
-        """What the site offers, and which of it this account may use (`available`, else what it `requires`)."""
+        """The modes of the site, and whether this account may use each.
+
+        Raises:
+            GrokWebError: The request failed.
+        """
         return await list_modes(self._http)
 
     async def quota(self) -> list[Quota]:
-        """What is left of each mode that this account may use, as far as the site says; one request for each.
+        """How many requests are left in each mode that this account may use; one request for each mode.
 
-        Where the site's anti-bot rule refuses, all numbers are `None`, and a log line says so once.
+        Numbers that the site does not give are `None`. When its anti-bot rule refuses the request, all numbers are
+        `None`, and one log line says so.
 
         Source: rest.md 2.5.
 
         Raises:
-            GrokWebError: The site could not be asked.
+            GrokWebError: A request failed.
         """
         return await quotas(self._http)
 
@@ -380,7 +387,7 @@ class GrokWebClient:
         """The same methods without `await`.
 
         Raises:
-            GrokWebInvalidRequestError: There is an `http_client`, which belongs to your event loop.
+            GrokWebInvalidRequestError: `http_client` is set: it belongs to your event loop.
         """
         self._service.check_blocking()
         return BlockingClient(self)
@@ -415,7 +422,7 @@ class GrokWebClient:
 
 
 class BlockingClient:
-    """What `GrokWebClient` has, without `await`: from a script, a thread, or under a loop that runs already."""
+    """The methods of `GrokWebClient` without `await`: for scripts, threads and notebooks."""
 
     def __init__(self, client: GrokWebClient) -> None:
         self._client = client

@@ -52,13 +52,13 @@ _TOO_LARGE = 413
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
-    """A file at the service.
+    """A file that was uploaded to the service.
 
     Attributes:
-        id: Its id there.
-        name: What it is called.
-        mime_type: What it is.
-        size: In bytes.
+        id: The file's id at the service.
+        name: The file's name.
+        mime_type: The file's type, such as `image/png`.
+        size: The file's size in bytes.
     """
 
     id: str

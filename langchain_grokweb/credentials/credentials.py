@@ -32,9 +32,18 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 
 @final
 class GrokCredentials:
-    """The cookies of a browser signed in at grok.com, and its User-Agent.
+    """The cookies of a browser that is signed in at grok.com, and its User-Agent.
 
-    Made by `parse`. Never printed, never pickled, equal by value.
+    `parse` makes them. They are immutable and equal by value. `repr` shows no cookie, and they cannot be pickled.
+
+    Example:
+        ```python
+        from langchain_grokweb import ChatGrokWeb, GrokCredentials
+
+        credentials = GrokCredentials.parse("sso=...; sso-rw=...")
+        print(credentials.account, credentials.expires)
+        model = ChatGrokWeb(credentials=credentials)
+        ```
     """
 
     __slots__ = ("_account", "_cookies", "_expires", "_user_agent")
@@ -62,17 +71,18 @@ class GrokCredentials:
     def parse(
         cls, source: CookieSource | None, *, base_url: str = LOGIN_URL, login_url: str | None = None
     ) -> GrokCredentials:
-        """Reads what a user has pasted.
+        """Read the cookies from what a user has pasted.
 
         Args:
             source: A `Cookie` header, the value of `sso` alone, a mapping, a cookie jar, a JSON export, a HAR file, a
                 Netscape cookies.txt, a browser's table of cookies, the headers of a request, or a request copied as
-                cURL. Of all that, only the five cookies and the User-Agent are kept, and no row of another site.
-            base_url: The service that they are for.
-            login_url: Where an error sends the user to sign in; `base_url` by default.
+                cURL. Only the five cookies of the site and the User-Agent are kept.
+            base_url: The service that the cookies are for. Cookies of other sites are left out.
+            login_url: The sign-in address that an error names. By default: `base_url`.
 
         Raises:
-            GrokWebAuthenticationError: There is no usable `sso` in it. The message says what was recognised.
+            GrokWebAuthenticationError: There is no usable cookie `sso`. The message says what was recognised, and shows
+                no cookie.
         """
         if isinstance(source, GrokCredentials):
             return source
@@ -94,31 +104,31 @@ class GrokCredentials:
 
     @property
     def user_agent(self) -> str | None:
-        """The browser that Cloudflare's clearance is bound to, if the paste named it."""
+        """The User-Agent of the browser, which Cloudflare's cookie is bound to; `None` if the paste had none."""
         return self._user_agent
 
     @property
     def user_id(self) -> str | None:
-        """The account's UUID, if the cookie `x-userid` is there and is one."""
+        """The account's UUID, from the cookie `x-userid`; `None` without it."""
         user = self.cookies.get("x-userid", "")
         return user if _UUID.fullmatch(user) else None
 
     @property
     def account(self) -> str:
-        """A short name for the account that nothing can be learned from; it is kept through `with_cookies`."""
+        """A short fingerprint of the account, which reveals nothing; `with_cookies` keeps it."""
         return self._account
 
     @property
     def expires(self) -> datetime | None:
-        """When the browser would drop the session's cookie, if the paste said so; the site may end it earlier."""
+        """When the session's cookie expires; `None` if the paste does not say. The site may end it earlier."""
         return self._expires
 
     def secret_for(self, purpose: str) -> bytes:
-        """32 bytes that only who has these cookies can compute; they change with the session."""
+        """32 bytes that only the owner of these cookies can compute; they change with the session."""
         return hmac.digest(self.cookies["sso"].encode(), f"langchain-grokweb {purpose} v1".encode(), "sha256")
 
     def with_cookies(self, cookies: Mapping[str, str]) -> GrokCredentials:
-        """These credentials after a reply's `Set-Cookie`; names of no interest and unusable values are passed over."""
+        """A copy with the cookies of a reply's `Set-Cookie`; other names and unusable values are ignored."""
         fresh = {name: value for name, value in cookies.items() if name in NAMES and _is_sendable(value)}
         renewed = [fresh[name] for name in _SESSION if name in fresh]
         old = self.cookies

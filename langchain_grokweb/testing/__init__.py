@@ -1,7 +1,7 @@
-"""`GrokEmulator`, a small grok.com on loopback, and the records of what it saw.
+"""`GrokEmulator`, an emulator of grok.com on this machine, and the records of what it received.
 
-It stands alone and imports nothing of the client. The emulator needs the extra `emulator` (starlette and uvicorn), and
-is imported when it is first asked for, so that pytest can load the plugin next door without it.
+It needs the extra `emulator` (starlette and uvicorn): `pip install "langchain-grokweb[emulator]"`. The pytest fixture
+`grok_emulator` is a running one. It shares no code with the client.
 """
 
 from typing import TYPE_CHECKING, Any

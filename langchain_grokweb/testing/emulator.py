@@ -1,6 +1,6 @@
-"""`GrokEmulator`: a small grok.com on loopback.
+"""`GrokEmulator`: an emulator of grok.com on this machine.
 
-One object with two handles: what shall happen (`reply`, `fault`), and what the service saw (`turns`,
+One object with two handles: what happens next (`reply`, `fault`), and what the service received (`turns`,
 `requests`, `stops`, `conversations`; on the gateway also `sessions` and `events`). It serves real HTTP and
 WebSockets from a thread of its own, so that any client in any event loop, or in none, can be tested against it.
 It is written from what is known of the protocol and shares no code with the client of this package.
@@ -38,30 +38,31 @@ _T = TypeVar("_T")
 
 
 class GrokEmulator:
-    """A real HTTP and WebSocket server that behaves like grok.com's web service.
+    """An HTTP and WebSocket server on this machine that behaves like grok.com's web service.
 
-    Use it with `with` or `async with`; while it runs, `base_url` and `cookies` are all that a client needs.
+    Use it with `with` or `async with`. While it runs, a client needs only its `base_url` and `cookies`:
+    `ChatGrokWeb(base_url=grok.base_url, cookies=grok.cookies)`.
 
     Args:
         port: The port, 0 for a free one.
         host: The address to listen on.
         chunk_size: Bytes in one write of a stream, for the first 256 bytes; later writes are larger, of
             prime sizes. 0 or None for one write each frame.
-        era: The profile of answers on the conversations endpoint, "2026" or the older "2025", whatever the payload
+        era: The format of answers on the conversations endpoint, "2026" or the older "2025", for every payload
             (rest.md 8.6).
         pace: Seconds between two tokens.
-        assistant: Who answers when no reply is planned: None for the built-in assistant, a function
+        assistant: What answers when no reply is planned: None for the built-in assistant, a function
             `(TurnContext) -> Reply | str`, or a LangChain chat model.
-        tier: "basic", "super" or "heavy": which modes the account may use.
-        reconnect: What `reconnect-response-v2` gives: "replay" the answer from its beginning, "continue" only
-            what was not delivered yet (rest.md 2.2).
-        longest_prompt: Characters that a question may have; a longer one is answered with the error `prompt_too_long`.
-            None for any number, since the real limit is not known.
-        latency: Seconds that a request, and then its answer, is on its way.
+        tier: "basic", "super" or "heavy": decides which modes the account may use.
+        reconnect: What `reconnect-response-v2` sends: "replay" the answer from its beginning, or "continue" after
+            what was already delivered (rest.md 2.2).
+        longest_prompt: The most characters of a question; a longer one gets the error `prompt_too_long`.
+            None for no limit, since the real limit is not known.
+        latency: Seconds of delay of each request, and again of its answer.
 
     Raises:
-        ValueError: an argument out of its range.
-        OSError: the port is taken.
+        ValueError: An argument is out of its range.
+        OSError: The port is in use.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class GrokEmulator:
     # -- running
 
     def start(self) -> Self:
-        """Listen, and return once connections are accepted."""
+        """Start the server, and return when it accepts connections."""
         if self._server is not None:
             raise RuntimeError("The emulator runs already")
         server = Server(application(self._service), *self._address, self._cancel_all)
@@ -103,10 +104,10 @@ class GrokEmulator:
         return self
 
     def stop(self) -> None:
-        """Stop at once: running streams are cut, sockets closed, the thread has ended.
+        """Stop at once: cut running streams, close sockets, and end the thread.
 
         Raises:
-            PlanError: A planned reply could not be given; as at the end of `with`.
+            PlanError: A planned reply could not be sent; as at the end of `with`.
         """
         if self._server is not None:
             self._server.stop()
@@ -201,14 +202,14 @@ class GrokEmulator:
         videos: Sequence[str | Mapping[str, Any]] = (),
         edited: bool = False,
     ) -> None:
-        """Plan the next answer, first come first served; the arguments are those of `Reply`.
+        """Plan the next answer. Answers are sent in the order of the calls; `Reply` describes the arguments.
 
-        Where `tool_calls` are planned and the prompt that comes offers no tools, the client gets an internal error, and
-        `turns`, `reset` and the end of `with` raise a `PlanError`.
+        If `tool_calls` are planned and the prompt offers no tools, the client gets an internal error, and `turns`,
+        `reset` and the end of `with` raise a `PlanError`.
 
         Raises:
-            ValueError: An unknown error, fault or slip, a slip without calls or JSON, or a citation after words that
-                the text does not contain.
+            ValueError: An error, fault or slip is unknown, a slip has no tool calls or JSON, or the text does not
+                contain the `after` of a citation.
         """
         answer = (text, reasoning, citations, images, search, tool_calls, title, error, fault, chunk_size, slip)
         self._service.script.plan(Reply(*answer, files, videos, edited))
@@ -216,35 +217,35 @@ class GrokEmulator:
     def replay(self, capture: str | Path, *, paced: bool = False) -> None:
         """Answer the next questions with the turns of a capture (`grokweb chat --capture`), each over its own wire.
 
-        While one of the gateway is next, the conversations endpoint refuses as its anti-bot rule does; while one of the
-        conversations endpoint is next, the gateway answers with an error.
+        A turn of the gateway is sent over the gateway alone: until then the conversations endpoint refuses, as the
+        anti-bot rule does. Until a turn of the conversations endpoint is sent, the gateway answers with an error.
 
         Args:
             capture: The file.
-            paced: Let everything come at the time at which it came; else it comes at once.
+            paced: Send everything with the recorded delays, not at once.
 
         Raises:
             OSError: The file cannot be read.
-            ValueError: It is no capture, or one of a later version.
+            ValueError: The file is not a capture, or one of a later version.
         """
         self._service.recorded.plan(capture, paced=paced)
 
     def fault(self, name: str, times: int = 1, *, path: str | None = None, **options: Any) -> None:
-        """Let a fault strike the next requests that it fits; `faults()` lists the names.
+        """Plan a fault for the next requests that it applies to; `faults()` lists the names.
 
-        On the gateway a refusal strikes the upgrade, or the next question on a socket that is open already; other
-        faults strike the question, or the session that is created, and wait for one on a wire that knows them.
+        On the gateway, a refusal applies to the upgrade, or to the next question on an open socket. Other faults apply
+        to the question or to the new session, on a wire that has this fault.
 
         Args:
             name: The fault.
-            times: How many requests it strikes.
-            path: The beginning of a path, or a pattern with `*`; `/ws/mgw/` for the gateway alone. Without it, the
-                next question on whichever wire it comes; `anti_bot` then strikes the two POSTs that ask one, as at
-                the real service, and never the gateway.
+            times: How many requests fail.
+            path: The beginning of a path, or a pattern with `*`; `/ws/mgw/` for the gateway alone. By default: the
+                next question on either wire. `anti_bot` then applies to the two POSTs that send a question, as at the
+                real service, and never to the gateway.
             options: The fault's own, e.g. `status=503`, `retry_after=2`, `after=3`, `seconds=0.5`, `in_stream=True`.
 
         Raises:
-            ValueError: an unknown fault or option, or less than one time.
+            ValueError: A fault or an option is unknown, or `times` is less than 1.
         """
         if times < 1:
             raise ValueError(f"times={times}: a fault strikes at least once")
@@ -252,23 +253,23 @@ class GrokEmulator:
 
     @staticmethod
     def faults() -> dict[str, str]:
-        """All faults, each with what it does and its options' defaults."""
+        """All faults by name, each with a description and the defaults of its options."""
         return {name: _described(kind.description, kind.options) for name, kind in sorted(FAULTS.items())}
 
     @staticmethod
     def slips() -> dict[str, str]:
-        """All slips that `reply(slip=...)` knows, each with what the answer then is."""
+        """All values of `reply(slip=...)`, each with a description of the answer."""
         return dict(SLIPS)
 
     def set_quota(self, mode: str, remaining: int, *, total: int = 50, wait_seconds: int = 2429) -> None:
-        """Leave so many queries of a mode or model; once they are used up, questions are refused with 429."""
+        """Set the requests that are left in a mode or model; after them, questions are refused with 429."""
         self._service.account.quotas[mode] = Quota(total, remaining, wait_seconds, is_set=True)
 
     def reset(self) -> None:
-        """Forget what is planned, what was seen, quotas, files and conversations; the session stays valid.
+        """Forget all plans, records, quotas, files and conversations. The cookies stay valid.
 
         Raises:
-            PlanError: A planned reply could not be given.
+            PlanError: A planned reply could not be sent.
         """
         self._raise_plan_error()
         if self._server is None:
@@ -277,16 +278,16 @@ class GrokEmulator:
             self._server.call(self._service.forget)
 
     def dump(self) -> dict[str, Any]:
-        """The account and its conversations as plain JSON, for an emulator that continues another time.
+        """The account and its conversations as plain JSON, for `load` of a later emulator.
 
-        With it the cookies stay the same; they are worth nothing anywhere else.
+        The cookies then stay the same. They are worth nothing anywhere else.
         """
         account = self._service.account
         conversations = self._service.conversations.dump()
         return {"user_id": account.user_id, "session": account.session, "conversations": conversations}
 
     def load(self, dumped: Mapping[str, Any] | None) -> None:
-        """Continue from what `dump` gave; for an emulator that nobody has asked yet."""
+        """Restore what `dump` returned, in an emulator that has not answered yet."""
         if dumped:
             self._service.account.user_id = dumped["user_id"]
             self._service.account.session = dumped.get("session") or self._service.account.session
@@ -296,17 +297,17 @@ class GrokEmulator:
 
     @property
     def turns(self) -> list[Turn]:
-        """The questions that were taken on, oldest first. A turn's `status` and `text` change while it is answered.
+        """The accepted questions, oldest first. A turn's `status` and `text` change while it is answered.
 
         Raises:
-            PlanError: A planned reply could not be given.
+            PlanError: A planned reply could not be sent.
         """
         self._raise_plan_error()
         return list(self._service.turns)
 
     @property
     def requests(self) -> list[Request]:
-        """All HTTP requests, refused ones and upgrades too, oldest first."""
+        """All HTTP requests, also refused ones and upgrades, oldest first."""
         return list(self._service.requests)
 
     @property
@@ -316,7 +317,7 @@ class GrokEmulator:
 
     @property
     def events(self) -> list[GatewayEvent]:
-        """What clients said on the gateway, event by event, oldest first; pings too, and what could not be read."""
+        """The events that clients sent on the gateway, oldest first, also pings and unreadable ones."""
         return list(self._service.events)
 
     @property
@@ -337,10 +338,10 @@ class GrokEmulator:
     # -- waiting for it
 
     def wait_for_stop(self, timeout: float = 60) -> str:
-        """Wait until a response has been stopped; the id of the newest that was.
+        """Wait until a client stops a response, and return the id of the last one.
 
         Raises:
-            TimeoutError: none was, within so many seconds.
+            TimeoutError: None was stopped within `timeout` seconds.
         """
         return self._wait_for(1, self._service.stops, timeout, "no response was stopped")[-1]
 
@@ -349,28 +350,28 @@ class GrokEmulator:
         return await anyio.to_thread.run_sync(self.wait_for_stop, timeout)
 
     def wait_for_requests(self, count: int, timeout: float = 60, *, path: str = "") -> list[Request]:
-        """Wait until so many requests have come whose paths begin with `path`; all of those.
+        """Wait for `count` requests whose paths begin with `path`, and return all of these.
 
         Raises:
-            TimeoutError: fewer came, within so many seconds.
+            TimeoutError: Fewer came within `timeout` seconds.
         """
         otherwise = f"fewer than {count} requests came"
         return self._wait_for(count, self._service.requests, timeout, otherwise, lambda one: one.path.startswith(path))
 
     def wait_for_events(self, count: int = 1, timeout: float = 60, *, kind: str = "") -> list[GatewayEvent]:
-        """Wait until clients have sent so many gateway events, or so many of one type; all of those.
+        """Wait for `count` gateway events, or events of one type, and return all of these.
 
         Raises:
-            TimeoutError: fewer came, within so many seconds.
+            TimeoutError: Fewer came within `timeout` seconds.
         """
         otherwise = f"fewer than {count} events came"
         return self._wait_for(count, self._service.events, timeout, otherwise, lambda one: kind in ("", one.type))
 
     def wait_for_turns(self, count: int = 1, timeout: float = 60, *, status: TurnStatus | None = None) -> list[Turn]:
-        """Wait until so many turns have been taken on, or have reached a status; all of those.
+        """Wait for `count` turns, or turns with a status, and return all of these.
 
         Raises:
-            TimeoutError: fewer did, within so many seconds.
+            TimeoutError: Fewer did within `timeout` seconds.
         """
         otherwise = f"fewer than {count} turns were {status or 'begun'}"
         return self._wait_for(count, self._service.turns, timeout, otherwise, lambda one: status in (None, one.status))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def grok_emulator() -> "Iterator[GrokEmulator]":
-    """A small grok.com on loopback, started for this test and stopped after it."""
+    """An emulator of grok.com, started for this test and stopped after it."""
     from langchain_grokweb import testing  # noqa: PLC0415 - see the module's docstring
 
     with testing.GrokEmulator() as grok:

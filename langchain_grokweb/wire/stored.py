@@ -39,11 +39,11 @@ class Conversation:
     """A conversation of the account, as lists show it.
 
     Attributes:
-        id: What it is opened, renamed and deleted by.
-        title: Its title in the site's list.
-        created: When it began.
-        modified: When it last changed; lists have the newest change first.
-        starred: Whether the user has marked it.
+        id: The conversation's id, by which it is opened, renamed and deleted.
+        title: The title in the site's list.
+        created: When it began; `None` if the site does not say.
+        modified: When it last changed; lists begin with the newest change.
+        starred: Whether the user has starred it.
         temporary: Whether it is a private chat; lists never show those.
     """
 
@@ -60,11 +60,11 @@ class AttachedFile:
     """A file that came with a question (rest.md 2.4 and 8.2).
 
     Attributes:
-        id: Its id at the service.
-        url: Its address on the host of assets; empty where the service names none.
-        name: What it is called.
-        mime_type: What it is.
-        size: In bytes, where the service names it.
+        id: The file's id at the service.
+        url: The file's address on the host of pictures and files; empty if the service gives none.
+        name: The file's name.
+        mime_type: The file's type, such as `image/png`.
+        size: The file's size in bytes; `None` if the service does not give it.
     """
 
     id: str
@@ -80,14 +80,14 @@ class StoredResponse:
 
     Attributes:
         id: The response id.
-        parent_id: The response that it follows; `None` at the root.
-        sender: `"human"` or `"assistant"`.
-        text: Its text, without the site's markup.
-        created: When it was written, to the microsecond.
-        model: The site's own name of the model, where it names it.
-        is_whole: `False` for an answer that broke off, failed, has nothing in it, or is still being written.
-        events: An answer as the events of `wire.events`.
-        attachments: The files that came with a question.
+        parent_id: The id of the response that it follows; `None` at the root.
+        sender: `"human"` for a question, `"assistant"` for an answer.
+        text: The text, without the site's markup.
+        created: When it was written, to the microsecond; `None` if the site does not say.
+        model: The site's name of the model; empty if the site does not give it.
+        is_whole: `False` for an answer that broke off, failed, is empty, or is still being written.
+        events: An answer as events; `reasoning`, `citations`, `images`, `files` and `videos` are read from them.
+        attachments: The files that were sent with a question.
     """
 
     id: str
@@ -102,22 +102,22 @@ class StoredResponse:
 
     @property
     def says_something(self) -> bool:
-        """Whether there is anything in it: text, or what Grok made."""
+        """Whether the response holds text, a picture, a file or a video."""
         return bool(self.text) or any(map(_is_content, self.events))
 
     @property
     def reasoning(self) -> str:
-        """What the model thought, where it is kept."""
+        """The model's reasoning; empty if the site does not keep it."""
         return "".join(event.text for event in self.events if isinstance(event, ev.ReasoningDelta))
 
     @property
     def citations(self) -> list[ev.CitationFound]:
-        """The sources, with their places in the text."""
+        """The sources of an answer, with their places in the text."""
         return [event for event in self.events if isinstance(event, ev.CitationFound)]
 
     @property
     def images(self) -> list[ev.ImageFinished]:
-        """The pictures that may be shown."""
+        """The pictures that Grok made, without those that were moderated."""
         return [event for event in self.events if isinstance(event, ev.ImageFinished)]
 
     @property
@@ -133,29 +133,34 @@ class StoredResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredConversation(Conversation):
-    """A conversation with everything in it.
+    """A conversation with all its questions and answers.
 
     Attributes:
-        responses: A tree in a list, in the order of the service: each response names the one that it follows. Two
-            answers to one question are branches, and so are two questions after one answer.
-        unreadable: How many more there are that could not be read; what followed them follows their parents here.
+        responses: The tree of responses as a list, in the order of the service. Each response has the `parent_id` of
+            the response that it follows. Two answers to one question are branches, and so are two questions after one
+            answer.
+        unreadable: How many more responses could not be read. A response that followed one of these has that one's
+            parent instead.
     """
 
     responses: tuple[StoredResponse, ...] = field(default=(), repr=False)
     unreadable: int = 0
 
     def leaves(self) -> list[StoredResponse]:
-        """The responses that nothing follows: the end of each branch."""
+        """The last response of each branch."""
         followed = {response.parent_id for response in self.responses}
         return [response for response in self.responses if response.id not in followed]
 
     def leaf(self) -> StoredResponse | None:
-        """The newest of the leaves, which the site shows (rest.md 2.1); `None` in an empty conversation."""
+        """The newest of the leaves, whose branch the site shows (rest.md 2.1); `None` in an empty conversation."""
         newest_first = reversed(self.leaves())
         return max(newest_first, key=lambda response: response.created or _BEFORE_ALL, default=None)
 
     def path(self, response_id: str | None = None) -> list[StoredResponse]:
-        """Everything up to a response, from the root down to it; without an id, to the `leaf`.
+        """The responses from the root to this one.
+
+        Args:
+            response_id: The last response of the path. By default: the `leaf`.
 
         Raises:
             GrokWebConversationNotFoundError: The conversation has no such response.
@@ -164,7 +169,7 @@ class StoredConversation(Conversation):
         known = {response.id: response for response in self.responses}
         if response_id is not None and response_id not in known:
             raise GrokWebConversationNotFoundError(
-                "The conversation has no response of this id.", next_step="Look for it among its `responses`."
+                "The conversation has no response with this id.", next_step="Choose one of its `responses`."
             )
         response = self.leaf() if response_id is None else known[response_id]
         if response is None and known:

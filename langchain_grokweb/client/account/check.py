@@ -12,14 +12,14 @@ Fact: TypeAlias = str | int | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One row.
+    """One row of `GrokWebClient.diagnose`.
 
     Attributes:
-        name: What was looked at.
-        state: `ok`; `warn` for what may matter, and for what was not tried; `fail`.
-        detail: What was found.
-        next_step: The one thing to do about it; empty where there is nothing to do.
-        facts: The same in shapes and counts, for a report that others read: no cookie, host, path or word of the site.
+        name: What was checked, such as `"sign-in"`.
+        state: `"ok"`, `"fail"`, or `"warn"` for what may matter and for what was not checked.
+        detail: The result, as a sentence.
+        next_step: The one thing to do; empty if there is nothing to do.
+        facts: The result in types and counts, for a public report: no cookie, host, path or text of the site.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What became of a conversation in an export."""
+"""The result of exporting one conversation."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ ExportFormat: TypeAlias = Literal["markdown", "json"]
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What became of a conversation in an export.
+    """The result of exporting one conversation.
 
     Attributes:
-        conversation: The conversation, as the list has it.
-        state: `"written"`; `"unchanged"`, where the file of an earlier export is still right; `"failed"`, where it is
-            gone or cannot be read.
-        path: Its file; `None` where it failed.
-        missing: How many pictures and files the site did not give out; the file says which.
-        error: Why it failed.
+        conversation: The conversation, as the site lists it.
+        state: `"written"`; `"unchanged"` if the file of an earlier export is still current; `"failed"` if the
+            conversation is deleted or cannot be read.
+        path: The written file; `None` if the export failed.
+        missing: How many pictures and files could not be downloaded; the file names them.
+        error: The reason of a failure, else `None`.
     """
 
     conversation: Conversation

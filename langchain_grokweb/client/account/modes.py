@@ -14,14 +14,14 @@ from langchain_grokweb.wire.json_fields import Fields, get_dict, get_str, wrong_
 
 @dataclass(frozen=True, slots=True)
 class AvailableMode:
-    """A mode of the site, to be used as `model=`.
+    """A mode of the site, such as `fast` or `expert`.
 
     Attributes:
-        id: What to pass as `model=`.
-        title: Its name in the site's menu.
-        description: The site's own words about it.
-        available: Whether this account may use it now.
-        requires: The subscription that it takes, or the site's reason why not; empty when available.
+        id: The value for `model=`.
+        title: The mode's name in the site's menu.
+        description: The site's description of the mode.
+        available: Whether this account may use the mode now.
+        requires: The subscription that the mode needs, or the site's reason for refusing it; empty if `available`.
     """
 
     id: str

@@ -31,14 +31,14 @@ _LONGEST_ASKING_SECONDS = 5.0  # where an error waits for it
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What is left of a mode.
+    """How many requests are left in a mode. A number that the site does not give is `None`.
 
     Attributes:
         mode: The mode's id, as `model=` takes it.
-        remaining: Requests that are left in this window; `None` where the site does not say, as all that follow.
-        total: Requests of a whole window.
-        window_seconds: How long a window is.
-        resets_in: Seconds until there are more; the site names them only where none are left.
+        remaining: Requests that are left in this window.
+        total: Requests in a whole window.
+        window_seconds: The length of a window, in seconds.
+        resets_in: Seconds until there are more requests; the site gives it only when none are left.
     """
 
     mode: str

@@ -49,7 +49,7 @@ _LONGEST_QUOTE = 200
 
 @dataclass(frozen=True, slots=True)
 class TurnContext:
-    """What an assistant knows of the turn that it answers.
+    """The turn that an assistant answers, for `GrokEmulator(assistant=...)`.
 
     Attributes:
         prompt: The text of this turn, as the client sent it.

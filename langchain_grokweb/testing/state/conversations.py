@@ -34,7 +34,7 @@ def conversation_time() -> str:
 
 @dataclass(slots=True)
 class Node:
-    """One response of a conversation; `parent_id` is None for the first question, `chunks` are those of an answer."""
+    """A question or an answer; `parent_id` is None for the first question, and `chunks` are the parts of an answer."""
 
     response_id: str
     sender: str
@@ -47,7 +47,7 @@ class Node:
 
 @dataclass(slots=True)
 class Conversation:
-    """A tree of responses, in the order in which they came."""
+    """A conversation at the emulator: `nodes` holds its questions and answers by id, oldest first."""
 
     conversation_id: str = field(default_factory=lambda: str(uuid4()))
     title: str = FIRST_TITLE
@@ -61,7 +61,7 @@ class Conversation:
     nodes: dict[str, Node] = field(default_factory=dict)
 
     def path_to(self, response_id: str | None) -> list[Node]:
-        """The responses from the root down to this one, itself included; other branches are left out."""
+        """The responses from the root to this one, with it and without other branches."""
         path: list[Node] = []
         node = self.nodes.get(response_id or "")
         while node is not None:
@@ -70,19 +70,19 @@ class Conversation:
         return path[::-1]
 
     def children(self, response_id: str | None) -> list[Node]:
-        """The responses right below this one, oldest first."""
+        """The responses that follow this one directly, oldest first."""
         return [node for node in self.nodes.values() if node.parent_id == response_id]
 
     @property
     def newest(self) -> str | None:
-        """The id of the newest response: where a question belongs that names no parent (a guess, rest.md 8.5)."""
+        """The id of the newest response, which a question without a parent follows (a guess, rest.md 8.5)."""
         return next(reversed(self.nodes), None)
 
     def check_parent(self, response_id: str | None) -> None:
-        """Refuse a parent that this conversation does not have; none at all is accepted.
+        """Refuse a parent that this conversation does not have; `None` is accepted.
 
         Raises:
-            Refused: 400, code 3. That it is this status is a guess (rest.md 5.1, item 10).
+            Refused: With 400 and code 3. This status is a guess (rest.md 5.1, item 10).
         """
         if response_id is not None and response_id not in self.nodes:
             raise Refused(400, "Invalid parentResponseId")

@@ -22,32 +22,32 @@ TurnStatus = Literal["active", "finished", "stopped"]
 
 
 class PlanError(AssertionError):
-    """A reply was planned that could not be given; raised in the test that planned it."""
+    """A planned reply could not be sent. It is raised in the test that planned it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer of the service.
+    """A planned answer. A `?` below marks a key that may be left out.
 
     Attributes:
         text: The answer. It is streamed in pieces of about a word.
-        reasoning: What is thought before it: a text, or steps `{"header", "summary"}` of the 2026 layout.
-        citations: `{"url", "title", "after"?}`; the mark stands after the first occurrence of `after` in the
-            text, else at its end.
+        reasoning: The reasoning before the text: a text, or steps `{"header", "summary"}` of the 2026 layout.
+        citations: `{"url", "title", "after"?}`; the citation follows the first occurrence of `after` in the
+            text, else the end of the text.
         images: Prompts, or `{"prompt", "moderated"?, "shape"?, "edited"?}` with shape "a" or "b" of rest.md 4.7.
-        files: What Grok makes: `{"name", "content", "mime_type"?, "inline"?}`; the content is text or bytes, and with
-            `inline` it comes as a data URL too, not by a signed address alone (rest.md 8.2).
+        files: Files that Grok makes: `{"name", "content", "mime_type"?, "inline"?}`. The content is text or bytes.
+            With `inline`, it is also sent as a data URL, beside a signed address (rest.md 8.2).
         videos: Prompts, or `{"prompt", "moderated"?}` (rest.md 4.8).
         search: `{"query", "results": [{"url", "title", "snippet"}], "kind"?}`, kind "web" or "x".
-        tool_calls: `{"name", "args"}`, given as they are, valid or not, in the form that the prompt asks for. Where it
-            offers no tools, that is a `PlanError` in the test.
-        title: The conversation's title; None for one out of the prompt (new conversations only), False for none.
-        error: A kind of rest.md 4.11 that the stream reports after the text.
-        fault: A fault, or its spelling `"name:where"`. A refusal leaves the reply planned for the next try.
-        chunk_size: Bytes in one write, throughout this answer; 0 for one write each frame. Without meaning on the
+        tool_calls: `{"name", "args"}`, sent unchanged, valid or not, in the form that the prompt asks for. If the
+            prompt offers no tools, the test gets a `PlanError`.
+        title: The conversation's title; None for one made of the prompt (new conversations only), False for none.
+        error: An error that the stream reports after the text, such as `"usage_limit"` (rest.md 4.11).
+        fault: A fault, or its spelling `"name:where"`. After a refusal, the next try gets the reply.
+        chunk_size: Bytes in one write, for the whole answer; 0 for one write each frame. It has no effect on the
             gateway, where an event is a message.
-        edited: Whether all pictures are edited ones: of the picture that is attached, or the conversation's newest.
-        slip: How the calls, or the text, which then is JSON, go wrong; see `GrokEmulator.slips`.
+        edited: Whether all pictures are edited ones: of the attached picture, or of the conversation's newest one.
+        slip: How the tool calls go wrong, or a text that is JSON; see `GrokEmulator.slips`.
     """
 
     text: str = ""
@@ -84,13 +84,13 @@ class Reply:
 
     @property
     def planned_fault(self) -> Fault | None:
-        """The fault, parsed."""
+        """The parsed fault; `None` if there is none."""
         return self.fault if isinstance(self.fault, Fault) else None
 
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
-    """A file that the service keeps (rest.md 2.4); `create_time` is RFC 3339."""
+    """A file that a client uploaded (rest.md 2.4); `create_time` is RFC 3339."""
 
     file_id: str
     name: str
@@ -102,11 +102,11 @@ class UploadedFile:
 
 @dataclass(slots=True)
 class Turn:
-    """One question that the service took on.
+    """A question that the emulator accepted, and its answer.
 
-    `status` is "active" while the answer is being written, then "finished" or "stopped"; `text` is the answer so far,
-    marks of citations and pictures included. `mode` is the mode id or, in bodies of 2025, the model name; `thinking`
-    says whether reasoning was asked for.
+    `status` is "active" while the answer is being written, then "finished" or "stopped". `text` is the answer so far,
+    with the tags of citations and pictures. `mode` is the mode id, or the model name in a body of 2025. `thinking`
+    says whether the client asked for reasoning.
     """
 
     prompt: str
@@ -125,7 +125,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request as it came: lower-case header names; `body` is parsed JSON, else bytes, None where empty."""
+    """An HTTP request. Header names are in lower case; `body` is parsed JSON, else bytes, and None if it is empty."""
 
     method: str
     path: str
@@ -136,10 +136,10 @@ class Request:
 
 @dataclass(slots=True)
 class GatewaySession:
-    """One session that a client created on the gateway (gateway.md 3.1 to 3.4).
+    """A session that a client created on the gateway (gateway.md 3.1 to 3.4).
 
-    `socket` numbers the sockets from 1 in the order in which they were accepted; `options` is `session.x_grok` as it
-    was sent; `is_open` says whether its socket still is.
+    `socket` numbers the accepted sockets from 1, oldest first. `options` is the `session.x_grok` that the client sent.
+    `is_open` says whether its socket is still open.
     """
 
     session_id: str
@@ -153,7 +153,7 @@ class GatewaySession:
 
 @dataclass(frozen=True, slots=True)
 class GatewayEvent:
-    """One event that a client sent on the gateway; `body` is the event, or whatever stood in its place."""
+    """An event that a client sent on the gateway; `body` is the event, or what the client sent in its place."""
 
     type: str
     body: Any
