@@ -266,7 +266,7 @@ class GrokWebProtocolError(GrokWebError, core.ModelAPIError):
 
 
 class GrokWebToolCallError(GrokWebError, core.ModelError):
-    """The model gave no valid tool call or structured reply, also after the repair. `.partial` is its last answer."""
+    """The model gave no valid tool call or structured reply, also after the repair."""
 
 
 class GrokWebConnectionError(GrokWebError, core.ModelConnectionError):

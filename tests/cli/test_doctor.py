@@ -172,7 +172,7 @@ def test_no_capture_is_no_traceback(grokweb, tmp_path, text):
     shown = grokweb("replay", str(path))
     assert shown.exit_code == 1
     assert "Traceback" not in shown.output
-    assert ("No such file" if text is None else "is no capture") in shown.stderr
+    assert ("No such file" if text is None else "is not a capture") in shown.stderr
 
 
 def test_a_chat_is_captured(grokweb, grok, tmp_path):
