@@ -81,6 +81,7 @@ TRANSITIONS: Mapping[tuple[State, Step], State] = {
 
 STORED_SECONDS = 0.5  # how long to wait until the service has stored the answer that a prompt follows
 KEPT_SECONDS = 10.0  # for any word on a socket that was kept; then the service is asked whether it has the prompt
+ASKED_SECONDS = 10.0  # of silence after a question of Grok's own; then the service waits for a reply
 MESSAGES_AT_ONCE = 128
 _BYTES_AT_ONCE = 16 * 1024  # of messages: nested ones take a millisecond or two to read
 MENU_SECONDS = 5.0  # how long to wait for the list of modes, which only makes a reason surer
@@ -293,7 +294,7 @@ class GatewayTurn:
     async def _watch(self, socket: ClientConnection) -> None:
         """Send heartbeats, and notice when the answer is awaited and does not continue."""
         limit = self._http.service.stream_event_timeout
-        pause = min(HEARTBEAT_SECONDS, limit / 4)
+        pause = min(HEARTBEAT_SECONDS, limit / 4, ASKED_SECONDS / 2)
         next_beat = anyio.current_time() + HEARTBEAT_SECONDS
         while not self._is_closed:
             await asyncio.sleep(pause)
@@ -302,7 +303,8 @@ class GatewayTurn:
                 next_beat = now + HEARTBEAT_SECONDS
                 with suppress(ConnectionClosed):
                     await socket.send(gateway_frames.heartbeat())
-            if self._is_awaited and now - self._last_event >= limit:
+            allowed = min(limit, ASKED_SECONDS) if self._session.asks else limit
+            if self._is_awaited and now - self._last_event >= allowed:
                 self._move("fell silent")
                 self._woken.set()
 
@@ -374,7 +376,9 @@ class GatewayTurn:
                 self.answer.may_run = False
                 raise BrokenOff
             elif self._state is State.SILENT:
-                raise silence(self._http.service)
+                if not self._session.asks:
+                    raise silence(self._http.service)
+                self._session.end_with_question()
             else:
                 await self._wait()
 

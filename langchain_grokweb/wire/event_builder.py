@@ -138,6 +138,11 @@ class AnswerReader:
         if question and question not in self._questions:
             self._questions.append(question)
 
+    @property
+    def asks(self) -> bool:
+        """Whether Grok has asked back, and the answer is not over."""
+        return bool(self._questions)
+
     def _deliver_questions(self) -> None:
         text = "".join(self._delivered)
         for question in self._questions:

@@ -187,6 +187,18 @@ class GatewaySession:
         """Whether nothing more is expected after the answer."""
         return self.state is State.FAILED or (self.state is State.WHOLE and not self._pending)
 
+    @property
+    def asks(self) -> bool:
+        """Whether Grok has asked back: then the service may wait for a reply instead of ending the answer."""
+        return self.state is State.ANSWERING and self._reader.asks
+
+    def end_with_question(self) -> None:
+        """The service waits for a reply to what Grok asked back: that is the end of the answer."""
+        if self.asks and self._answer_id is not None:
+            self._join_run()
+            self._reader.finish(self._answer_id, "".join(self._final_texts.values()))
+            self._advance("answer done")
+
     def closed(self, code: int, reason: str) -> None:
         """The service closed the socket, which may be the word why it did (gateway.md 1.4)."""
         if self.state is not State.WHOLE:

@@ -243,3 +243,17 @@ def test_a_picture_is_an_answer_also_if_an_error_comes_after_it(server, error):
     server.play(rest.script([s.Picture(), s.Final(""), error]))
     model = ChatGrokWeb(base_url=server.base_url, cookies=server.cookies, transport="rest", model="fast")
     assert model.invoke("Hi").additional_kwargs["images"]
+
+
+# --- a question back, whose answer never ends
+
+
+@pytest.mark.parametrize("said", ["", "I need to know."])
+def test_a_question_that_the_service_waits_for_is_the_answer(server, clock, said):
+    server.play(gateway.script([*([s.Text(said)] if said else []), s.Ask("Which city?"), s.Hang()]))
+    model = ChatGrokWeb(base_url=server.base_url, cookies=server.cookies, transport="gateway", model="fast")
+    began = clock.time()
+    answer = model.invoke("Hi")
+    assert answer.text == f"{said}\n\nWhich city?".lstrip()
+    assert answer.response_metadata["finish_reason"] == "stop"
+    assert clock.time() - began < model.stream_event_timeout / 2
