@@ -1,4 +1,4 @@
-"""A Chainlit app that shows the reasoning in a step of its own, the sources as footnotes, and the pictures.
+"""A Chainlit app. It shows the reasoning in its own step, the sources as footnotes, and the pictures.
 
 Install `chainlit`, then run `chainlit run chainlit_app.py`.
 """
@@ -20,11 +20,11 @@ def start() -> None:
 
 @cl.on_message
 async def answer(question: cl.Message) -> None:
-    """Answer a message: thoughts and words as they come, sources and pictures at the end."""
+    """Answer a message: stream the reasoning and the words, then add the sources and pictures."""
     messages = [*cl.user_session.get("messages"), HumanMessage(question.content)]
     whole: AIMessageChunk | None = None
     thoughts = cl.Step(name="Reasoning", type="llm", parent_id=cl.context.current_step.id)
-    reply: cl.Message | None = None  # made when its first word comes, so that it stands below the reasoning
+    reply: cl.Message | None = None  # created with its first word, so that it is below the reasoning
     try:
         async for chunk in model.astream(messages):
             whole = chunk if whole is None else whole + chunk
@@ -50,6 +50,6 @@ async def answer(question: cl.Message) -> None:
 
 
 async def picture(image: dict[str, str]) -> cl.Image:
-    """A picture that Grok made. Its address answers only to the account, so its bytes go to the page."""
+    """A picture that Grok made. Its address needs the account's cookies, so the page gets its bytes."""
     content = await model.adownload(image)
     return cl.Image(name=image.get("prompt") or "picture", content=content, display="inline")

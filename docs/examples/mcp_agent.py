@@ -14,7 +14,7 @@ SERVER = Path(__file__).parent / "mcp_server.py"
 
 
 async def main(question: str = "What is the weather in Paris?") -> str:
-    """Ask the agent, and give its answer."""
+    """Ask the agent, and return its answer."""
     client = MultiServerMCPClient({"weather": {"transport": "stdio", "command": sys.executable, "args": [str(SERVER)]}})
     agent = create_agent(ChatGrokWeb(), await client.get_tools())
     result = await agent.ainvoke({"messages": [HumanMessage(question)]})

@@ -1,7 +1,7 @@
 """A chain that answers from your own documents.
 
-Install `langchain-text-splitters` and an embedding model of your choice for real documents. This example searches by
-keyword (`InMemoryVectorStore` with a small embedding of words), so that it runs anywhere.
+It compares words only (`InMemoryVectorStore` with a small embedding of words), so it needs no embedding model. For real
+documents, install `langchain-text-splitters` and an embedding model.
 """
 
 import math
@@ -19,7 +19,7 @@ from langchain_grokweb import ChatGrokWeb
 
 
 class WordEmbeddings(Embeddings):
-    """Counts words. Replace it by a real embedding model."""
+    """Counts words. Replace it with a real embedding model."""
 
     def embed_query(self, text: str) -> list[float]:
         """One vector of 256 numbers, of length 1."""
@@ -49,7 +49,7 @@ def rag_chain(texts: list[str]) -> Runnable[str, str]:
     """A chain that takes a question and answers it from these texts."""
     store = InMemoryVectorStore.from_texts(texts, WordEmbeddings())
     retriever = store.as_retriever(search_kwargs={"k": 2})
-    model = ChatGrokWeb(search=False, temporary=True)  # the web is not asked, and the chat is not kept
+    model = ChatGrokWeb(search=False, temporary=True)  # no web search; the chat is not in your history
     inputs = {"context": retriever | joined, "question": RunnablePassthrough()}
     return inputs | PROMPT | model | StrOutputParser()
 

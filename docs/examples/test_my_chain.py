@@ -1,6 +1,6 @@
 """Tests of your own chain, without an account and without mocks. Install `pytest` and `langchain-grokweb[emulator]`.
 
-The fixture `grok_emulator` comes with the package: a grok.com on this machine, anew for each test.
+The fixture `grok_emulator` comes with the package. It starts a new emulator of grok.com on this machine for each test.
 """
 
 import pytest

@@ -103,7 +103,18 @@ def test_the_endpoint_streams_an_answer(grok: GrokEmulator, service: str):
         kind = name.removeprefix("event: ")
         said[kind] = said.get(kind, "") + json.loads(data.removeprefix("data: "))
     assert said == {"reasoning": "Rayleigh?", "text": "Blue light\nis scattered."}
-    assert events[-1] == ["event: done", "data: null"]
+    place = {"conversation_id": grok.turns[0].conversation_id, "parent_response_id": grok.turns[0].response_id}
+    assert events[-1][0] == "event: done"
+    assert json.loads(events[-1][1].removeprefix("data: ")) == place
+
+
+def test_the_endpoint_continues_where_its_last_answer_ended(grok: GrokEmulator, service: str):
+    question: dict[str, str] = {"text": "My name is Ada."}
+    for text in ("What is my name?", ""):
+        body = httpx.post(f"{service}/ask", json=question).text
+        question = {"text": text, **json.loads(body.strip().rpartition("data: ")[2])}
+    assert grok.turns[1].parent_response_id == grok.turns[0].response_id
+    assert grok.turns[1].prompt == "What is my name?"
 
 
 def test_the_endpoint_tells_an_error(grok: GrokEmulator, service: str):

@@ -1,4 +1,4 @@
-"""A LangGraph app with one node: threads, streams and forks come from LangGraph, the conversation from grok.com."""
+"""A LangGraph app with one node. LangGraph keeps the threads, and grok.com the conversations."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from langchain_grokweb import ChatGrokWeb
 
 
 async def answer(state: MessagesState) -> dict[str, Any]:
-    """Ask with the whole thread. Only what is new goes up; after a fork, a branch begins at grok.com."""
-    model = ChatGrokWeb()  # cookies and address come from the environment; a model costs nothing to build
+    """Ask with the whole thread. Only new messages are uploaded; a fork becomes a branch at grok.com."""
+    model = ChatGrokWeb()  # reads the cookies from the environment; it costs nothing to build
     return {"messages": [await model.ainvoke(state["messages"])]}
 
 
