@@ -80,7 +80,7 @@ def test_python(
     names: dict[str, Any] = {"__name__": "example"}
     exec(compile(code, "example", "exec"), names)
     for name, function in names.items():
-        if name == "main":
+        if name == "main" and "asyncio.run(main())" not in code:
             asyncio.run(function())
         elif name.startswith("test_"):
             function(grok)
