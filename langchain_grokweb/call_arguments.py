@@ -87,7 +87,7 @@ def _changed(model: _Model, changes: Mapping[str, Any]) -> _Model:
         except ValidationError as error:
             reason = error.errors(include_url=False, include_context=False, include_input=False)[0]["msg"]
             raise GrokWebInvalidRequestError(
-                f"The call's argument `{name}=` has a value that it cannot have: {reason}.",
+                f"The call's argument `{name}=` has a wrong value: {reason}.",
                 next_step=f"Correct `{name}=`.",
             ) from None
     return changed
@@ -97,8 +97,8 @@ def _unknown(name: str, all_fields: Any, known: Any) -> GrokWebInvalidRequestErr
     if name in _INSTEAD:
         next_step = _INSTEAD[name]
     elif name in all_fields:
-        next_step = f"Give `{name}=` to the model, not to a call."
+        next_step = f"Pass `{name}=` to the model's constructor."
     else:
         nearest = get_close_matches(name, sorted(known), n=1, cutoff=0)
-        next_step = f"Leave it out; the nearest that there is is `{nearest[0]}=`." if nearest else "Leave it out."
+        next_step = f"Leave it out. The nearest argument is `{nearest[0]}=`." if nearest else "Leave it out."
     return GrokWebInvalidRequestError(f"A call has no argument `{name}=`.", next_step=next_step)

@@ -328,7 +328,7 @@ def _named_start(settings: CallSettings) -> Start | None:
     start = Start.named(settings.conversation_id, settings.parent_response_id)
     if start and settings.conversation == "stateless":
         raise GrokWebInvalidRequestError(
-            'With `conversation="stateless"` no conversation is continued, but one is named.',
+            '`conversation="stateless"` continues no conversation, but `conversation_id=` names one.',
             next_step='Leave `conversation_id=` out, or use `conversation="auto"`.',
         )
     return start
@@ -343,8 +343,8 @@ def _is_private(
     private = private_conversations(messages)
     if start and private - {start.conversation_id}:
         raise GrokWebInvalidRequestError(
-            "Something of these messages was said in a private chat, and another conversation is named for them.",
-            next_step="Pass `temporary=False` in the call if it may go there, or leave `conversation_id=` out.",
+            "Some of these messages are from a private chat, but `conversation_id=` names another conversation.",
+            next_step="Pass `temporary=False` in the call to allow this, or leave `conversation_id=` out.",
         )
     if private:
         logger.info("Something of these messages was said in a private chat: they are answered in a private chat too.")
@@ -420,5 +420,5 @@ def _stop_sequences(stop: Any) -> list[str]:
     """Stop sequences, checked before anything is sent."""
     sequences = list(stop) if isinstance(stop, list | tuple) else [stop] if stop else []
     if not all(isinstance(sequence, str) for sequence in sequences):
-        raise GrokWebInvalidRequestError("Stop sequences are strings.", next_step="Correct `stop=`.")
+        raise GrokWebInvalidRequestError("Stop sequences must be strings.", next_step="Correct `stop=`.")
     return sequences

@@ -102,6 +102,6 @@ def delivery_unknown(doubt: DeliveryUnknownError) -> GrokWebError:
     happened = str(error).removesuffix(error.next_step).rstrip()
     otherwise = "allow more time with `timeout=`" if isinstance(error, GrokWebTimeoutError) else "ask again"
     return type(error)(
-        f"{happened} Whether grok.com took the prompt could not be found out, so it was not sent again.",
+        f"{happened} It is not known whether grok.com received the prompt, so it was not sent again.",
         next_step=f"Look at grok.com, or {otherwise}.",
     )

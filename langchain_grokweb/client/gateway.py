@@ -218,7 +218,7 @@ class GatewayTurn:
         with anyio.move_on_after(KEPT_SECONDS):
             await self._until(lambda: socket.received > received)
         if socket.received == received:
-            raise GrokWebConnectionError("The socket to grok.com is dead.", next_step="Try again.")
+            raise GrokWebConnectionError("The connection to grok.com broke.", next_step="Try again.")
 
     def _can_be_kept(self) -> bool:
         is_whole = self._session.finished and not (self._session.ended or self._failure or self.answer.may_run)
@@ -330,7 +330,7 @@ class GatewayTurn:
         while not reached():
             if self._is_closed or self._session.ended:
                 failure = GrokWebConnectionError(
-                    "grok.com hung up before it began to answer.",
+                    "grok.com closed the connection before it began to answer.",
                     next_step="Try again later.",
                     never_sent=not self.answer.may_run,
                 )

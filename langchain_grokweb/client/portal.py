@@ -70,8 +70,8 @@ def iterate(make: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
 def of_another_process() -> GrokWebInvalidRequestError:
     """The error for a stream that is read in a forked child: the connection and its loop are the parent's."""
     return GrokWebInvalidRequestError(
-        "This stream belongs to the process that was forked, and cannot be read in the child.",
-        next_step="Begin a stream in the process that reads it.",
+        "This stream belongs to the parent process, and cannot be read in a forked child.",
+        next_step="Start the stream in the process that reads it.",
     )
 
 

@@ -316,8 +316,8 @@ class ResumableStream:
     def _interrupted(self, finding: str) -> GrokWebError:
         tries = f"{self._tries} {'try' if self._tries == 1 else 'tries'}"
         error = GrokWebInterruptedError(
-            f"The answer broke off before it was whole, and could not be resumed after {tries}: {finding}.",
-            next_step="Ask again, or look at grok.com; what came so far is in the error's `.partial`.",
+            f"The answer broke off, and could not be resumed after {tries}: {finding}.",
+            next_step="Ask again, or look at grok.com. The error's `.partial` has the message so far.",
         )
         return error_mapping.with_reported(error, self._turn.answer.reported)
 

@@ -159,16 +159,16 @@ def check_url(url: str, source: str = "The service's address") -> str:
     scheme, slashes, place = url.partition("://")
     scheme = scheme.lower()
     if not (slashes and scheme in {"http", "https"}):
-        msg = f"{source} is no address such as https://grok.com."
+        msg = f"{source} is not an address such as https://grok.com."
         raise ValueError(msg)
     if not place.isascii():
-        msg = f"{source} holds letters that may only look like others: write the host in ASCII (xn--…)."
+        msg = f"{source} has letters outside ASCII, which may look like others: write the host in ASCII (xn--…)."
         raise ValueError(msg)
     host, port = read_place(place.removesuffix("/"), source)
     shown_port = "" if port in {None, 443 if scheme == "https" else 80} else f":{port}"
     address = f"{scheme}://{host}{shown_port}"
     if scheme == "http" and not is_loopback(address):
-        msg = "Cookies go over TLS only: use https://, or http:// on this machine's loopback address."
+        msg = "Cookies are sent over TLS only: use https://, or http:// on this machine's loopback address."
         raise ValueError(msg)
     return address
 
@@ -180,7 +180,7 @@ def check_proxy(proxy: str) -> str:
         ValueError: It cannot be used.
     """
     if "://" not in proxy:
-        msg = f"{PROXY_FIELD} takes a scheme: http://…, https://… or socks5://…"
+        msg = f"{PROXY_FIELD} needs a scheme: http://…, https://… or socks5://…"
         raise ValueError(msg)
     read_proxy(proxy, PROXY_FIELD)
     return proxy

@@ -266,7 +266,7 @@ def silence(service: Service) -> GrokWebTimeoutError:
     """The error for an answer that does not continue."""
     return GrokWebTimeoutError(
         f"grok.com sent nothing of the answer for {service.stream_event_timeout:g} seconds.",
-        next_step="Ask again, or allow more silence with `stream_event_timeout=`.",
+        next_step="Ask again, or allow more time with `stream_event_timeout=`.",
     )
 
 

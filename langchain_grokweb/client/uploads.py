@@ -84,7 +84,7 @@ async def upload(
     name = (name or "").replace("\\", "/").rpartition("/")[2]
     if not content or not name.isprintable() or name in {"", ".", ".."}:
         raise GrokWebInvalidRequestError(
-            "This file is empty, or has no name that can be sent.",
+            "This file is empty, or has no usable name.",
             next_step="Pass its bytes, and a file name as `name=`.",
         )
     kind = mime_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -235,7 +235,7 @@ class Uploads:
                     return wire.file_id(status, path.partition("?")[0])
                 await anyio.sleep(_STATUS_PAUSE_SECONDS)
         raise GrokWebTimeoutError(
-            f"grok.com did not make a file of an upload within {self._http.service.timeout:g} seconds.",
+            f"grok.com did not process an upload within {self._http.service.timeout:g} seconds.",
             next_step="Try again, or allow more time with `timeout=`.",
         )
 

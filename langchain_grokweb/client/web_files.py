@@ -68,7 +68,7 @@ async def _fetch(service: Service, file: RemoteFile, limit: int) -> Attachment:
         is_late = True
     if is_late:
         raise GrokWebTimeoutError(
-            f"An attachment could not be fetched within {LONGEST_FETCH_SECONDS:g} seconds.", next_step=_INSTEAD
+            f"An attachment could not be downloaded within {LONGEST_FETCH_SECONDS:g} seconds.", next_step=_INSTEAD
         )
     return Attachment(unquote(parts.path).rstrip("/").rpartition("/")[2], mime_type, content)
 
@@ -107,4 +107,4 @@ def _mime_type(file: RemoteFile, given: str) -> str:
 
 
 def _refused(why: str) -> GrokWebInvalidRequestError:
-    return GrokWebInvalidRequestError(f"An attachment was not fetched: {why}.", next_step=_INSTEAD)
+    return GrokWebInvalidRequestError(f"An attachment was not downloaded: {why}.", next_step=_INSTEAD)

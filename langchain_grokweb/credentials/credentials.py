@@ -159,7 +159,7 @@ class GrokCredentials:
 
     def __getstate__(self) -> NoReturn:
         raise TypeError(
-            "GrokCredentials are not pickled, because pickles end up in traces and caches. "
+            "GrokCredentials cannot be pickled, since pickles end up in traces and caches. "
             "Set GROKWEB_COOKIES in the other process instead."
         )
 
@@ -175,7 +175,7 @@ def _read(source: object, site: Site) -> GrokCredentials | str:
     try:
         paste = read(source, site)
         if not paste.cookies.keys() & _SESSION:
-            return f"This is {paste.summary}, but none named sso: {paste.advice}"
+            return f"This is {paste.summary}, but none is named sso: {paste.advice}"
         expires = None if paste.expires is None else datetime.fromtimestamp(paste.expires, UTC)
         return GrokCredentials(paste.cookies, paste.user_agent, expires=expires)
     except UnreadableError as problem:
@@ -186,12 +186,12 @@ def _check(cookies: tuple[tuple[str, str], ...], user_agent: str | None) -> None
     for name, value in cookies:
         if not _is_sendable(value):
             raise UnreadableError(
-                f"The value of the cookie {name} cannot be sent: it holds a line break, a space, a comma or another "
-                "character that no cookie can hold, or is longer than 4096 characters."
+                f"The value of the cookie {name} cannot be sent: it has a line break, a space, a comma or another "
+                "character that cookies cannot have, or is longer than 4096 characters."
             )
     if user_agent and not _AGENT.fullmatch(user_agent):
         raise UnreadableError(
-            "The User-Agent holds a line break or another character that it cannot hold, or is too long."
+            "The User-Agent has a line break or another character that it cannot have, or is too long."
         )
 
 

@@ -106,10 +106,10 @@ def read(source: object, site: Site | None = None) -> Found:
 def _read_text(text: str, site: Site) -> Found:
     longest = _LONGEST_JSON if text[0] in "[{" else _LONGEST
     if len(text) > longest:
-        raise UnreadableError(f"The text is longer than {longest} characters, which no set of cookies is.")
+        raise UnreadableError(f"The text is longer than {longest} characters: these are not cookies alone.")
     text = _unwrapped(text)
     if text[0] == text[-1] == "`":
-        raise UnreadableError("There are backticks (`) around the text: copy what stands between them.")
+        raise UnreadableError("There are backticks (`) around the text: copy only what is between them.")
     for fits, reader in _READERS:
         if fits(text):
             return reader(text, site)
@@ -153,7 +153,7 @@ def _read_curl(text: str, site: Site) -> Found:
     try:
         headers = headers_for(text, site)
     except UnclosedError:
-        raise UnreadableError("This is a curl command that breaks off inside a quotation.") from None
+        raise UnreadableError("This is a curl command that ends inside a quotation.") from None
     if headers is None:
         raise UnreadableError(f"This is a curl command, but not for {site.name}.")
     return _of_headers(f"a curl command for {site.name}", headers, site)
@@ -173,7 +173,7 @@ def _read_object(data: object, kind: str, site: Site) -> Found:
     if found.requests and kind == "a HAR file":
         return _of_har(found, site)
     if not (found.rows or found.has_list or found.user_agent):
-        raise UnreadableError(f"This is {kind}, in which no cookies can be found.")
+        raise UnreadableError(f"This is {kind}, and no cookies are in it.")
     return _collect(kind, found.rows, site, found.user_agent)
 
 

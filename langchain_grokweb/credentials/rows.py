@@ -91,9 +91,7 @@ def choose(rows: Iterable[Row], site: Site) -> tuple[dict[str, str], float | Non
     """
     rows = list(rows)
     if any(isinstance(row.name, str) and _HEADER_NAME.match(row.name) for row in rows):
-        raise UnreadableError(
-            "The name of the header begins with a name again, as in Cookie: Cookie: …: leave one out."
-        )
+        raise UnreadableError("The header's name is there twice, as in Cookie: Cookie: … Leave one out.")
     now = time.time()
 
     def order(row: Row) -> tuple[bool, bool, int, float, float]:
@@ -144,11 +142,11 @@ def check_value(name: str, value: str) -> str:
     """
     problem = ""
     if "`" in {value[0], value[-1]}:
-        problem = "has a backtick (`) beside it: copy what stands between the backticks"
+        problem = "has a backtick (`) beside it: copy only what is between the backticks"
     elif _PLACEHOLDER.fullmatch(value):
-        problem = "is a placeholder, not a value: put the cookie's own value there"
+        problem = "is a placeholder: put the cookie's own value there"
     elif _CUT.match(value):
-        problem = "was cut short: something showed only its beginning, so copy it where it is shown whole"
+        problem = "was cut short: copy it where the whole value is shown"
     elif _NAME_AGAIN.match(value):
         problem = "begins with a name again, as in sso=sso=…: leave one of them out"
     if problem:

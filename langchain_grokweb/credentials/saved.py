@@ -100,7 +100,7 @@ def save(base_url: str, credentials: GrokCredentials, *, in_file: bool = False) 
     """
     path = file_path()
     if path is None:
-        raise SavedError('Nothing can be saved without the extra: pip install "langchain-grokweb[cli]".')
+        raise SavedError('Saving a sign-in needs an extra. Run: pip install "langchain-grokweb[cli]".')
     expires = credentials.expires
     secret = {
         "cookies": credentials.cookies,
@@ -128,7 +128,7 @@ def forget(base_url: str) -> bool:
     if path is None or entry is None:
         return False
     if isinstance(entry, dict) and entry.get("place") == "keyring" and not _out_of_keyring(base_url):
-        raise SavedError("The system's keyring does not give the sign-in up: unlock it, and try again.")
+        raise SavedError("The system's keyring refuses access to the sign-in: unlock it, and try again.")
     _write(path, entries)
     return True
 
@@ -209,7 +209,7 @@ def _from_keyring(base_url: str) -> Any:
     else:
         kind = "there is none"
     if not text:
-        raise SavedError(f"The sign-in for {base_url} cannot be had from the system's keyring: {kind}.")
+        raise SavedError(f"The sign-in for {base_url} cannot be read from the system's keyring: {kind}.")
     with suppress(ValueError):
         return json.loads(text)
     return None

@@ -289,7 +289,7 @@ class Answer:
             raise unfit("; ".join(self._reasons()))
         if not (content or self.stopped):
             raise content.reported or GrokWebServerError(
-                "grok.com finished the answer without a word in it.", next_step="Ask again, or ask otherwise."
+                "grok.com finished the answer, but it is empty.", next_step="Ask again, or in other words."
             )
         # A citation counts where the text reaches its place, and a tool without a result is reported at the end.
         length = sum(map(len, content.texts))
@@ -348,8 +348,8 @@ class Answer:
         if self._withdrawn is None:
             return None
         return GrokWebAnswerReplacedError(
-            "grok.com has another text for this answer than the one that it streamed.",
-            next_step="Take the error's `.answer` in place of what was streamed, or set `on_replaced='accept'`.",
+            "grok.com's final text of this answer differs from the text that was streamed.",
+            next_step="Use the error's `.answer` in place of the streamed text, or set `on_replaced='accept'`.",
             answer=self.message(),
             partial=self._withdrawn,
         )

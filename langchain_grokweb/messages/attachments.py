@@ -339,9 +339,9 @@ class _Room:
             )
         if not self.offer(part):
             raise GrokWebInvalidRequestError(
-                f"The question has more attachments than go up with it: {self._places} files, of "
-                f"{MAX_ATTACHMENT_BYTES // 2**20} MiB in all.",
-                next_step="Ask with fewer or smaller ones, one message after another.",
+                f"The question has too many attachments: at most {self._places} files, of "
+                f"{MAX_ATTACHMENT_BYTES // 2**20} MiB in all, are sent with it.",
+                next_step="Attach fewer or smaller files, or send them in several messages.",
             )
 
 

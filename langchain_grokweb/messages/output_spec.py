@@ -176,7 +176,7 @@ class OutputSpec:
 def unfit(reasons: str) -> GrokWebToolCallError:
     """The error for an answer that lacks what was demanded."""
     return GrokWebToolCallError(
-        f"The model did not give what was asked for: {reasons}.",
+        f"The model did not give the tool call or JSON that was asked for: {reasons}.",
         next_step="Ask more plainly, choose another `model=`, or raise `tool_repair_attempts=`.",
     )
 

@@ -78,7 +78,7 @@ class Start:
             return None
         if not conversation:
             raise GrokWebInvalidRequestError(
-                "`parent_response_id=` names an answer, but not its conversation.",
+                "`parent_response_id=` names an answer, but no conversation is named.",
                 next_step="Pass `conversation_id=` too.",
             )
         conversation_id, response_id = parse_conversation(conversation)

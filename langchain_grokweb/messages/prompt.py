@@ -78,7 +78,7 @@ def render(
     enclosed = enclose([*head, *said])
     if not (enclosed or any(map(_says_something, [*system, *messages]))):
         raise GrokWebInvalidRequestError(
-            "There is nothing to send: no message holds any text.", next_step="Add a message with text."
+            "There is nothing to send: no message has any text.", next_step="Add a message with text."
         )
     if not (system or instructions) and len(messages) == 1 and isinstance(messages[0], HumanMessage):
         text = _bare(said[0][1], enclosed)

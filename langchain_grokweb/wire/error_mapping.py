@@ -207,7 +207,7 @@ def _redirected(reply: Reply, problem: ServiceError) -> GrokWebError:
     if re.search(r"sign-?in|login|accounts\.", reply.headers.get("location", ""), re.IGNORECASE):
         return error_for(Reason.SIGNED_OUT, problem)
     return errors.GrokWebServerError(
-        "grok.com redirected the request to another address, and cookies do not follow redirects.",
+        "grok.com redirected the request to another address. Redirects are not followed with cookies.",
         next_step="Check `base_url=`.",
         status_code=reply.status,
     )
@@ -220,7 +220,7 @@ def _not_a_stream(reply: Reply) -> GrokWebError:
         where="the reply of the service",
         expected="application/json",
         got=kind,
-        next_step="Something between here and grok.com may have answered in its place: check `base_url=` and `proxy=`.",
+        next_step="Another server may have answered in place of grok.com: check `base_url=` and `proxy=`.",
         status_code=reply.status,
     )
 

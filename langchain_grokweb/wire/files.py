@@ -142,7 +142,7 @@ def refusal(error: GrokWebError, file: Attachment) -> GrokWebError:
     details: dict[str, Any] = {"status_code": error.status_code, "error_code": error.error_code}
     if isinstance(error, GrokWebContextOverflowError):
         return GrokWebInvalidRequestError(
-            f"grok.com takes no file as large as {file.name} ({len(file.content)} bytes).",
+            f"The file {file.name} ({len(file.content)} bytes) is too large for grok.com.",
             next_step="Make it smaller, or send a part of it.",
             **details,
         )
@@ -154,7 +154,7 @@ def refusal(error: GrokWebError, file: Attachment) -> GrokWebError:
         return GrokWebPermissionError(
             "grok.com's anti-bot rule turned an upload away.",
             reason="anti_bot",
-            next_step="Files go up over HTTP on either wire: try again later or from another network, or send text "
+            next_step="Uploads use HTTP on either wire: try again later or from another network, or send text "
             "alone, short enough for a prompt.",
             **details,
         )

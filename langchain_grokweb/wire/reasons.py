@@ -80,28 +80,28 @@ class Row:
 ROWS: Mapping[Reason, Row] = {
     Reason.SIGNED_OUT: Row(
         errors.GrokWebAuthenticationError,
-        "grok.com does not accept these cookies (any more).",
+        "grok.com does not accept these cookies: they are incomplete, or their session has ended.",
         "Sign in at {login_url} and copy the cookies of that browser again.",
         ends_answer=True,
     ),
     Reason.UNEXPLAINED_401: Row(
         errors.GrokWebAuthenticationError,
-        "grok.com refused the request as not signed in (401), without saying why.",
+        "grok.com refused the request as not signed in (401), and gave no reason.",
         "Sign in at {login_url} and copy the cookies of that browser again.",
         ends_answer=True,
     ),
     Reason.CHALLENGE: Row(
         errors.GrokWebPermissionError,
         "Cloudflare, in front of grok.com, answered with a challenge page.",
-        "Open grok.com in your browser from this network, then copy its cookies again (cf_clearance must be among "
-        "them) together with its User-Agent: pasting the request as cURL brings both.",
+        "Open grok.com in your browser from this network, then copy a request as cURL: it holds the cookies (with "
+        "cf_clearance) and the User-Agent.",
         details={"reason": "challenge"},
     ),
     Reason.ANTI_BOT: Row(
         errors.GrokWebPermissionError,
         "grok.com's anti-bot rule turned the request away.",
-        "It wants a proof that only the site's own page makes. `transport='gateway'` usually needs none; where that is "
-        "refused too, try again later, or from another network.",
+        "Use `transport='gateway'`, which usually needs no anti-bot proof. If it is refused too, try again later, or "
+        "from another network.",
         ends_answer=True,
         details={"reason": "anti_bot"},
     ),
@@ -115,14 +115,14 @@ ROWS: Mapping[Reason, Row] = {
     Reason.NETWORK_BLOCKED: Row(
         errors.GrokWebPermissionError,
         "Cloudflare, in front of grok.com, blocks this network address or this client.",
-        "Use another network (`proxy=`), and copy the User-Agent of your browser along with its cookies: new cookies "
-        "alone do not lift a block.",
+        "Use another network (`proxy=`), and copy the User-Agent of your browser with its cookies. New cookies alone "
+        "do not help.",
         details={"reason": "blocked"},
     ),
     Reason.REGION: Row(
         errors.GrokWebPermissionError,
         "grok.com is not available in the region of this network address.",
-        "Use a network in a region that it serves (`proxy=`).",
+        "Use a network in another region (`proxy=`).",
         ends_answer=True,
         details={"reason": "region"},
     ),
@@ -134,7 +134,7 @@ ROWS: Mapping[Reason, Row] = {
     ),
     Reason.MODE_NOT_OPEN: Row(
         errors.GrokWebPermissionError,
-        "grok.com gave no answer in this mode and no reason, as it does for a mode that the account may not use.",
+        "grok.com gave no answer and no reason, as it does in a mode that the account may not use.",
         "Choose another `model=`; `await model.alist_modes()` lists what this account has.",
         details={"reason": "tier"},
     ),
@@ -146,30 +146,30 @@ ROWS: Mapping[Reason, Row] = {
     ),
     Reason.MODEL_NOT_FOUND: Row(
         errors.GrokWebModelNotFoundError,
-        "grok.com does not know this model, or not for this account.",
+        "grok.com does not have this model, or not for this account.",
         "`await model.alist_modes()` lists what this account has.",
         ends_answer=True,
     ),
     Reason.CONVERSATION_NOT_FOUND: Row(
         errors.GrokWebConversationNotFoundError,
         "grok.com has no such conversation or answer to continue from.",
-        "Begin a new conversation: send the messages without their links.",
+        "To begin a new conversation, send the messages without their links and without `conversation_id=`.",
     ),
     Reason.INVALID: Row(
         errors.GrokWebInvalidRequestError,
         "grok.com called the request invalid.",
-        "Change what it names: `model=`, a field of the model, or the messages.",
+        "Change what the message names: `model=`, another field, or the messages.",
     ),
     Reason.ATTACHMENT: Row(
         errors.GrokWebInvalidRequestError,
-        "grok.com did not take an attachment.",
+        "grok.com refused an attachment.",
         "Attach something smaller, or leave it out.",
         ends_answer=True,
     ),
     Reason.ATTACHMENT_LOST: Row(
         errors.GrokWebInvalidRequestError,
         "grok.com could not load an attachment.",
-        "Attach it again, in another format if it is none that the site knows.",
+        "Attach it again, or in another format.",
         ends_answer=True,
     ),
     Reason.TOO_LONG: Row(
@@ -186,15 +186,15 @@ ROWS: Mapping[Reason, Row] = {
     ),
     Reason.RATE_LIMITED: Row(
         errors.GrokWebRateLimitError,
-        "grok.com takes no more requests of this account for now.",
+        "grok.com accepts no more requests from this account for now.",
         "{wait}, or choose another `model=`.",
         ends_answer=True,
         details={"reason": "requests"},
     ),
     Reason.NETWORK_RATE_LIMITED: Row(
         errors.GrokWebRateLimitError,
-        "Cloudflare, in front of grok.com, takes no more requests from this network address for now.",
-        "{wait}, and send fewer requests at once; another `model=` does not help.",
+        "Cloudflare, in front of grok.com, accepts no more requests from this network address for now.",
+        "{wait}, and send fewer requests at once. Another `model=` does not help.",
         details={"reason": "network"},
     ),
     Reason.QUOTA_USED_UP: Row(
@@ -207,7 +207,7 @@ ROWS: Mapping[Reason, Row] = {
     Reason.TOO_MANY_AT_ONCE: Row(
         errors.GrokWebRateLimitError,
         "grok.com is writing too many answers for this account at the same time.",
-        "Wait until one of them is finished, and ask fewer questions at once.",
+        "Wait until one of them is complete, and ask fewer questions at once.",
         ends_answer=True,
         details={"reason": "concurrency"},
     ),
@@ -224,33 +224,31 @@ ROWS: Mapping[Reason, Row] = {
         "Try again later, or choose another `model=`.",
         ends_answer=True,
     ),
-    Reason.INTERNAL: Row(
-        errors.GrokWebServerError, "grok.com reported a failure of its own{status}.", "Try again later."
-    ),
+    Reason.INTERNAL: Row(errors.GrokWebServerError, "grok.com reported an internal error{status}.", "Try again later."),
     Reason.ORIGIN_NOT_REACHED: Row(
         errors.GrokWebServerError, "Cloudflare could not reach grok.com{status}.", "Try again later."
     ),
     Reason.TOOL_FAILED: Row(
         errors.GrokWebServerError,
-        "A tool of grok.com's own failed.",
-        "Ask again, or ask for something that needs no such tool.",
+        "One of grok.com's own tools failed.",
+        "Ask again, or ask for something that does not need this tool.",
     ),
     Reason.TOOL_LIMITED: Row(
         errors.GrokWebRateLimitError,
-        "A tool of grok.com's own takes no more requests of this account for now.",
-        "{wait}, or ask for something that needs no such tool.",
+        "One of grok.com's own tools accepts no more requests from this account for now.",
+        "{wait}, or ask for something that does not need this tool.",
         details={"reason": "tool"},
     ),
     Reason.CANCELLED: Row(
         errors.GrokWebInterruptedError,
-        "The answer was cancelled at grok.com before it was whole.",
-        "Ask again; a newer prompt in the same conversation cancels a running answer.",
+        "The answer was cancelled at grok.com before it was complete.",
+        "Ask again. A newer prompt in the same conversation cancels a running answer.",
         ends_answer=True,
     ),
     Reason.INCOMPLETE: Row(
         errors.GrokWebInterruptedError,
-        "grok.com ended the answer before it was whole.",
-        "Ask again; what came so far is in the error's `.partial`.",
+        "grok.com ended the answer before it was complete.",
+        "Ask again. The error's `.partial` has the message so far.",
     ),
 }
 

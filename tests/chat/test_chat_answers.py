@@ -151,7 +151,7 @@ def test_a_moderated_picture_alone_is_a_filtered_answer(grok, make_model):
 
 def test_an_answer_without_a_word_is_an_error(grok, model):
     grok.reply("")
-    with pytest.raises(GrokWebServerError, match="without a word"):
+    with pytest.raises(GrokWebServerError, match="it is empty"):
         model.invoke("Hi")
 
 

@@ -301,7 +301,7 @@ def test_too_much_is_refused_before_any_request(grok, model, monkeypatch):
     with pytest.raises(GrokWebInvalidRequestError, match="8 files"):
         model.invoke([ask(*(picture(bytes([number])) for number in range(9)))])
     monkeypatch.setattr("langchain_grokweb.messages.attachments.MAX_ATTACHMENT_BYTES", len(PICTURE) - 1)
-    with pytest.raises(GrokWebInvalidRequestError, match="more attachments"):
+    with pytest.raises(GrokWebInvalidRequestError, match="too many attachments"):
         model.invoke([ask(picture())])
     assert grok.requests == []
 

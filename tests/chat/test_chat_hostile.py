@@ -86,7 +86,7 @@ def test_an_id_in_a_link_that_is_none_is_no_link(shared_grok, wire, member):
 async def test_no_address_is_made_of_what_is_no_id(shared_grok, odd):
     http = Http(Service(base_url=shared_grok.base_url), GrokCredentials.parse(shared_grok.cookies))
     shared_grok.reset()
-    with pytest.raises(GrokWebInvalidRequestError, match="no id holds"):
+    with pytest.raises(GrokWebInvalidRequestError, match="not allowed in ids"):
         await http.fetch_json("DELETE", f"/rest/app-chat/conversations/inflight-response/{odd}")
     assert shared_grok.requests == []
 

@@ -320,7 +320,7 @@ def test_a_picture_on_another_host_is_never_fetched(server, wire):
     event = gateway.Writer()._output(s.ANSWER, {"card_attachment": card})
     model = play(server, wire, [s.Raw(said, event), s.Text("Here."), s.Final("Here.")], {})
     message = model.invoke("Draw")
-    assert "Cookies go nowhere else" in message.additional_kwargs["image_data"][0]["error"]
+    assert "cookies are sent to no other host" in message.additional_kwargs["image_data"][0]["error"]
     assert {request.name for request in server.requests} <= {"turn", "socket", "session", "GET /"}
 
 

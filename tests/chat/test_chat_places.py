@@ -139,7 +139,7 @@ def test_a_named_place_that_is_gone_is_not_replaced(grok, browser, model, parent
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ({"parent_response_id": "r"}, "not its conversation"),
+        ({"parent_response_id": "r"}, "no conversation is named"),
         ({"conversation_id": "https://example.com/c/x"}, "grok.com"),
         ({"conversation_id": "a/b"}, "address"),
         ({"previous_response_id": "r"}, "parent_response_id"),

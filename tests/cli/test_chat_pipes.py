@@ -118,7 +118,7 @@ MISTAKES = {
     "missing file": (["x", "--file", "/no/such.txt"], b"", 1, "/no/such.txt cannot be read: No such file"),
     "a directory": (["x", "--file", "/"], b"", 1, "is a directory"),
     "an empty file": (["x", "--file", os.devnull], b"", 1, "is empty"),
-    "too many files": (["x", *["--file", __file__] * 9], b"", 1, "8 files at most"),
+    "too many open files": (["x", *["--file", __file__] * 9], b"", 1, "8 files at most"),
     "no text on stdin": ([], b"\xff\xfe\x00", 1, "not text in UTF-8"),
     "nothing on stdin": ([], b"\n", 2, "standard input is empty"),
     "an empty prompt": ([" "], b"", 2, "The prompt is empty"),

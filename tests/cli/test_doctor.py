@@ -55,7 +55,7 @@ def test_no_line_is_wider_than_the_terminal(grokweb, grok, columns):
     assert max(map(len, shown.stdout.splitlines())) <= max(columns, 26)
     words = " ".join(shown.stdout.split())
     assert "answered with a challenge page." in words
-    assert "copy its cookies again" in words
+    assert "copy a request as cURL" in words
     assert words.count("not tried, because of: sign-in") == 4
     assert words.endswith("Not in order: sign-in.")
 

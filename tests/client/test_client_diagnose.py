@@ -86,9 +86,9 @@ REFUSALS: list[tuple[str, Spoil, dict[str, Any], str, str, str]] = [
     ("other session", lambda _: None, {"cookies": COOKIES}, "sign-in", "does not accept", "Sign in at"),
     ("challenge", lambda g: g.fault("challenge", 99, path="/*"), {}, "sign-in", "challenge page", "cf_clearance"),
     ("blocked", lambda g: g.fault("blocked", 99, path="/*"), {}, "sign-in", "blocked this account", "browser"),
-    ("region", lambda g: g.fault("region", 99, path="/*"), {}, "sign-in", "region", "network in a region"),
+    ("region", lambda g: g.fault("region", 99, path="/*"), {}, "sign-in", "region", "network in another region"),
     ("html", lambda g: g.fault("html", 99, path="/api/*"), {}, "sign-in", "", ""),
-    ("server error", lambda g: g.fault("server_error", 9, path="/api/*"), {}, "sign-in", "failure of its own", "later"),
+    ("server error", lambda g: g.fault("server_error", 9, path="/api/*"), {}, "sign-in", "internal error", "later"),
     ("hang up", lambda g: g.fault("hang_up", 9, path="/api/*"), {}, "sign-in", "could not be reached", "Check"),
     ("no mode", lambda _: None, {"model": "nonsense"}, "modes", "no mode nonsense", "auto, fast"),
     ("mode", lambda _: None, {"model": "grok-4-heavy"}, "modes", "may not use heavy", "`model=`: auto, fast"),
@@ -100,7 +100,7 @@ REFUSALS: list[tuple[str, Spoil, dict[str, Any], str, str, str]] = [
         lambda g: g.fault("server_error", 9, path="/rest/app-chat/*"),
         {},
         "conversations endpoint",
-        "failure of its own",
+        "internal error",
         "later",
     ),
 ]
@@ -201,7 +201,7 @@ def test_a_dead_host():
 def test_a_name_that_nobody_knows():
     rows = look(base_url="https://nowhere.invalid", cookies=COOKIES)
     assert failed(rows) == ["network"]
-    assert "its name is not known here" in rows["network"].detail
+    assert "its name cannot be resolved" in rows["network"].detail
 
 
 def test_no_check_takes_longer_than_its_bound(clock, monkeypatch):

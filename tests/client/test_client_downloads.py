@@ -188,15 +188,15 @@ def test_a_place_that_cannot_be_written_is_the_systems_error(server, client, tmp
 # --- refusals
 
 REFUSALS: dict[str, tuple[Reply, type[GrokWebError], str]] = {
-    "403": (Reply.of(b"Forbidden", 403, content_type="text/plain"), GrokWebPermissionError, "another account's"),
+    "403": (Reply.of(b"Forbidden", 403, content_type="text/plain"), GrokWebPermissionError, "belongs to another account"),
     "404": (Reply.of(b"Not found", 404, content_type="text/plain"), GrokWebInvalidRequestError, "does not have this"),
     "a challenge": (
         Reply.of(b"<title>Just a moment...</title>", 403, content_type="text/html", cf_mitigated="challenge"),
         GrokWebPermissionError,
         "cf_clearance",
     ),
-    "a redirect": (image(status=302, location="{elsewhere}/x"), GrokWebServerError, "cookies do not follow"),
-    "a redirect at home": (image(status=307, location="/users/u/x"), GrokWebServerError, "cookies do not follow"),
+    "a redirect": (image(status=302, location="{elsewhere}/x"), GrokWebServerError, "not followed with cookies"),
+    "a redirect at home": (image(status=307, location="/users/u/x"), GrokWebServerError, "not followed with cookies"),
     "text": (Reply.of(b"<html>", content_type="text/html"), GrokWebProtocolError, "text/html"),
     "a video": (Reply.of(b"x", content_type="video/mp4"), GrokWebProtocolError, "video/"),
     "an unknown encoding": (image(content_encoding="br"), GrokWebProtocolError, "encodings"),

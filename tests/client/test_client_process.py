@@ -106,7 +106,7 @@ async def test_idle_connections_are_given_up_where_too_many_files_are_open(
 @WIRES
 async def test_too_many_open_files_are_named(server: ScriptedServer, transport: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(BaseEventLoop, "_connect_sock", out_of_files)
-    with pytest.raises(GrokWebConnectionError, match="too many files are open"):
+    with pytest.raises(GrokWebConnectionError, match="too many open files"):
         await model_on(server, transport).ainvoke("Hi")
 
 

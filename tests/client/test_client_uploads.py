@@ -179,7 +179,7 @@ def test_a_service_without_the_three_steps_says_that_it_is_too_large(grok, clien
     grok.fault("server_error", status=413, path=DIRECT)
     grok.fault("server_error", times=4, status=404, path="/*/upload-file-v2/init")
     for _ in range(2):
-        with pytest.raises(GrokWebInvalidRequestError, match=rf"no file as large as a.bin \({len(BIG)} bytes\)"):
+        with pytest.raises(GrokWebInvalidRequestError, match=rf"The file a.bin \({len(BIG)} bytes\)"):
             client.upload(BIG, name="a.bin")
 
 

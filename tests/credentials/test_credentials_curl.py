@@ -128,12 +128,12 @@ def test_of_many_commands_those_for_the_site_are_read(quote, end, between):
         ("curl 'https://[grok.com/' -b sso=a", "not for grok.com"),
         ("curl -b sso=a", "not for grok.com"),
         ("curl -b sso=a -H", "not for grok.com"),
-        ("curl https://grok.com -H 'cookie: sso=a", "breaks off inside a quotation"),
-        ('curl ^"https://grok.com^" ^\n -H ^"cookie: sso=a', "breaks off inside a quotation"),
+        ("curl https://grok.com -H 'cookie: sso=a", "ends inside a quotation"),
+        ('curl ^"https://grok.com^" ^\n -H ^"cookie: sso=a', "ends inside a quotation"),
         ("curl https://grok.com -H 'accept: x'", "a curl command for grok.com with 0 cookies, but none named sso"),
         ("curl https://grok.com -b $'sso=a\\r\\nX-Evil: 1'", "cookie sso cannot be sent"),
         ("curl https://grok.com -b $'sso=a\\Uffffffff'", "cookie sso cannot be sent"),
-        ("curl https://grok.com -b sso=a -A $'x\\nX-Evil: 1'", "The User-Agent holds a line break"),
+        ("curl https://grok.com -b sso=a -A $'x\\nX-Evil: 1'", "The User-Agent has a line break"),
     ],
 )
 def test_commands_that_do_not_serve(text, says):

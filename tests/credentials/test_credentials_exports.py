@@ -456,7 +456,7 @@ def test_what_may_be_one_is_taken(value):
     ("source", "says"),
     [
         (f"`{HEADER}`", "backticks"),
-        (f"Cookie: Cookie: {HEADER[HEADER.index('sso') :]}", "begins with a name again"),
+        (f"Cookie: Cookie: {HEADER[HEADER.index('sso') :]}", "name is there twice"),
         (
             har(*[har_entry("https://grok.com/", {})] * 12),
             "This is a HAR file with 12 requests to grok.com, but none named sso: Chrome",

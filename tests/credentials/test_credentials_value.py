@@ -69,7 +69,7 @@ def test_a_value_that_cannot_be_sent_is_refused_by_the_cookies_name(name, value)
 
 @pytest.mark.parametrize("agent", ["x\ny", "x\r\nCookie: y", "x\0", "x\ty", "x\x7f", "ж", "x" * 2000])
 def test_a_user_agent_that_cannot_be_sent_is_refused(agent):
-    with pytest.raises(GrokWebAuthenticationError, match="The User-Agent holds"):
+    with pytest.raises(GrokWebAuthenticationError, match="The User-Agent has"):
         GrokCredentials.parse({"sso": "a", "user-agent": agent})
 
 

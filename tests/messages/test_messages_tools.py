@@ -212,7 +212,7 @@ def test_choices_that_cannot_be():
         with pytest.raises(ValueError, match="no tool is bound"):
             toolbox([{"type": "web_search"}], tool_choice=asked)
     for asked in (3, {}, {"type": 1}, ["now"]):
-        with pytest.raises(ValueError, match="no form"):
+        with pytest.raises(ValueError, match="unknown form"):
             toolbox([OPENAI], tool_choice=asked)
     assert toolbox([], tool_choice="none").choice == "none"
     assert toolbox([]) == Toolbox()

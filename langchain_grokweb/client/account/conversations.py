@@ -23,7 +23,7 @@ async def listed(
 ) -> AsyncGenerator[Conversation, None]:
     """The entries of all pages of a list, each once: what changes meanwhile moves to the front, and pages shift."""
     if not isinstance(page_size, int) or page_size < 1:
-        raise GrokWebInvalidRequestError("A page holds one conversation or more.", next_step="Correct `page_size=`.")
+        raise GrokWebInvalidRequestError("A page holds at least one conversation.", next_step="Correct `page_size=`.")
     query: dict[str, Any] = {"pageSize": page_size, **{name: value for name, value in filters.items() if value}}
     seen_ids: set[str] = set()
     tokens = {""}
@@ -65,7 +65,7 @@ async def renamed(http: Http, text: str, title: str) -> Conversation:
     """One under its new title."""
     conversation_id, _ = parse_conversation(text)
     if not isinstance(title, str) or not title.strip():
-        raise GrokWebInvalidRequestError("A title is text.", next_step="Correct `title`.")
+        raise GrokWebInvalidRequestError("A title must be text.", next_step="Correct `title`.")
     reply = await _fetch(http, "PUT", f"{CONVERSATIONS}/{conversation_id}", {"title": title})
     return stored.read_conversation(reply, "the renamed conversation")
 
@@ -92,7 +92,7 @@ async def newest_answer(http: Http, conversation_id: str) -> str:
     if (answer_id := inflight.newest_answer(nodes)) is None:
         raise GrokWebInvalidRequestError(
             "This conversation has no answer to continue from.",
-            next_step="Wait until its first answer is whole, or leave `conversation_id=` out.",
+            next_step="Wait until its first answer is complete, or leave `conversation_id=` out.",
         )
     return answer_id
 

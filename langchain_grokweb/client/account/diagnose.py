@@ -100,10 +100,12 @@ def _look_at_cookies(find: Callable[[], GrokCredentials], login_url: str) -> tup
             return Check("cookies", "fail", f"{detail}; the session ended on {ends:%Y-%m-%d}", step, facts), credentials
         detail += f"; the session ends on {ends:%Y-%m-%d}"
     if not _TOKEN.fullmatch(token):
-        step = "If the sign-in fails below, copy the cookies again: this value of sso has not the form of grok.com's."
+        step = (
+            "If the sign-in fails below, copy the cookies again: this value of sso does not look like one of grok.com."
+        )
         return Check("cookies", "warn", f"{detail}; sso is not what grok.com sets", step, facts), credentials
     if "cf_clearance" in values and agent is None:
-        step = "Copy the User-Agent along with the cookies: cf_clearance counts for that browser alone."
+        step = "Copy the User-Agent with the cookies: cf_clearance is valid for that browser alone."
         return Check("cookies", "warn", f"{detail}; cf_clearance without the User-Agent", step, facts), credentials
     return Check("cookies", "ok", detail, "", facts), credentials
 
@@ -173,7 +175,7 @@ def _way_failed(ready: list[Check], service: Service, proxy: Proxy | None, error
     facts: dict[str, Fact] = {"error": type(error).__name__}
     words = what_failed(error)
     if "certificate" in words or "secure connection" in words:
-        step = "Where a company's proxy or a virus scanner opens connections, name its certificate in SSL_CERT_FILE."
+        step = "If a company's proxy or a virus scanner inspects connections, name its certificate in SSL_CERT_FILE."
         if source := TrustSettings.now().source:
             step = f"Check {source}: it must hold the certificate of whoever signs for this network."
         return [network, by_proxy, Check("certificates", "fail", words, step, facts)]
@@ -191,7 +193,7 @@ def _way_failed(ready: list[Check], service: Service, proxy: Proxy | None, error
         return [_untried("network", "proxy"), failed, _untried("certificates", "proxy")]
     if _is_late(error):
         words = f"no answer within {service.timeout:g} seconds"
-    step = "Check that this machine is online, and `base_url=`; where only a proxy leads out, set HTTPS_PROXY."
+    step = "Check that this machine is online, and check `base_url=`. If only a proxy leads out, set HTTPS_PROXY."
     if "too many files" in words:
         step = "Raise the limit with `ulimit -n`."
     failed = Check("network", "fail", f"{urlsplit(service.base_url).hostname}: {words}", step, facts)
@@ -252,7 +254,7 @@ class _Account:
         except GrokWebError as error:
             return _failed(name, error)
         except TimeoutError:
-            step = "Try again; where it stays so, look whether grok.com answers in your browser."
+            step = "Try again. If it fails again, check whether grok.com answers in your browser."
             facts: dict[str, Fact] = {"error": "TimeoutError", "ends_here": True}
             return Check(name, "fail", f"no answer within {seconds:g} seconds", step, facts)
 
@@ -265,7 +267,7 @@ class _Account:
             detail += f"; not for this account: {', '.join(mode.id for mode in others)}"
         if self._mode is None:
             state_: CheckState = "ok" if usable else "fail"
-            step = "" if usable else "Look in your browser which modes this account has."
+            step = "" if usable else "Check in your browser which modes this account has."
             return Check("modes", state_, detail, step, facts)
         facts["asked_for"] = "usable" if self._mode in usable else "not usable"
         if self._mode in usable:
@@ -357,7 +359,7 @@ def _unknown_fields() -> Check:
         return Check("unknown fields", "ok", "none seen in this process", "", facts)
     named = ", ".join(list(seen)[:_MENTIONED])
     more = f" and {len(seen) - _MENTIONED} more" if len(seen) > _MENTIONED else ""
-    step = "grok.com has changed: look for a newer version of langchain-grokweb, or report these names."
+    step = "grok.com has changed. Look for a newer version of langchain-grokweb, or report these names."
     return Check("unknown fields", "warn", f"{len(seen)} kinds: {named}{more}", step, facts)
 
 

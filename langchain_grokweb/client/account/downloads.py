@@ -161,7 +161,7 @@ class Sink:
 
     def _too_large(self) -> GrokWebInvalidRequestError:
         return GrokWebInvalidRequestError(
-            f"It is larger than the {self.limit} bytes that are allowed.",
+            f"This is larger than the {self.limit} bytes that are allowed.",
             next_step="Allow more with `max_bytes=`"
             + ("." if self.limit < MAX_DOWNLOAD_BYTES else ", or download it with a browser: this is the most."),
         )
@@ -350,8 +350,8 @@ def _explained(error: GrokWebError, http: Http) -> GrokWebError:
     """The error of the host of assets, in words that fit what was asked for."""
     if isinstance(error, GrokWebPermissionError) and error.reason == "other":
         return GrokWebPermissionError(
-            "grok.com's host of pictures and files refused this one: it is another account's, or not given out by this "
-            "address.",
+            "grok.com's host of pictures and files refused this one: it belongs to another account, or this address is "
+            "not valid.",
             reason="other",
             next_step=_ADVICE.format(login_url=http.service.login_url),
             status_code=error.status_code,
@@ -362,7 +362,7 @@ def _explained(error: GrokWebError, http: Http) -> GrokWebError:
 
 def _gone(error: GrokWebError) -> GrokWebError:
     return GrokWebInvalidRequestError(
-        "grok.com does not have this picture, file or video (any more).",
+        "grok.com does not have this picture, file or video, or no longer.",
         next_step="Open its conversation in your browser to see whether it is there.",
         status_code=error.status_code,
         error_code=error.error_code,
@@ -414,8 +414,9 @@ def _unusable(what: str) -> GrokWebInvalidRequestError:
 
 def _elsewhere() -> GrokWebInvalidRequestError:
     return GrokWebInvalidRequestError(
-        "This address is not on grok.com's host of pictures and files. Cookies go nowhere else: nothing was fetched.",
-        next_step="Fetch it with a client of your own, without cookies.",
+        "This address is not on grok.com's host of pictures and files. Nothing was downloaded, since cookies are sent "
+        "to no other host.",
+        next_step="Download it with a client of your own, without cookies.",
     )
 
 

@@ -72,7 +72,7 @@ def read_proxy(text: str, source: str) -> Proxy:
         raise ValueError(msg)
     scheme = _PROXY_SCHEMES.get((match["scheme"] or "http").lower())
     if scheme is None:
-        msg = f"{source} names a kind of proxy that cannot be used: it takes http://…, https://… or socks5://…"
+        msg = f"{source} names a kind of proxy that cannot be used. Use http://…, https://… or socks5://…"
         raise ValueError(msg)
     host, port = read_place(match["place"], source)
     user = ""

@@ -73,7 +73,7 @@ def _kind(error: Exception) -> str:
         httpx.ConnectError: what_failed(error),
         httpx.NetworkError: "the connection broke before an answer came",
         httpx.RemoteProtocolError: "the connection was closed before an answer came",
-        httpx.DecodingError: "what it sent could not be unpacked",
+        httpx.DecodingError: "its reply could not be decompressed",
         httpx.UnsupportedProtocol: "this kind of address cannot be used",
         httpx.InvalidURL: "the address cannot be read",
     }
@@ -103,13 +103,13 @@ def _is_out_of_files(error: BaseException | None) -> bool:
 def what_failed(error: BaseException | None) -> str:
     """Why no connection could be made, as far as the errors below it show."""
     if _is_out_of_files(error):
-        return "too many files are open here (raise the limit with `ulimit -n`, or do less at once)"
+        return "this process has too many open files (raise the limit with `ulimit -n`, or do less at once)"
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
-            return "its certificate is not trusted here, or not its own"
+            return "its certificate is not trusted, or belongs to another host"
         if isinstance(error, ssl.SSLError):
-            return "no secure connection could be agreed on"
+            return "no TLS connection could be negotiated"
         if isinstance(error, socket.gaierror):
-            return "its name is not known here"
+            return "its name cannot be resolved"
         error = error.__cause__ or error.__context__
     return "no connection could be made"

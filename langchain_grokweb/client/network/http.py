@@ -238,7 +238,7 @@ class Http:
             return leased.client, leased
         if own.is_closed:
             raise GrokWebInvalidRequestError(
-                "`http_client=` is closed.", next_step="Keep it open for as long as it is used here."
+                "`http_client=` is closed.", next_step="Keep it open as long as it is used."
             )
         return own, None
 
@@ -256,7 +256,7 @@ class Http:
         service = self.service
         if not _PATH.fullmatch(path):
             raise GrokWebInvalidRequestError(
-                "An id that is to stand in an address holds a character that no id holds.",
+                "An id has a character that is not allowed in ids.",
                 next_step="Pass ids of conversations and answers as grok.com gives them.",
             )
         headers = {
@@ -428,7 +428,7 @@ def check_header(name: str, value: str) -> bool:
         )
     if not (_HEADER_NAME.fullmatch(name) and isinstance(value, str) and value.isascii() and value.isprintable()):
         raise GrokWebInvalidRequestError(
-            "A header holds a character that no header may hold.", next_step="Correct `headers=`."
+            "A header has a character that is not allowed in headers.", next_step="Correct `headers=`."
         )
     return True
 

@@ -201,5 +201,5 @@ def _is_blocked(host: str, addresses: Sequence[str]) -> bool:
 
 def _refused(why: str) -> GrokWebInvalidRequestError:
     return GrokWebInvalidRequestError(
-        f"An address was not fetched: {why}.", next_step="Download it yourself, and pass its bytes."
+        f"An address was not downloaded: {why}.", next_step="Download it yourself, and pass its bytes."
     )

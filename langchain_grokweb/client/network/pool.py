@@ -45,7 +45,7 @@ def require_asyncio() -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         raise GrokWebInvalidRequestError(
-            "Only asyncio is supported, and trio is not.",
+            "Only asyncio is supported, not trio.",
             next_step="Use the blocking methods in a thread (`trio.to_thread.run_sync`), or run under asyncio.",
         ) from None
 
@@ -71,7 +71,7 @@ def without_thread(error: RuntimeError) -> GrokWebConnectionError:
         raise error
     return GrokWebConnectionError(
         "This process could not start a thread, which a connection needs.",
-        next_step="End threads that are not needed, or raise the limit of processes (`ulimit -u`).",
+        next_step="End some threads, or raise the limit of processes (`ulimit -u`).",
         never_sent=True,
     )
 
@@ -258,7 +258,7 @@ def socks_package_missing(proxy: Proxy | None) -> GrokWebInvalidRequestError:
     """The error where a library needs one more package for a SOCKS proxy."""
     return GrokWebInvalidRequestError(
         f"{proxy.source if proxy else 'The environment'} names a SOCKS proxy, which needs two more packages.",
-        next_step='pip install "httpx[socks]" python-socks',
+        next_step='Run: pip install "httpx[socks]" python-socks',
     )
 
 

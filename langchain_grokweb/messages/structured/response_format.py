@@ -145,14 +145,14 @@ def json_format(response_format: Any) -> JsonFormat | None:
         validator(schema)
     except ValueError as error:
         raise GrokWebInvalidRequestError(
-            f"The response format is no JSON schema: {error}.", next_step="Correct the schema."
+            f"The response format is not a JSON schema: {error}.", next_step="Correct the schema."
         ) from None
     return JsonFormat(schema)
 
 
 def _no_format() -> GrokWebInvalidRequestError:
     return GrokWebInvalidRequestError(
-        "This is no response format.", next_step='Use {"type": "json_object"} or {"type": "json_schema", …}.'
+        "This is not a response format.", next_step='Use {"type": "json_object"} or {"type": "json_schema", …}.'
     )
 
 

@@ -36,13 +36,13 @@ def structured(
         ValueError: The method is unknown, or lacks its schema.
     """
     if method not in {"function_calling", "json_schema", "json_mode"}:
-        msg = f"Unknown method {method!r}: it is function_calling, json_schema or json_mode."
+        msg = f"Unknown method {method!r}. Use function_calling, json_schema or json_mode."
         raise ValueError(msg)
     if method == "json_mode" and strict is not None:
-        msg = "`strict` has no meaning for json_mode."
+        msg = "`strict` has no effect with json_mode: leave it out."
         raise ValueError(msg)
     if schema is None and method != "json_mode":
-        msg = f"A schema is needed for {method}."
+        msg = f"{method} needs a schema."
         raise ValueError(msg)
     traced = json_schema(schema) if is_typeddict(schema) else schema  # LangChain stops at `NotRequired`
     described = {"ls_structured_output_format": {"kwargs": {"method": method, "strict": strict}, "schema": traced}}

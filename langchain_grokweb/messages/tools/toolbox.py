@@ -158,7 +158,7 @@ def toolbox(
     names = [tool.name for tool in bound]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise GrokWebInvalidRequestError(
-            f"Several tools have the same name: {', '.join(twice)}.", next_step="Rename all of them but one."
+            f"Several tools have the same name: {', '.join(twice)}.", next_step="Give each tool its own name."
         )
     return Toolbox(bound, site, chosen(tool_choice, names), parallel_tool_calls is not False)
 
@@ -202,7 +202,7 @@ def _tool(function: dict[str, Any]) -> Tool:
         validator(tool.parameters)
     except ValueError as error:
         raise GrokWebInvalidRequestError(
-            f"The parameters of the tool {tool.name} are no JSON schema: {error}.",
+            f"The parameters of the tool {tool.name} are not a JSON schema: {error}.",
             next_step="Correct the tool's definition.",
         ) from None
     return tool
@@ -222,9 +222,9 @@ def chosen(asked: Any, names: Sequence[str]) -> str:
     if name in {"auto", "none"}:
         return name
     if not names:
-        raise ValueError(f"tool_choice {asked!r} asks for a call, but no tool is bound that can be called.")
+        raise ValueError(f"tool_choice {asked!r} asks for a call, but no tool is bound.")
     if name != "any" and name not in names:
-        raise ValueError(f"tool_choice {asked!r} names no tool that is bound. Known: {', '.join(names)}.")
+        raise ValueError(f"tool_choice {asked!r} names a tool that is not bound. Bound: {', '.join(names)}.")
     return name
 
 
@@ -240,7 +240,7 @@ def _asked_name(asked: Any) -> str:
         found = named or asked.get("type")
         if isinstance(found, str):
             return found
-    raise ValueError(f"tool_choice {asked!r} is in no form that is known.")
+    raise ValueError(f"tool_choice {asked!r} has an unknown form.")
 
 
 # --- small things
