@@ -175,7 +175,7 @@ def _read(source: object, site: Site) -> GrokCredentials | str:
     try:
         paste = read(source, site)
         if not paste.cookies.keys() & _SESSION:
-            return f"This is {paste.summary}, but none is named sso: {paste.advice}"
+            return f"This is {paste.summary}, but none named sso: {paste.advice}"
         expires = None if paste.expires is None else datetime.fromtimestamp(paste.expires, UTC)
         return GrokCredentials(paste.cookies, paste.user_agent, expires=expires)
     except UnreadableError as problem:

@@ -173,7 +173,7 @@ def _read_object(data: object, kind: str, site: Site) -> Found:
     if found.requests and kind == "a HAR file":
         return _of_har(found, site)
     if not (found.rows or found.has_list or found.user_agent):
-        raise UnreadableError(f"This is {kind}, and no cookies are in it.")
+        raise UnreadableError(f"This is {kind}, in which no cookies can be found.")
     return _collect(kind, found.rows, site, found.user_agent)
 
 

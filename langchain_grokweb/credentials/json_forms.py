@@ -120,7 +120,7 @@ def plain(value: object, depth: int = 0) -> Any:
         return [plain(entry, depth + 1) for entry in value]
     if depth:
         return None
-    raise UnreadableError(f"This is a {type(value).__name__}, and no cookies are in it.")
+    raise UnreadableError(f"This is a {type(value).__name__}, in which no cookies can be found.")
 
 
 def _object_as_row(value: object) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def test_what_is_no_tool():
         toolbox([3])
     with pytest.raises(GrokWebInvalidRequestError, match="same name: get_weather"):
         toolbox([get_weather, OPENAI, get_weather])
-    with pytest.raises(GrokWebInvalidRequestError, match="bad are no JSON schema"):
+    with pytest.raises(GrokWebInvalidRequestError, match="bad are not a JSON schema"):
         toolbox([{"name": "bad", "parameters": {"type": "objekt"}}])
 
 
