@@ -188,7 +188,11 @@ def test_a_place_that_cannot_be_written_is_the_systems_error(server, client, tmp
 # --- refusals
 
 REFUSALS: dict[str, tuple[Reply, type[GrokWebError], str]] = {
-    "403": (Reply.of(b"Forbidden", 403, content_type="text/plain"), GrokWebPermissionError, "belongs to another account"),
+    "403": (
+        Reply.of(b"Forbidden", 403, content_type="text/plain"),
+        GrokWebPermissionError,
+        "belongs to another account",
+    ),
     "404": (Reply.of(b"Not found", 404, content_type="text/plain"), GrokWebInvalidRequestError, "does not have this"),
     "a challenge": (
         Reply.of(b"<title>Just a moment...</title>", 403, content_type="text/html", cf_mitigated="challenge"),
