@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import gc
 import multiprocessing
 import os
@@ -30,7 +31,12 @@ FAULTS = ["cut:3", "garbage", "rate_limited", "heavy_load", "usage_limit"]
 WAYS = ["whole", "streamed", "left", "cancelled", "continued", "attached", "downloaded"]
 AT_ONCE = 10
 ROWS = 10
-FILE = {"type": "file", "base64": "Rm94ZXM=" * 4096, "mime_type": "text/plain", "filename": "foxes.txt"}
+FILE = {
+    "type": "file",
+    "base64": base64.b64encode(b"Foxes." * 4096).decode(),
+    "mime_type": "text/plain",
+    "filename": "foxes.txt",
+}
 
 
 def serve(pipe: Connection) -> None:

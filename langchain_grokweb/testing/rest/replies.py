@@ -67,6 +67,8 @@ def refusal(fault: Fault, *, nested: bool) -> Response:
     options = fault.options
     if options.get("in_stream"):
         return only_line(fault.name)
+    if options.get("empty"):
+        return Response(status_code=options.get("status", 401))
     if fault.name in _PAGES:
         return _PAGES[fault.name](options)
     wait = options.get("retry_after")
@@ -79,16 +81,17 @@ def only_line(name: str) -> Response:
     return Response(line({"error": LINE_ERRORS[name].body}), media_type="application/json")
 
 
-def _server_error(options: Mapping[str, Any]) -> Response:
-    page = "" if options["empty"] else _ERROR_PAGE.format(f"{options['status']} Error")
-    return Response(page, options["status"], media_type="text/html")
-
-
+_OF_CODES = {1015: 429}  # Cloudflare's codes, and their statuses (rest.md 8.15)
 _PAGES: Mapping[str, Callable[[Mapping[str, Any]], Response]] = {
     "challenge": lambda options: Response(
         CHALLENGE_PAGE, options["status"], {"cf-mitigated": "challenge"}, "text/html"
     ),
-    "server_error": _server_error,
+    "cloudflare": lambda options: Response(
+        _ERROR_PAGE.format(f"Error {options['code']}"), _OF_CODES.get(options["code"], 403), media_type="text/html"
+    ),
+    "server_error": lambda options: Response(
+        _ERROR_PAGE.format(f"{options['status']} Error"), options["status"], media_type="text/html"
+    ),
     "html": lambda _options: Response(_APP_PAGE, media_type="text/html"),
     "login_redirect": lambda options: Response(status_code=307, headers={"location": options["location"]}),
     "region": lambda _options: Response(ERROR_REPLIES["region"].message, 403, media_type="text/plain"),

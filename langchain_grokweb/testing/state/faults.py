@@ -167,8 +167,9 @@ def _row(description: str, **options: Any) -> _Row:
 _ON_BOTH: _Rows = {
     "refusal": {
         "challenge": _row("Cloudflare's HTML page, by default with 403", status=403),
+        "cloudflare": _row("Cloudflare's page with this `code`: 1020 is a block, 1015 a limit (429)", code=1020),
         "anti_bot": _row("403 of the anti-bot rule, or the same as a stream's only line", in_stream=False),
-        "expired": _row("401: the cookie is not accepted"),
+        "expired": _row("401: the cookie is not accepted; without a word where `empty`", empty=False),
         "blocked": _row("403: the account is banned"),
         "region": _row("403 text: not available in your region"),
         "model_not_found": _row("403: the model is unknown to this account"),
