@@ -1,11 +1,10 @@
-"""A Chainlit app. It shows the reasoning in its own step, the sources as footnotes, and the pictures.
+"""A Chainlit app. It shows reasoning in its own step, sources and pictures.
 
 Install `chainlit`, then run `chainlit run chainlit_app.py`.
 """
 
 import chainlit as cl
 from langchain_core.messages import AIMessageChunk, HumanMessage
-
 from langchain_grokweb import ChatGrokWeb, text_with_citations
 from langchain_grokweb.errors import GrokWebError
 
@@ -20,11 +19,15 @@ def start() -> None:
 
 @cl.on_message
 async def answer(question: cl.Message) -> None:
-    """Answer a message: stream the reasoning and the words, then add the sources and pictures."""
-    messages = [*cl.user_session.get("messages"), HumanMessage(question.content)]
+    """Stream the reasoning and the answer, then add sources and pictures."""
+    earlier = cl.user_session.get("messages")
+    messages = [*earlier, HumanMessage(question.content)]
     whole: AIMessageChunk | None = None
-    thoughts = cl.Step(name="Reasoning", type="llm", parent_id=cl.context.current_step.id)
-    reply: cl.Message | None = None  # created with its first word, so that it is below the reasoning
+    thoughts = cl.Step(
+        name="Reasoning", type="llm", parent_id=cl.context.current_step.id
+    )
+    # Created with the first word, so that it is below the reasoning.
+    reply: cl.Message | None = None
     try:
         async for chunk in model.astream(messages):
             whole = chunk if whole is None else whole + chunk
@@ -44,12 +47,17 @@ async def answer(question: cl.Message) -> None:
     if whole is not None:
         reply = reply or cl.Message("")
         reply.content = text_with_citations(whole)
-        reply.elements = [await picture(image) for image in whole.additional_kwargs.get("images", ())]
+        images = whole.additional_kwargs.get("images", ())
+        reply.elements = [await picture(image) for image in images]
         await reply.send()
         cl.user_session.set("messages", [*messages, whole])
 
 
 async def picture(image: dict[str, str]) -> cl.Image:
-    """A picture that Grok made. Its address needs the account's cookies, so the page gets its bytes."""
+    """A picture that Grok made.
+
+    Its address needs the account's cookies, so the page gets its bytes.
+    """
     content = await model.adownload(image)
-    return cl.Image(name=image.get("prompt") or "picture", content=content, display="inline")
+    name = image.get("prompt") or "picture"
+    return cl.Image(name=name, content=content, display="inline")

@@ -1,4 +1,6 @@
-"""A FastAPI endpoint that streams an answer as server-sent events, and stops it when the client leaves.
+"""A FastAPI endpoint that streams an answer as server-sent events.
+
+If the client leaves, the answer is stopped at grok.com too.
 
 Install `fastapi` and `uvicorn`, then run `uvicorn fastapi_app:app`.
 """
@@ -8,16 +10,15 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
-
 from langchain_grokweb import ChatGrokWeb
 from langchain_grokweb.errors import GrokWebError
+from pydantic import BaseModel
 
 app = FastAPI()
 
 
 class Question(BaseModel):
-    """What the page sends: the question, and the place that the last `done` event named."""
+    """A question, and the ids of the last `done` event."""
 
     text: str
     conversation_id: str | None = None
@@ -30,8 +31,11 @@ def event(name: str, value: object) -> str:
 
 
 async def events(question: Question) -> AsyncIterator[str]:
-    """The answer as events. When the client leaves, Starlette cancels this, and the answer is stopped at grok.com."""
-    model = ChatGrokWeb(conversation_id=question.conversation_id, parent_response_id=question.parent_response_id)
+    """The answer as events. Starlette cancels this when the client leaves."""
+    model = ChatGrokWeb(
+        conversation_id=question.conversation_id,
+        parent_response_id=question.parent_response_id,
+    )
     link: dict[str, str] = {}
     try:
         async for chunk in model.astream(question.text):
@@ -40,7 +44,11 @@ async def events(question: Question) -> AsyncIterator[str]:
                 yield event("reasoning", thought)
             if chunk.text:
                 yield event("text", chunk.text)
-        yield event("done", {"conversation_id": link["conversation_id"], "parent_response_id": link["response_id"]})
+        place = {
+            "conversation_id": link["conversation_id"],
+            "parent_response_id": link["response_id"],
+        }
+        yield event("done", place)
     except GrokWebError as error:
         yield event("error", str(error))
 

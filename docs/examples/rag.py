@@ -1,7 +1,8 @@
 """A chain that answers from your own documents.
 
-It compares words only (`InMemoryVectorStore` with a small embedding of words), so it needs no embedding model. For real
-documents, install `langchain-text-splitters` and an embedding model.
+It compares words only (`InMemoryVectorStore` with a small embedding of words),
+so it needs no embedding model. For real documents, install
+`langchain-text-splitters` and an embedding model.
 """
 
 import math
@@ -14,7 +15,6 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable, RunnablePassthrough
 from langchain_core.vectorstores import InMemoryVectorStore
-
 from langchain_grokweb import ChatGrokWeb
 
 
@@ -35,7 +35,8 @@ class WordEmbeddings(Embeddings):
 
 
 PROMPT = ChatPromptTemplate.from_template(
-    "Answer the question from the context alone. If the context does not say, say so.\n\n"
+    "Answer the question from the context alone. "
+    "If the context does not say, say so.\n\n"
     "Context:\n{context}\n\nQuestion: {question}"
 )
 
@@ -49,13 +50,20 @@ def rag_chain(texts: list[str]) -> Runnable[str, str]:
     """A chain that takes a question and answers it from these texts."""
     store = InMemoryVectorStore.from_texts(texts, WordEmbeddings())
     retriever = store.as_retriever(search_kwargs={"k": 2})
-    model = ChatGrokWeb(search=False, temporary=True)  # no web search; the chat is not in your history
+    # No web search, and the chat is not in your history.
+    model = ChatGrokWeb(search=False, temporary=True)
     inputs = {"context": retriever | joined, "question": RunnablePassthrough()}
     return inputs | PROMPT | model | StrOutputParser()
 
 
 if __name__ == "__main__":
-    chain = rag_chain(["Foxes sleep in dens.", "Owls hunt at night.", "Paris is the capital of France."])
+    chain = rag_chain(
+        [
+            "Foxes sleep in dens.",
+            "Owls hunt at night.",
+            "Paris is the capital of France.",
+        ]
+    )
     for words in chain.stream("Where do foxes sleep?"):
         print(words, end="", flush=True)
     print()

@@ -1,15 +1,17 @@
-"""A LangGraph app with one node. LangGraph keeps the threads, and grok.com the conversations."""
+"""A LangGraph app with one node that asks grok.com."""
 
 from typing import Any
 
-from langgraph.graph import START, MessagesState, StateGraph
-
 from langchain_grokweb import ChatGrokWeb
+from langgraph.graph import START, MessagesState, StateGraph
 
 
 async def answer(state: MessagesState) -> dict[str, Any]:
-    """Ask with the whole thread. Only new messages are uploaded; a fork becomes a branch at grok.com."""
-    model = ChatGrokWeb()  # reads the cookies from the environment; it costs nothing to build
+    """Ask with the whole thread.
+
+    Only new messages are uploaded. A fork becomes a branch at grok.com.
+    """
+    model = ChatGrokWeb()  # it costs nothing to build
     return {"messages": [await model.ainvoke(state["messages"])]}
 
 
