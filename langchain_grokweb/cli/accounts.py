@@ -13,7 +13,7 @@ from langchain_grokweb.client.service import COOKIES_VARIABLE
 from langchain_grokweb.credentials import GrokCredentials, saved
 
 _SOON = timedelta(days=3)
-PLACES = {"keyring": "the system's keyring", "file": "a file of yours"}
+PLACES = {"keyring": "the system's keyring", "file": "the saved file"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ class Commands(TyperGroup):
 
 app = typer.Typer(
     cls=Commands,
-    help="Chat with grok.com over its web service, or with an emulator of it.",
+    help="Chat with grok.com, or with an emulator of it on this machine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -1,4 +1,4 @@
-"""`grokweb conversations`: what the account has said with Grok."""
+"""`grokweb conversations`: the account's conversations with Grok."""
 
 from __future__ import annotations
 
@@ -20,24 +20,26 @@ if TYPE_CHECKING:
     from langchain_grokweb.client.client import BlockingClient
     from langchain_grokweb.wire.stored import Conversation, StoredConversation, StoredResponse
 
-app = typer.Typer(help="List, read, export and tidy up your conversations.", no_args_is_help=True)
+app = typer.Typer(help="List, read, export, rename and delete your conversations.", no_args_is_help=True)
 
 _DAY = 24 * 60 * 60
 _WIDE = 76  # columns that an id, a time and a title need
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="Its id, or its address at grok.com.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The conversation's id, or its address at grok.com.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="The most conversations to list.")]
 
 
 @app.command("list")
 def list_(
     ctx: typer.Context,
     limit: Limit = 20,
-    deleted: Annotated[bool, typer.Option("--deleted", help="Those that were deleted and can be restored.")] = False,
+    deleted: Annotated[
+        bool, typer.Option("--deleted", help="List deleted conversations that can be restored.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List conversations, the last changed first. In a pipe: id, time of the change and title, with tabs between."""
+    """List conversations, the last changed first. In a pipe: id, time of the change and title, separated by tabs."""
     client = _client(ctx)
     _print_list(client.deleted_conversations() if deleted else client.conversations(), limit, as_json=as_json)
 
@@ -45,11 +47,11 @@ def list_(
 @app.command()
 def search(
     ctx: typer.Context,
-    words: Annotated[str, typer.Argument(help="What to look for in titles and texts.")],
+    words: Annotated[str, typer.Argument(help="Words to search for in titles and texts.")],
     limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Search conversations; printed as `list` does."""
+    """Search conversations. The output is that of `list`."""
     _print_list(_client(ctx).conversations(search=words), limit, as_json=as_json)
 
 
@@ -57,7 +59,7 @@ def search(
 def show(
     ctx: typer.Context,
     conversation: Id,
-    thoughts: Annotated[bool, typer.Option("--thoughts", help="What Grok thought, too.")] = False,
+    thoughts: Annotated[bool, typer.Option("--thoughts", help="Also print Grok's reasoning.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print a conversation: the branch with its newest answer. As JSON: all branches."""
@@ -79,11 +81,18 @@ def show(
 @app.command()
 def export(
     ctx: typer.Context,
-    targets: Annotated[list[str], typer.Argument(metavar="[ID] DIRECTORY", help="Which one, and where to.")],
-    everything: Annotated[bool, typer.Option("--all", help="All conversations; give the directory alone.")] = False,
-    form: Annotated[Literal["markdown", "json"], typer.Option("--format", help="What to write.")] = "markdown",
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[ID] DIRECTORY", help="The conversation's id or address, and the directory to write to."
+        ),
+    ],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Export all conversations; give only the directory.")
+    ] = False,
+    form: Annotated[Literal["markdown", "json"], typer.Option("--format", help="The format to write.")] = "markdown",
 ) -> None:
-    """Write a conversation into a directory, with its pictures and files; prints what was written."""
+    """Write a conversation to a directory, with its pictures and files, and print the paths."""
     if len(targets) != (1 if everything else 2):
         raise Failure("Give an ID and a DIRECTORY, or --all and a DIRECTORY.", exit_code=WRONG_USAGE)
     client, directory = _client(ctx), Path(targets[-1])
@@ -99,12 +108,12 @@ def export(
                 failed += 1
                 terminal.stderr().print(safe_line(f"{one.conversation.title}: {one.error}"), style="red")
     if failed:
-        raise Failure(f"{failed} could not be exported.", "Run it again: what is written already is kept.")
+        raise Failure(f"{failed} could not be exported.", "Run it again: it skips what is already written.")
 
 
 @app.command()
 def rename(ctx: typer.Context, conversation: Id, title: Annotated[str, typer.Argument(help="Its new title.")]) -> None:
-    """Give a conversation another title."""
+    """Change the title of a conversation."""
     renamed = _client(ctx).rename(conversation, title)
     print(f"Renamed to: {safe_line(renamed.title)}")
 
@@ -114,9 +123,9 @@ def delete(
     ctx: typer.Context,
     conversations: Annotated[list[str], typer.Argument(metavar="ID...", help="Which ones.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    forever: Annotated[bool, typer.Option("--forever", help="So that they cannot be restored.")] = False,
+    forever: Annotated[bool, typer.Option("--forever", help="Delete permanently: they cannot be restored.")] = False,
 ) -> None:
-    """Delete conversations; it asks first. `restore` takes them back, unless it was --forever."""
+    """Delete conversations, after a question. `restore` brings them back, except after --forever."""
     client = _client(ctx)
     if not yes:
         for conversation in conversations:
@@ -130,7 +139,7 @@ def delete(
 def restore(
     ctx: typer.Context, conversations: Annotated[list[str], typer.Argument(metavar="ID...", help="Which ones.")]
 ) -> None:
-    """Take back conversations that were deleted."""
+    """Restore deleted conversations."""
     client = _client(ctx)
     for conversation in conversations:
         client.restore(conversation)

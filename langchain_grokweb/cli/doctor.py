@@ -38,14 +38,18 @@ def doctor(
     report: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", dir_okay=False, help="Write versions, shapes and counts, for an issue: no cookie, no text."
+            metavar="FILE",
+            dir_okay=False,
+            help="Write versions, types and counts to a file, for an issue: no cookie, no text.",
         ),
     ] = None,
-    ask: Annotated[bool, typer.Option("--ask", help="Send a tiny private prompt over each of the two wires.")] = False,
-    model: Annotated[str | None, typer.Option(help="Whose mode and quota matter.")] = None,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Also send a short prompt in a private chat over each of the two wires.")
+    ] = False,
+    model: Annotated[str | None, typer.Option(help="The model whose mode and quota are checked.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> None:
-    """See what works and what does not, with the next step. No prompt is sent without --ask."""
+    """Check what works, and show the next step for what does not. No prompt is sent without --ask."""
     if report is not None:
         _check_place(report)
     rows = _look(Common.of(ctx), ask=ask, model=model)
@@ -72,7 +76,7 @@ def _look(common: Common, *, ask: bool, model: str | None) -> list[Check]:
     from langchain_grokweb.client.service import assets_of  # noqa: PLC0415
 
     service = Service(base_url=common.origin, assets_url=assets_of(common.origin))
-    with terminal.stderr().status("Looking..."):
+    with terminal.stderr().status("Checking..."):
         return portal.call(lambda: diagnose(service, lambda: _credentials(common), model=model, ask=ask))
 
 
@@ -122,7 +126,7 @@ def _state(row: Check) -> str:
 
 
 def _detail(row: Check) -> str:
-    return terminal.safe_line(in_words(row.detail.replace("pass `cookies=`", "use --cookies-file"), _OPTIONS))
+    return terminal.safe_line(in_words(row.detail, _OPTIONS))
 
 
 def _step(row: Check) -> str:
@@ -146,8 +150,8 @@ def _block(text: str, width: int, indent: int) -> str:
 def _summary(rows: list[Check]) -> str:
     failed = [row.name for row in rows if row.state == "fail"]
     if failed:
-        return f"\nNot in order: {', '.join(failed)}."
-    return "\nAll that was tried works."
+        return f"\nFailed: {', '.join(failed)}."
+    return "\nEverything that was checked works."
 
 
 def _as_dict(row: Check) -> dict[str, Any]:

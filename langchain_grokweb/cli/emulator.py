@@ -27,9 +27,9 @@ The cookies are the same at each start. They are worth nothing anywhere else."""
 
 @app.command()
 def emulator(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes any free port.")] = 8765,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for any free port.")] = 8765,
 ) -> None:
-    """Run an emulator of grok.com on this machine until interrupted: try everything without an account."""
+    """Run an emulator of grok.com on this machine, to try everything without an account. Ctrl-C ends it."""
     from langchain_grokweb.cli.chat.memory import Memory  # noqa: PLC0415 - see cli.app
 
     memory = Memory.of("emulator-server")
@@ -40,8 +40,10 @@ def emulator(
         grok.start()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise Failure(f"Port {port} is in use.", "Name another with --port; 0 takes any free one.") from None
-        raise Failure(f"Port {port} cannot be used: {error.strerror or error}.", "Name another with --port.") from None
+            raise Failure(f"Port {port} is in use.", "Use --port with another port, or 0 for any free port.") from None
+        raise Failure(
+            f"Port {port} cannot be used: {error.strerror or error}.", "Use --port with another port."
+        ) from None
     typer.echo(_USE.format(address=grok.base_url, cookies=grok.cookies))
     grok.serve_forever()
 

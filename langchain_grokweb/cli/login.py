@@ -1,4 +1,4 @@
-"""`grokweb login`: takes the cookies of a signed-in browser, checks them at the site, and keeps them."""
+"""`grokweb login`: reads the cookies of a signed-in browser, checks them at the site, and saves them."""
 
 from __future__ import annotations
 
@@ -21,24 +21,28 @@ _HOW = """\
 1. Sign in at {url} with your browser.
 2. Open its developer tools (F12), tab Network, and load the page again.
 3. Copy the first request as cURL (right click, Copy, Copy as cURL), or save all as HAR.
-   An export of a cookie extension or a cookies.txt will do too; docs/signing-in.md shows each way.
-4. Paste it here and press Enter; nothing of it is shown. (For a file: grokweb login FILE)"""
+   An export of a cookie extension or a cookies.txt works too; docs/signing-in.md shows each way.
+4. Paste it here and press Enter; it is not shown. (For a file: grokweb login FILE)"""
 
 
 @app.command()
 def login(
     ctx: typer.Context,
     file: Annotated[
-        str | None, typer.Argument(metavar="[FILE]", help="A file with the cookies; - for standard input.")
+        str | None, typer.Argument(metavar="[FILE]", help="A file with the cookies, or - for standard input.")
     ] = None,
     insecure_storage: Annotated[
-        bool, typer.Option("--insecure-storage", help="Keep them in a file of yours, not in the system's keyring.")
+        bool,
+        typer.Option(
+            "--insecure-storage", help="Save them in a file that only you can read, not in the system's keyring."
+        ),
     ] = False,
-    check: Annotated[bool, typer.Option(help="Ask the site whether it knows the session before it is kept.")] = True,
+    check: Annotated[bool, typer.Option(help="Check the session at the site before it is saved.")] = True,
 ) -> None:
-    """Sign in with the cookies of your browser, pasted, from a file, or from standard input; they are kept for later.
+    """Sign in with the cookies of your browser, and save them for later commands.
 
-    Any form will do: a request copied as cURL, a HAR file, a cookies.txt, the export of an extension, a Cookie header.
+    Paste them, or name a file. A request copied as cURL, a HAR file, a cookies.txt, the export of an extension or a
+    Cookie header all work.
     """
     from langchain_grokweb.cli import accounts, terminal  # noqa: PLC0415 - see cli.app
     from langchain_grokweb.client.service import COOKIES_VARIABLE  # noqa: PLC0415
@@ -57,16 +61,18 @@ def login(
     out = terminal.stdout()
     out.print(f"Signed in at {origin} as {terminal.safe_line(who)}.", style="green")
     where = f"{saved.file_path()}, which only you can read" if place == "file" else accounts.PLACES[place]
-    out.print(f"Kept in {where}. `grokweb logout` removes it.")
+    out.print(f"Saved in {where}. `grokweb logout` removes it.")
     if os.environ.get(COOKIES_VARIABLE):
-        terminal.stderr().print(f"{COOKIES_VARIABLE} is set, and goes before it: unset it.", style="yellow")
+        terminal.stderr().print(
+            f"{COOKIES_VARIABLE} is set and is used instead of the saved sign-in: unset it.", style="yellow"
+        )
     if credentials.expires is not None:
         out.print(f"The session {accounts.ending(credentials.expires)}.")
     accounts.warn_of_end(credentials.expires)
     if "cf_clearance" in credentials.cookies and not credentials.user_agent:
         terminal.stderr().print(
-            "Cloudflare's cookie is bound to its browser's User-Agent, which this paste lacks: where the site asks for "
-            "a browser, copy a request as cURL instead.",
+            "Cloudflare's cookie is only valid with the browser's User-Agent, which is missing here. If the site "
+            "answers with a challenge, copy a request as cURL instead.",
             style="yellow",
         )
 

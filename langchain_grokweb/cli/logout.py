@@ -12,7 +12,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def logout(ctx: typer.Context) -> None:
-    """Remove the saved sign-in. The session itself goes on at the site until you sign out in the browser."""
+    """Remove the saved sign-in. The session at the site stays open until you sign out in your browser."""
     from langchain_grokweb.cli import terminal  # noqa: PLC0415 - see cli.app
     from langchain_grokweb.credentials import saved  # noqa: PLC0415
 

@@ -20,9 +20,9 @@ app = typer.Typer()
 def models(
     ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False
 ) -> None:
-    """List the site's modes, and which of them this account may use: pass one as --model.
+    """List the models and modes for --model, and whether your account may use each.
 
-    In a pipe: id, title, "yes" or what it needs, and description, with tabs between them.
+    In a pipe: id, title, "yes" or what the mode needs, and description, separated by tabs.
     """
     from langchain_grokweb.client import GrokWebClient  # noqa: PLC0415 - see cli.app
 

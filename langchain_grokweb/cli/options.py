@@ -102,7 +102,7 @@ def read_file(path: Path) -> str:
     """
     try:
         if path.stat().st_size > _LONGEST:
-            raise Failure(f"{path} is larger than {_LONGEST // 1024**2} MB, which no export of cookies is.")
+            raise Failure(f"{path} is larger than {_LONGEST // 1024**2} MB: this is not an export of cookies.")
         return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise Failure(f"{path} cannot be read: {error.strerror or error}.") from None
@@ -124,7 +124,7 @@ def _declared(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="A file with your cookies, in any form that can be pasted.",
+            help="A file with your cookies, in any form that `grokweb login` reads.",
             callback=_keep,
             expose_value=False,
             rich_help_panel=_PANEL,
@@ -144,7 +144,7 @@ def _declared(
         bool,
         typer.Option(
             "--verbose",
-            help="Say more, on standard error.",
+            help="Print more, on standard error.",
             callback=_keep,
             expose_value=False,
             rich_help_panel=_PANEL,

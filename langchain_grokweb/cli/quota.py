@@ -17,10 +17,10 @@ app = typer.Typer()
 def quota(
     ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False
 ) -> None:
-    """Show how many questions are left for each mode, and when there are more, as far as the site reports it.
+    """Show how many questions are left in each mode, and when there are more.
 
-    In a pipe: mode, what is left, out of how many, the seconds that these are for, and the seconds until there are
-    more, with tabs between them; a field that is not known is empty.
+    In a pipe: mode, questions left, questions in all, seconds of the window, and seconds until there are more,
+    separated by tabs. A field that the site does not report is empty.
     """
     from langchain_grokweb.cli import terminal  # noqa: PLC0415 - see cli.app
     from langchain_grokweb.client import GrokWebClient  # noqa: PLC0415

@@ -25,10 +25,10 @@ _LISTS = ("server_tools", "citations", "images", "files", "videos")
 @app.command()
 def replay(
     capture: Annotated[Path, typer.Argument(metavar="CAPTURE", help="A file of `grokweb chat --capture`.")],
-    events: Annotated[bool, typer.Option("--events", help="Print each event that was read, one in a line.")] = False,
+    events: Annotated[bool, typer.Option("--events", help="Print each decoded event on a line.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print messages and counts as JSON.")] = False,
 ) -> None:
-    """Decode a recorded turn again: what was read in it, what was unknown, and what became of it."""
+    """Decode a recorded turn again: show its answer, unknown fields and error."""
     from langchain_grokweb.capture import play  # noqa: PLC0415 - see cli.app
 
     try:

@@ -28,7 +28,15 @@ _IN_WORDS = {
 }
 _EXTRA = {"rich", "prompt_toolkit", "platformdirs", "keyring"}
 _METHODS = {
+    "run `grokweb login`, set GROKWEB_COOKIES, or pass `cookies=`": (
+        "run `grokweb login`, set GROKWEB_COOKIES, or use --cookies-file"
+    ),
     "`await model.alist_modes()` lists": "`grokweb models` lists",
+    "`transport='gateway'`": "GROKWEB_TRANSPORT=gateway",
+    ", or allow more time with `timeout=`": "",
+    ", or allow more time with `stream_event_timeout=`": "",
+    " The error's `.partial` has the message so far.": "",
+    "send the messages without their links and without `conversation_id=`": "leave out --continue and --conversation",
     "See `conversations()` and `deleted_conversations()` of `GrokWebClient`.": (
         "See `grokweb conversations list`, also with --deleted."
     ),
@@ -105,12 +113,12 @@ def explain(error: BaseException, option_names: set[str]) -> tuple[str, str]:
         case UnicodeError():
             shown = "A text cannot be written or read in the encoding of this terminal or file.", "Set PYTHONUTF8=1."
         case _:
-            shown = _unexpected(error), "Run it again with --verbose to see where, and report that."
+            shown = _unexpected(error), "Run it again with --verbose, and report what it prints."
     return shown
 
 
 def in_words(text: str, option_names: set[str]) -> str:
-    """A text of the library's, with options in place of its fields."""
+    """A text of the library's, with options and commands in place of its fields and methods."""
 
     def option(match: re.Match[str]) -> str:
         name = f"--{match[1].replace('_', '-')}"
@@ -143,7 +151,7 @@ def _of_validation(error: BaseException) -> str | None:
 def _unexpected(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""  # noqa: PTH119
-    return f"This is a mistake in grokweb itself: {type(error).__name__}{place}."
+    return f"This is a bug in grokweb: {type(error).__name__}{place}."
 
 
 def _close_output() -> None:

@@ -1,4 +1,4 @@
-"""`grokweb whoami`: whose account the commands use, since when, and until when."""
+"""`grokweb whoami`: which account the commands use, since when, and until when."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def whoami(
     ctx: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask the site.")] = False,
 ) -> None:
-    """Say whose account is used, where its cookies come from, since when, and when the session ends."""
+    """Show which account is used, where its cookies come from, and when the session ends."""
     from langchain_grokweb.cli import accounts, terminal  # noqa: PLC0415 - see cli.app
     from langchain_grokweb.cli.login import check_at_site  # noqa: PLC0415
 

@@ -42,7 +42,7 @@ def test_all_is_well(grokweb, grok):
     lines = shown.stdout.splitlines()
     assert [line[:6].strip() for line in lines if not line.startswith(" ") and line][:10] == ["ok"] * 10
     assert "Use --ask to see" in shown.stdout
-    assert "All that was tried works." in shown.stdout
+    assert "Everything that was checked works." in shown.stdout
     assert grok.turns == []
     assert shown.stderr == ""
 
@@ -57,7 +57,7 @@ def test_no_line_is_wider_than_the_terminal(grokweb, grok, columns):
     assert "answered with a challenge page." in words
     assert "copy a request as cURL" in words
     assert words.count("not tried, because of: sign-in") == 4
-    assert words.endswith("Not in order: sign-in.")
+    assert words.endswith("Failed: sign-in.")
 
 
 def test_steps_are_in_the_commands_language(grokweb, grok, monkeypatch):

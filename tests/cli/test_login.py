@@ -126,7 +126,7 @@ def test_the_file_is_for_the_user_alone(grok, home):
 
 def test_a_keyring_is_preferred_and_is_then_the_only_place(grok, home, ring):
     result = run("login", piped=grok.cookies)
-    assert "Kept in the system's keyring." in result.stdout
+    assert "Saved in the system's keyring." in result.stdout
     kept = file_of(home).read_text()
     assert not any(secret in kept for secret in secrets_of(grok))
     assert all(secret in "".join(ring.kept.values()) for secret in secrets_of(grok))
@@ -241,7 +241,7 @@ def test_whoami(grok):
     run("login", piped=export(grok, ends.timestamp()))
     told = json.loads(run("whoami", "--json").stdout)
     assert told["user"] == "user@example.com"
-    assert told["source"] == "a file of yours"
+    assert told["source"] == "the saved file"
     assert datetime.fromisoformat(told["expires"]).date() == ends.date()
     assert datetime.fromisoformat(told["since"]) <= datetime.now(UTC)
     shown = run("whoami").stdout
@@ -254,7 +254,7 @@ def test_whoami(grok):
 def test_the_environment_and_a_file_go_first(grok, home, monkeypatch):
     run("login", piped=grok.cookies)
     monkeypatch.setenv("GROKWEB_COOKIES", grok.cookies)
-    assert "GROKWEB_COOKIES is set, and goes before it" in run("login", piped=grok.cookies).stderr
+    assert "GROKWEB_COOKIES is set and is used instead" in run("login", piped=grok.cookies).stderr
     assert "from GROKWEB_COOKIES" in run("whoami").stdout
     (home / "mine").write_text(grok.cookies)
     assert f"from {home / 'mine'}" in run("whoami", "--cookies-file", str(home / "mine")).stdout

@@ -8,10 +8,16 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from langchain_grokweb import ChatGrokWeb, GrokWebAuthenticationError, GrokWebModelNotFoundError
+from langchain_grokweb import (
+    ChatGrokWeb,
+    GrokWebAuthenticationError,
+    GrokWebModelNotFoundError,
+    GrokWebTimeoutError,
+)
 from langchain_grokweb.cli import report
 from langchain_grokweb.cli.app import app
 from langchain_grokweb.cli.options import Common
+from langchain_grokweb.wire import reasons
 
 
 def run(*words: str):
@@ -28,6 +34,18 @@ def test_the_librarys_fields_become_options():
     assert told(error) == "It is unknown. Choose another `model=`."
 
 
+def test_the_librarys_methods_and_values_become_commands_and_variables():
+    rows = [reasons.error_for(reason, reasons.ServiceError()) for reason in reasons.Reason]
+    for error in [
+        *rows,
+        GrokWebTimeoutError("It took long.", next_step="Try again, or allow more time with `timeout=`."),
+    ]:
+        text = told(error, "--model")
+        assert "=`" not in text.replace("`model=`", ""), text
+        assert ".partial" not in text
+        assert "`await" not in text
+
+
 def test_a_refused_sign_in_leads_to_login():
     assert "run `grokweb login`" in told(GrokWebAuthenticationError("No.", login_url="http://127.0.0.1:1/"))
 
@@ -39,7 +57,7 @@ def test_what_the_extra_lacks_is_named():
 def test_nobody_is_signed_in():
     with pytest.raises(GrokWebAuthenticationError) as caught:
         ChatGrokWeb().invoke("hi")
-    assert "or pass --cookies-file." in told(caught.value, "--cookies-file")
+    assert "or use --cookies-file." in told(caught.value, "--cookies-file")
 
 
 def test_a_wrong_field_is_told_without_its_value():

@@ -24,7 +24,7 @@ app = typer.Typer()
 def chat(
     ctx: typer.Context,
     prompt: Annotated[
-        str | None, typer.Argument(help="What to ask. Without it: standard input, or a dialogue.", show_default=False)
+        str | None, typer.Argument(help="The question. Without it: standard input, or a dialogue.", show_default=False)
     ] = None,
     model: Annotated[
         str | None,
@@ -36,7 +36,7 @@ def chat(
         ),
     ] = None,
     file: Annotated[
-        list[Path] | None, typer.Option("--file", "-f", help="Attach a file; again and again for more.")
+        list[Path] | None, typer.Option("--file", "-f", help="Attach a file; repeat it for more files.")
     ] = None,
     system: Annotated[str | None, typer.Option("--system", "-s", help="Instructions for the whole chat.")] = None,
     go_on: Annotated[bool, typer.Option("--continue", "-c", help="Continue the last conversation.")] = False,
@@ -44,29 +44,35 @@ def chat(
         str | None, typer.Option(help="Continue this conversation: its id, or its address at grok.com.")
     ] = None,
     temporary: Annotated[
-        bool, typer.Option("--temporary", help="A private chat: not in your history, and nothing of it on this disk.")
+        bool,
+        typer.Option(
+            "--temporary", help="Use a private chat: not in your history at the site, and not saved on this disk."
+        ),
     ] = False,
     search: Annotated[bool, typer.Option(help="Let the site search the web and X.")] = True,
     save: Annotated[
-        Path | None, typer.Option("--save", metavar="DIR", help="Save pictures and files of the answers here.")
+        Path | None,
+        typer.Option("--save", metavar="DIR", help="Save pictures and files of the answers in this directory."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole answer as one JSON object.")] = False,
     capture: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Record what goes over the wire, with all texts replaced: `grokweb replay`."),
+        typer.Option(metavar="FILE", help="Record the traffic with all texts replaced, for `grokweb replay`."),
     ] = None,
     emulator: Annotated[
         bool, typer.Option("--emulator", help="Ask an emulator of grok.com on this machine: no account needed.")
     ] = False,
 ) -> None:
-    """Ask one question and watch the answer come, or begin a dialogue.
+    """Ask one question, or begin a dialogue.
 
-    Text on standard input is put before the prompt. Where standard output is no terminal, the answer alone goes there.
+    Standard input is put before the prompt. If standard output is not a terminal, it gets only the answer.
     """
     if temporary and (go_on or conversation):
-        raise Failure("--temporary begins a private chat, and continues none.", exit_code=WRONG_USAGE)
+        raise Failure(
+            "--temporary begins a new private chat: leave out --continue and --conversation.", exit_code=WRONG_USAGE
+        )
     if go_on and conversation:
-        raise Failure("--continue and --conversation exclude each other.", exit_code=WRONG_USAGE)
+        raise Failure("--continue and --conversation cannot be used together: leave one out.", exit_code=WRONG_USAGE)
     question = _question(prompt)
     if question is None and (as_json or not sys.stdout.isatty()):
         raise Failure("There is no prompt, and a dialogue needs a terminal.", exit_code=WRONG_USAGE)
