@@ -22,14 +22,14 @@ def saved_credentials(base_url: str) -> GrokCredentials:
     if known is not None:
         return known
     try:
-        found = saved.load(base_url)
+        sign_in = saved.load(base_url)
     except saved.SavedError as error:
         problem = str(error)
     else:
-        if found is None:
+        if sign_in is None:
             return GrokCredentials.parse(None, base_url=base_url)
-        state.keep_sign_in(base_url, stamp, found.credentials)
-        return found.credentials
+        state.keep_sign_in(base_url, stamp, sign_in.credentials)
+        return sign_in.credentials
     raise GrokWebAuthenticationError(
         problem, login_url=f"{base_url}/", next_step="Run `grokweb login` again, or set GROKWEB_COOKIES."
     )

@@ -31,13 +31,13 @@ async def fetch_files(service: Service, files: Sequence[RemoteFile]) -> dict[str
     Raises:
         GrokWebError: One that is needed could not be fetched, is too large, or is not what it should be.
     """
-    found: dict[str, Attachment] = {}
+    fetched: dict[str, Attachment] = {}
     limit = MAX_ATTACHMENT_BYTES // len(files)
     failures: list[Exception] = []
 
     async def fetch(file: RemoteFile) -> None:
         try:
-            found[file.key] = await _fetch(service, file, limit)
+            fetched[file.key] = await _fetch(service, file, limit)
         except GrokWebError as error:
             if file.is_needed:
                 failures.append(error)
@@ -52,7 +52,7 @@ async def fetch_files(service: Service, files: Sequence[RemoteFile]) -> dict[str
         failures[:] = group.exceptions
     if failures:
         raise failures[0]
-    return found
+    return fetched
 
 
 async def _fetch(service: Service, file: RemoteFile, limit: int) -> Attachment:

@@ -169,22 +169,22 @@ def _read_json(text: str, site: Site) -> Found:
 
 def _read_object(data: object, kind: str, site: Site) -> Found:
     kind = kind_of(data, kind)
-    found = read_json_form(data)
-    if found.requests and kind == "a HAR file":
-        return _of_har(found, site)
-    if not (found.rows or found.has_list or found.user_agent):
+    result = read_json_form(data)
+    if result.requests and kind == "a HAR file":
+        return _of_har(result, site)
+    if not (result.rows or result.has_list or result.user_agent):
         raise UnreadableError(f"This is {kind}, in which no cookies can be found.")
-    return _collect(kind, found.rows, site, found.user_agent)
+    return _collect(kind, result.rows, site, result.user_agent)
 
 
-def _of_har(found: JsonFound, site: Site) -> Found:
-    ours = of_site(found, site)
+def _of_har(result: JsonFound, site: Site) -> Found:
+    ours = of_site(result, site)
     summary = f"a HAR file with {_counted(ours, 'request')} to {site.name}"
-    if others := len(found.requests) - ours:
+    if others := len(result.requests) - ours:
         summary += f" ({others} to other sites left out)"
-    cookies, expires = choose(found.rows, site)
+    cookies, expires = choose(result.rows, site)
     advice = _NO_SSO_IN_HAR if ours else f"record it while {site.name} is loaded."
-    return Found(summary, cookies, text_of("User-Agent", found.user_agent) or None, expires, advice)
+    return Found(summary, cookies, text_of("User-Agent", result.user_agent) or None, expires, advice)
 
 
 def _read_netscape(text: str, site: Site) -> Found:

@@ -72,9 +72,9 @@ class _Place:
 
 def read_json_form(data: object) -> JsonFound:
     """All cookies in it, of whatever site."""
-    found = JsonFound()
-    _walk(found, plain(data), _Place())
-    return found
+    result = JsonFound()
+    _walk(result, plain(data), _Place())
+    return result
 
 
 def kind_of(data: object, otherwise: str) -> str:
@@ -142,79 +142,79 @@ def _member(value: object, names: Iterable[str]) -> Any:
 # --- the walk
 
 
-def _walk(found: JsonFound, value: Any, place: _Place) -> None:
+def _walk(result: JsonFound, value: Any, place: _Place) -> None:
     if place.depth > _DEEPEST:
         return
     if isinstance(value, list):
-        found.has_list = True
+        result.has_list = True
         deeper = _Place(place.domains, place.age, place.is_known, by_name=False, depth=place.depth + 1)
         for entry in value:
-            _walk(found, entry, deeper)
+            _walk(result, entry, deeper)
     elif isinstance(value, dict):
-        _walk_mapping(found, value, place)
+        _walk_mapping(result, value, place)
 
 
-def _walk_mapping(found: JsonFound, data: dict[str, Any], place: _Place) -> None:
+def _walk_mapping(result: JsonFound, data: dict[str, Any], place: _Place) -> None:
     keys = _by_plain_name(data)
-    place = _place_within(found, data, place)
+    place = _place_within(result, data, place)
     if any(name in data for name in NAMES):
-        return _by_name(found, data, place)
+        return _by_name(result, data, place)
     name, value = _first(data, keys, _NAME), _first(data, keys, _VALUE)
     if isinstance(name, str) and (isinstance(value, str) or value is None) and any(key in keys for key in _VALUE):
-        return _row(found, name, value, data, place)
+        return _row(result, name, value, data, place)
     is_flat = all(isinstance(entry, str | None) and not _is_header(key, entry) for key, entry in data.items())
     if place.by_name and data and is_flat:
-        return _by_name(found, data, place)
+        return _by_name(result, data, place)
     for key, entry in data.items():
-        _member_of(found, key, entry, place)
+        _member_of(result, key, entry, place)
     return None
 
 
-def _place_within(found: JsonFound, data: dict[str, Any], place: _Place) -> _Place:
+def _place_within(result: JsonFound, data: dict[str, Any], place: _Place) -> _Place:
     domains = (*place.domains, *_domains(data))
     request = data.get("request")
     if isinstance(request, dict) and ("response" in data or "startedDateTime" in data):
         url = request.get("url")
         url = url.get("raw") if isinstance(url, dict) else url
         host = host_of(url) if isinstance(url, str) else ""
-        found.requests.append(host)
+        result.requests.append(host)
         domains = (*domains, host or _UNKNOWN_HOST)
     age = when(data.get("startedDateTime")) or place.age
     return _Place(domains, age, place.is_known, place.by_name, place.depth + 1)
 
 
-def _member_of(found: JsonFound, key: str, entry: Any, place: _Place) -> None:
+def _member_of(result: JsonFound, key: str, entry: Any, place: _Place) -> None:
     known = _plainly(key)
     if _is_agent(key):
-        found.user_agent = found.user_agent or entry
+        result.user_agent = result.user_agent or entry
     elif isinstance(entry, str):
         if _is_header(key, entry):
-            _header(found, "set-cookie" if known == "setcookie" else "cookie", entry, place)
+            _header(result, "set-cookie" if known == "setcookie" else "cookie", entry, place)
     elif known not in _NO_COOKIES:
         is_domain = _DOMAIN_AS_KEY.fullmatch(key) is not None
         domains = (*place.domains, host_of(key)) if is_domain else place.domains
         of_cookies = is_domain or "cookie" in key.lower()  # also "Anfrage-Cookies", as a German Firefox says
         is_known = place.is_known and (of_cookies or known in _WRAPPING or "header" in key.lower())
-        _walk(found, entry, _Place(domains, place.age, is_known, of_cookies, place.depth))
+        _walk(result, entry, _Place(domains, place.age, is_known, of_cookies, place.depth))
 
 
-def _row(found: JsonFound, name: str, value: Any, data: dict[str, Any], place: _Place) -> None:
+def _row(result: JsonFound, name: str, value: Any, data: dict[str, Any], place: _Place) -> None:
     keys = _by_plain_name(data)
     if name.lower() in {"cookie", "set-cookie"} and isinstance(value, str) and "=" in value:
-        return _header(found, name.lower(), value, place)
+        return _header(result, name.lower(), value, place)
     if name.lower() == "user-agent":
-        found.user_agent = found.user_agent or value
+        result.user_agent = result.user_agent or value
         return None
     expires = when(_first(data, keys, _EXPIRES))
     age = max((when(data[keys[key]]) or 0 for key in _AGE if key in keys), default=0) or place.age
-    found.rows.append(Row(name, value, place.domains, expires, age, place.is_known or bool(place.domains)))
+    result.rows.append(Row(name, value, place.domains, expires, age, place.is_known or bool(place.domains)))
     return None
 
 
-def _by_name(found: JsonFound, data: dict[str, Any], place: _Place) -> None:
+def _by_name(result: JsonFound, data: dict[str, Any], place: _Place) -> None:
     for name, value in data.items():
         if _is_agent(name):
-            found.user_agent = found.user_agent or value
+            result.user_agent = result.user_agent or value
             continue
         domains, expires = place.domains, None
         if isinstance(value, dict):
@@ -222,13 +222,13 @@ def _by_name(found: JsonFound, data: dict[str, Any], place: _Place) -> None:
             expires = when(_first(value, _by_plain_name(value), _EXPIRES))
             value = value.get("value")  # noqa: PLW2901 - "Response Cookies" of Firefox
         if not (_is_domain(name) and name not in NAMES):
-            found.rows.append(Row(name, value, domains, expires, place.age, place.is_known or bool(domains)))
+            result.rows.append(Row(name, value, domains, expires, place.age, place.is_known or bool(domains)))
 
 
-def _header(found: JsonFound, name: str, value: str, place: _Place) -> None:
+def _header(result: JsonFound, name: str, value: str, place: _Place) -> None:
     known = place.is_known or bool(place.domains)
     rows = pairs(value) if name == "cookie" else [row for line in value.splitlines() for row in set_cookie(line)]
-    found.rows += [
+    result.rows += [
         row._replace(domains=(*place.domains, *row.domains), age=place.age or row.age, is_ours=known) for row in rows
     ]
 
@@ -293,6 +293,6 @@ def set_cookie(line: str, age: float = 0) -> list[Row]:
     return [Row(name.strip(), value, domains, expires, age)]
 
 
-def of_site(found: JsonFound, site: Site) -> int:
+def of_site(result: JsonFound, site: Site) -> int:
     """How many of a HAR's requests went to the site."""
-    return sum(site.owns(host) for host in found.requests)
+    return sum(site.owns(host) for host in result.requests)

@@ -308,12 +308,12 @@ def _severity(value: Any) -> str:
 
 def _kind(body: Mapping[str, Any]) -> tuple[Reason | None, Mapping[str, Any]]:
     """The reason that a `StreamError` names, and what stands beside it; the worst one, where it names several."""
-    found: tuple[Reason | None, Mapping[str, Any]] = (None, {})
+    worst: tuple[Reason | None, Mapping[str, Any]] = (None, {})
     for name, value in _named(body):
         reason = _BY_NAME.get(_squashed(name))
-        if reason is not None and (found[0] is None or ROWS[reason].ends_answer > ROWS[found[0]].ends_answer):
-            found = (reason, value if isinstance(value, Mapping) else {})
-    return found
+        if reason is not None and (worst[0] is None or ROWS[reason].ends_answer > ROWS[worst[0]].ends_answer):
+            worst = (reason, value if isinstance(value, Mapping) else {})
+    return worst
 
 
 def _named(body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -390,10 +390,10 @@ def from_close(code: int, reason: str, login_url: str = LOGIN_URL) -> AnswerErro
     """
     status = code - 4000 if 4400 <= code < 4600 else None  # noqa: PLR2004 - codes for private use
     problem = ServiceError(reason, reason, login_url=login_url)
-    found = _BY_NAME.get(_squashed(reason)) or _first_match(_BY_TEXT, reason) or _BY_CODE.get(_squashed(reason))
-    found = found or _BY_STATUS.get(status or 0)
-    if found is not None and ROWS[found].ends_answer:
-        return AnswerError(error_for(found, problem), ends=True)
+    named = _BY_NAME.get(_squashed(reason)) or _first_match(_BY_TEXT, reason) or _BY_CODE.get(_squashed(reason))
+    named = named or _BY_STATUS.get(status or 0)
+    if named is not None and ROWS[named].ends_answer:
+        return AnswerError(error_for(named, problem), ends=True)
     if not reason and code in _SAYS_NOTHING:
         return None
     error = errors.GrokWebConnectionError(f"grok.com closed the connection ({code}).{problem.quoted}")

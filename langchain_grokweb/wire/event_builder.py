@@ -292,19 +292,19 @@ class AnswerReader:
             self.flush()
             self.add(ev.TurnFailed(error))
 
-    def report(self, found: error_mapping.AnswerError | None, *, whole: bool = False) -> None:
+    def report(self, meaning: error_mapping.AnswerError | None, *, whole: bool = False) -> None:
         """The service reports an error: it ends the answer, or is kept for the case that this turns out empty or cut.
 
         Args:
-            found: What it means.
+            meaning: What it means.
             whole: Whether the service's final text has come.
         """
-        if found is None:
+        if meaning is None:
             return
-        if found.spoils if whole or self._is_whole else found.ends:
-            self._fail(found.error)
+        if meaning.spoils if whole or self._is_whole else meaning.ends:
+            self._fail(meaning.error)
         else:
-            self._remember(found.error)
+            self._remember(meaning.error)
 
     @property
     def _is_whole(self) -> bool:

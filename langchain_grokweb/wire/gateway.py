@@ -226,10 +226,10 @@ class GatewaySession:
         self._reader.fail(error)
         self._advance("error")
 
-    def _report(self, found: error_mapping.AnswerError | None) -> None:
+    def _report(self, meaning: error_mapping.AnswerError | None) -> None:
         """An error that ends the answer, or not."""
         self._join_run()
-        self._reader.report(found, whole=bool(self._final_texts))
+        self._reader.report(meaning, whole=bool(self._final_texts))
         if self._reader.failed:
             self._advance("error")
 

@@ -426,8 +426,8 @@ class RestDecoder:
         if not self._start(response_id):
             return
         is_whole = bool(value.get("message")) and not value.get("partial")
-        for found in map(error_mapping.from_stream_error, stream_errors(value)):
-            self._reader.report(found, whole=is_whole and found.is_mild)
+        for meaning in map(error_mapping.from_stream_error, stream_errors(value)):
+            self._reader.report(meaning, whole=is_whole and meaning.is_mild)
         is_stub = not (value.get("message") or value.get("sender"))
         if not (is_stub or value.get("partial") is True or self._reader.failed):
             self._definitive(response_id, value)

@@ -14,6 +14,7 @@ PRIVATE = re.compile(
     re.IGNORECASE,
 )
 LIMIT = 15  # prompts such as "Tell me about foxes." are among them
+FOUND_LIMIT = 60
 
 
 def private_words(text: str) -> Iterator[str]:
@@ -34,3 +35,10 @@ def test_a_private_word_is_noticed():
         "anew",
     ]
     assert list(private_words("It continues there, intellectually, and goes on.")) == []
+
+
+def test_a_thing_is_named_for_what_it_is():
+    """`found` says how a value came, and not what it is; a few are in sentences and in the site's own words."""
+    texts = {path.relative_to(ROOT): path.read_text("utf-8") for path in ROOT.glob("langchain_grokweb/**/*.py")}
+    counts = {str(path): len(re.findall(r"\bfound\b", text)) for path, text in texts.items()}
+    assert sum(counts.values()) <= FOUND_LIMIT, {path: count for path, count in counts.items() if count}

@@ -230,16 +230,16 @@ class _Account:
         sign_in = await self._try("sign-in", _sign_in, http)
         if sign_in.state == "fail" and sign_in.facts.get("ends_here"):
             return [sign_in, *(_untried(name, "sign-in") for name in self._checks), _unknown_fields()]
-        found = {name: _untried(name, "sign-in") for name in self._checks}
+        rows = {name: _untried(name, "sign-in") for name in self._checks}
 
         async def look(name: str) -> None:
-            found[name] = await self._try(name, self._checks[name], http)
+            rows[name] = await self._try(name, self._checks[name], http)
 
         async with anyio.create_task_group() as tasks:
             for name in self._checks:
                 tasks.start_soon(look, name)
-        found["conversations endpoint"] = _without_need(found["conversations endpoint"], found["gateway"])
-        return [*_each_once([sign_in, *found.values()]), _unknown_fields()]
+        rows["conversations endpoint"] = _without_need(rows["conversations endpoint"], rows["gateway"])
+        return [*_each_once([sign_in, *rows.values()]), _unknown_fields()]
 
     def untried(self, because: str) -> list[Check]:
         """The same rows, where something before them failed."""
@@ -280,9 +280,9 @@ class _Account:
         return Check("modes", "fail", f"{what}; it may use: {', '.join(usable) or 'none'}", step, facts)
 
     async def _quota(self, http: Http) -> Check:
-        found = await quotas(http)
-        known = [quota for quota in found if quota.remaining is not None]
-        facts: dict[str, Fact] = {"modes": len(found), "known": len(known)}
+        all_quotas = await quotas(http)
+        known = [quota for quota in all_quotas if quota.remaining is not None]
+        facts: dict[str, Fact] = {"modes": len(all_quotas), "known": len(known)}
         facts["used_up"] = len([quota for quota in known if not quota.remaining])
         if not known:
             return Check("quota", "warn", "grok.com does not say", "", facts)

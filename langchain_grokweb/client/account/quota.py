@@ -59,18 +59,18 @@ async def quotas(http: Http) -> list[Quota]:
     except GrokWebPermissionError as error:
         _require_anti_bot(http, error)
         names = list(_USUAL_MODES)
-    found: list[Quota] = []
+    quotas_read: list[Quota] = []
     for name in names:
         try:
-            found.append(await _ask(http, name))
+            quotas_read.append(await _ask(http, name))
         except GrokWebPermissionError as error:
             _require_anti_bot(http, error)
             break
         except GrokWebModelNotFoundError:
-            found.append(Quota(name))
+            quotas_read.append(Quota(name))
     else:
         http.account.quota_refused = False
-    return found + [Quota(name) for name in names[len(found) :]]
+    return quotas_read + [Quota(name) for name in names[len(quotas_read) :]]
 
 
 async def explain(http: Http, error: GrokWebRateLimitError, model: str) -> None:

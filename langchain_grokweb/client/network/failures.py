@@ -61,8 +61,8 @@ def what_to_check(service: Service) -> str:
     proxy = PROXY_FIELD
     if service.http_client is None or service.proxy is not None:
         with suppress(GrokWebError):
-            found = service.find_proxy()
-            proxy = found.source if found is not None else proxy
+            known_proxy = service.find_proxy()
+            proxy = known_proxy.source if known_proxy is not None else proxy
     trust = TrustSettings.now().source if service.is_secure else ""
     return f"Check the network, `base_url=`{f', {trust}' if trust else ''} and {proxy}."
 

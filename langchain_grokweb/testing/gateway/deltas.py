@@ -75,10 +75,10 @@ def _bodies(chunk: Mapping[str, Any], tag: str, response_id: str) -> Iterator[di
         case {"tool_usage_card": {"web_search": _} | {"x_search": _} as card}:
             searches = {name: tool["args"] for name, tool in card.items() if name.endswith("_search")}
             yield _output("tool_usage_card", searches)
-        case {"tool_result": {"web_search": found}}:
-            yield from _results("web_search", [(one["url"], one["title"]) for one in found.get("webpages", ())])
-        case {"tool_result": {"x_post": found}}:
-            posts = [(_POST_URL.format(**one), one["text"]) for one in found.get("posts", ())]
+        case {"tool_result": {"web_search": results}}:
+            yield from _results("web_search", [(one["url"], one["title"]) for one in results.get("webpages", ())])
+        case {"tool_result": {"x_post": results}}:
+            posts = [(_POST_URL.format(**one), one["text"]) for one in results.get("posts", ())]
             yield from _results("x_search", posts)
         case {"render_start": _} | {"render_generated_image": _} | {"render_edited_image": _}:
             yield _picture(chunk)
@@ -92,9 +92,9 @@ def _bodies(chunk: Mapping[str, Any], tag: str, response_id: str) -> Iterator[di
     yield from ({**delta, "delta": piece} for piece in (tag[:middle], tag[middle:]) if piece)
 
 
-def _results(kind: str, found: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+def _results(kind: str, entries: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     """What a search found, twice."""
-    pages = [{"url": url, "title": title} for url, title in found]
+    pages = [{"url": url, "title": title} for url, title in entries]
     yield {"type": "response.search.result", "result": {"search_type": kind, "web_results": pages}}
     yield _output("tool_result", {f"{kind}_results": pages})
 
