@@ -96,6 +96,8 @@ def export(
     if len(targets) != (1 if everything else 2):
         raise Failure("Give an ID and a DIRECTORY, or --all and a DIRECTORY.", exit_code=WRONG_USAGE)
     client, directory = _client(ctx), Path(targets[-1])
+    if directory.exists() and not directory.is_dir():
+        raise Failure(f"{directory} is no directory.", exit_code=WRONG_USAGE)
     if not everything:
         print(safe_line(str(client.export(targets[0], directory, form))))
         return
@@ -114,6 +116,8 @@ def export(
 @app.command()
 def rename(ctx: typer.Context, conversation: Id, title: Annotated[str, typer.Argument(help="Its new title.")]) -> None:
     """Change the title of a conversation."""
+    if not title.strip():
+        raise Failure("The title is empty.", exit_code=WRONG_USAGE)
     renamed = _client(ctx).rename(conversation, title)
     print(f"Renamed to: {safe_line(renamed.title)}")
 

@@ -29,7 +29,7 @@ _HOW = """\
 def login(
     ctx: typer.Context,
     file: Annotated[
-        str | None, typer.Argument(metavar="[FILE]", help="A file with the cookies, or - for standard input.")
+        str | None, typer.Argument(metavar="FILE", help="A file with the cookies, or - for standard input.")
     ] = None,
     insecure_storage: Annotated[
         bool,
@@ -52,7 +52,10 @@ def login(
     origin = common.origin
     if file is None and common.cookies_file is not None:
         file = str(common.cookies_file)
-    credentials = GrokCredentials.parse(_read(file, origin), base_url=origin)
+    text = _read(file, origin)
+    if not text.strip():
+        raise Failure("There is nothing in it.", "Give the cookies: grokweb login FILE, or paste them in a terminal.")
+    credentials = GrokCredentials.parse(text, base_url=origin)
     who = check_at_site(origin, credentials) if check else f"account {credentials.account}, not checked"
     try:
         place = saved.save(origin, credentials, in_file=insecure_storage)
@@ -96,6 +99,8 @@ def check_at_site(origin: str, credentials: GrokCredentials) -> str:
 def _read(file: str | None, origin: str) -> str:
     if file is not None and file != "-":
         return read_file(Path(file))
+    if sys.stdin is None:
+        raise Failure("There is no standard input.", "Run `grokweb login FILE`.")
     if file == "-" or not sys.stdin.isatty():
         try:
             return sys.stdin.buffer.read().decode("utf-8-sig")

@@ -14,25 +14,31 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from langchain_grokweb.cli.output import duration
+
 if TYPE_CHECKING:
     from langchain_grokweb.cli.options import Common
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
-_FIELD = re.compile(r"`(\w+)=(?:[^`\s]*)`")
+_MINUTES_FROM = 100  # seconds; fewer are told as they are
+_QUOTES = "'\""
+
+_FIELD = re.compile(r"`(\w+)=([^`\s]*)`")
+_SECONDS = re.compile(r"\b([\d.]+(?:e\+\d+)?) seconds\b")
 _IN_WORDS = {
     "cookies": "--cookies-file",
     "credentials": "--cookies-file",
+    "conversation_id": "--conversation",
     "proxy": "HTTPS_PROXY",
     "transport": "GROKWEB_TRANSPORT",
 }
 _EXTRA = {"rich", "prompt_toolkit", "platformdirs", "keyring"}
-_METHODS = {
+_PHRASES = {
     "run `grokweb login`, set GROKWEB_COOKIES, or pass `cookies=`": (
         "run `grokweb login`, set GROKWEB_COOKIES, or use --cookies-file"
     ),
     "`await model.alist_modes()` lists": "`grokweb models` lists",
-    "`transport='gateway'`": "GROKWEB_TRANSPORT=gateway",
     ", or allow more time with `timeout=`": "",
     ", or allow more time with `stream_event_timeout=`": "",
     " The error's `.partial` has the message so far.": "",
@@ -40,7 +46,11 @@ _METHODS = {
     "See `conversations()` and `deleted_conversations()` of `GrokWebClient`.": (
         "See `grokweb conversations list`, also with --deleted."
     ),
+    "`model=`, another field, or the messages": "`model=`, another option, or the prompt",
+    "Shorten the messages, or summarise the older ones.": "Shorten the prompt, or begin a new conversation.",
+    "allow more time with `timeout=`": "ask again later",
 }
+"""What the library advises programs, and what people can do instead."""
 
 
 class Failure(Exception):  # noqa: N818 - it is shown to people, not to programs
@@ -118,15 +128,26 @@ def explain(error: BaseException, option_names: set[str]) -> tuple[str, str]:
 
 
 def in_words(text: str, option_names: set[str]) -> str:
-    """A text of the library's, with options and commands in place of its fields and methods."""
+    """A text of the library's, with options and commands in place of its fields, and long times in minutes and hours."""
 
     def option(match: re.Match[str]) -> str:
         name = f"--{match[1].replace('_', '-')}"
-        return name if name in option_names else _IN_WORDS.get(match[1], match[0])
+        if name in option_names:
+            return name
+        known = _IN_WORDS.get(match[1], match[0])
+        return f"{known}={match[2].strip(_QUOTES)}" if known.isupper() and match[2] else known
 
-    for method, command in _METHODS.items():
-        text = text.replace(method, command)
-    return _FIELD.sub(option, text)
+    for advice, instead in _PHRASES.items():
+        text = text.replace(advice, instead)
+    return _SECONDS.sub(_time, _FIELD.sub(option, text))
+
+
+def _time(match: re.Match[str]) -> str:
+    try:
+        seconds = float(match[1])
+    except ValueError:  # dots, in words that are not ours
+        return match[0]
+    return duration(seconds) if seconds >= _MINUTES_FROM else match[0]
 
 
 def _step(error: BaseException, next_step: str, option_names: set[str]) -> str:

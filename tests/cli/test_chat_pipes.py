@@ -6,17 +6,27 @@ import json
 import os
 import signal
 import stat
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from scripted import rest
 from scripted import steps as s
 from scripted.server import ScriptedServer
 
-from tests.clock import HANG_SECONDS
+from tests.interpreters import PLAIN
 
-COMMAND = [sys.executable, "-W", "error", "-c", "from langchain_grokweb.cli import main; main()"]
+ALONE = """
+import json, os, signal, sys, warnings
+os.environ.update(json.loads(sys.argv.pop(1)))
+warnings.simplefilter("error")
+from langchain_grokweb.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+os.dup2(os.open(sys.argv.pop(1), os.O_WRONLY), 1)
+os.write(1, b"%d\\n" % os.getpid())
+main()
+"""
 
 
 def test_the_answer_alone_goes_to_standard_output(account, pipe):
@@ -179,19 +189,34 @@ def test_an_answer_that_the_site_replaces_is_not_passed_as_whole(pipe):
     assert (run.returncode, run.stdout) in {(1, b"Take this.\n"), (0, b"Do not take this.\n")}
 
 
-def test_processes_of_their_own(account, tmp_path):
-    """Streams, a closed pipe, and Ctrl-C, in fresh interpreters, with every warning an error."""
-    env = os.environ | {"PYTHONUNBUFFERED": ""}
+@pytest.fixture
+def begin(interpreters, tmp_path):
+    """Begin the command with a pipe as its standard output, in an interpreter of its own that ends as any does."""
+    with ThreadPoolExecutor(1) as waiting:
+
+        def begin(*words: str):
+            place = str(tmp_path / f"pipe-{uuid4()}")
+            os.mkfifo(place)
+            ended = waiting.submit(interpreters.run, ALONE, json.dumps(dict(os.environ)), place, *words, options=PLAIN)
+            out = Path(place).open("rb", buffering=0)  # noqa: SIM115 - the test closes it, as readers do
+            return out, int(out.readline()), ended
+
+        yield begin
+
+
+def test_ctrl_c_while_the_answer_comes(account, begin):
     account.reply("One, two, three, four.", fault="silence:7")
-    with subprocess.Popen([*COMMAND, "chat", "x"], stdout=-1, stderr=-1, stdin=subprocess.DEVNULL, env=env) as run:
-        assert run.stdout.read(3) == b"One"  # before the answer is whole
-        run.send_signal(signal.SIGINT)
-        assert run.wait(HANG_SECONDS) == 130
-        assert run.stderr.read() == b""
+    out, pid, ended = begin("chat", "x")
+    with out:
+        assert out.read(3) == b"One"  # before the answer is whole
+        os.kill(pid, signal.SIGINT)
+        assert (ended.result().returncode, ended.result().stderr) == (130, "")
     account.wait_for_stop()
+
+
+def test_a_reader_that_has_seen_enough(account, begin):
     account.reply("\n".join("A line of the answer." for _ in range(9000)))
-    with subprocess.Popen([*COMMAND, "chat", "x"], stdout=-1, stderr=-1, stdin=subprocess.DEVNULL, env=env) as run:
-        assert run.stdout.read(2) == b"A "
-        run.stdout.close()
-        assert run.wait(HANG_SECONDS) == 1
-        assert run.stderr.read() == b""
+    out, _, ended = begin("chat", "x")
+    with out:
+        assert out.read(2) == b"A ", ended.result()
+    assert (ended.result().returncode, ended.result().stderr) == (1, "")

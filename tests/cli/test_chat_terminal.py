@@ -214,13 +214,35 @@ def test_the_commands(account, terminal, tmp_path):
     assert "Fourth." in next(tmp_path.glob("*.md")).read_text()
 
 
-def test_commands_models_and_paths_are_completed(account, terminal, tmp_path):
+def test_a_dialogue_is_saved_with_its_pictures_and_sources(account, terminal, tmp_path):
+    account.reply("Here it is.", images=["a red fox"], title="Foxes / red", citations=[{"url": "https://e.com/a"}])
+    account.reply("No picture.")
+    seen = terminal("chat")
+    seen.wait_for_prompt()
+    ask(seen, "Draw a fox", "picture  http")
+    ask(seen, "And now?", "No picture.")
+    for _ in range(2):  # what is there already stays as it is
+        ask(seen, f"/save {tmp_path / 'kept'}", "Saved as")
+    seen.type("/quit" + ENTER)
+    assert seen.end() == 0
+    texts = sorted((tmp_path / "kept").glob("*.md"))
+    pictures = {path.name for path in (tmp_path / "kept").iterdir()} - {path.name for path in texts}
+    assert [path.name for path in texts] == ["Foxes red-2.md", "Foxes red.md"]
+    assert len(pictures) == 2
+    text = texts[1].read_text()
+    assert text.startswith("# Foxes / red\n\n## You\n\nDraw a fox\n\n## Grok\n\nHere it is.\n\n![picture](<a red fox")
+    assert re.findall(r"!\[picture\]\(<(.+)>\)", text)[0] in pictures
+    assert text.endswith("- <https://e.com/a>\n\n## You\n\nAnd now?\n\n## Grok\n\nNo picture.\n")
+
+
+def test_commands_models_and_paths_are_completed(account, terminal, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a path of its length would be broken at the edge of the screen
     (tmp_path / "only-one.txt").write_text("x")
     seen = terminal("chat")
     seen.wait_for_prompt()
     complete(seen, "/det", "> /detach", "Nothing is attached.")
     complete(seen, "/model exp", "> /model expert", "expert answers from now on")
-    complete(seen, f"/attach {tmp_path}/on", "only-one.txt", "attached: only-one.txt")
+    complete(seen, "/attach on", "> /attach only-one.txt", "attached: only-one.txt")
 
 
 def test_the_tools_of_the_site_have_a_line_of_their_own(account, terminal):

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import stat
-import subprocess
 import sys
-import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +20,7 @@ from langchain_grokweb.cli.app import app
 from langchain_grokweb.client import state
 from langchain_grokweb.credentials import saved
 from langchain_grokweb.testing import GrokEmulator
-from tests.clock import HANG_SECONDS
+from tests.cli.terminal import ENTER
 
 
 class MemoryKeyring(KeyringBackend):
@@ -193,44 +190,17 @@ def test_an_older_good_sign_in_survives_a_bad_one(grok):
     assert run("whoami").exit_code == 0
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="it takes a pseudo-terminal")
-def test_a_long_paste_into_a_terminal_is_taken_whole_and_not_shown(grok, home):
+def test_a_long_paste_into_a_terminal_is_taken_whole_and_not_shown(grok, terminal):
     """More than a line that a terminal would edit itself, in several lines, as a terminal pastes it."""
-    import pty
-
-    paste = json.dumps(json.loads(export(grok)) | {"padding": ["x" * 5000]}, indent=1)
-    leader, follower = pty.openpty()
-    code = "from langchain_grokweb.cli import main; main()"
-    command = [sys.executable, "-W", "error", "-c", code, "login"]
-    with subprocess.Popen(command, stdin=follower, stdout=follower, stderr=follower, close_fds=True) as running:
-        os.close(follower)
-        shown = read_until(leader, b"\x1b[?2004h")  # it wants pastes marked as such
-        paster = threading.Thread(
-            target=os.write, args=(leader, b"\x1b[200~" + paste.encode() + b"\x1b[201~\r"), daemon=True
-        )
-        paster.start()
-        shown += read_until(leader, None)
-        assert running.wait(HANG_SECONDS) == 0, shown
-    os.close(leader)
-    assert b"Signed in at" in shown
-    assert b"characters" in shown
-    assert not any(secret.encode() in shown for secret in secrets_of(grok))
-
-
-def read_until(leader: int, end: bytes | None) -> bytes:
-    """What a terminal shows, up to some text, or up to its end."""
-    shown = b""
-    while end is None or end not in shown:
-        try:
-            piece = os.read(leader, 65536)
-        except OSError:  # Linux: the other side is closed
-            break
-        if not piece:
-            break
-        shown += piece
-        if b"\x1b[6n" in piece:  # the question where the cursor is
-            os.write(leader, b"\x1b[1;1R")
-    return shown
+    seen = terminal("login")
+    seen.wait_for("Paste here:")
+    assert b"\x1b[?2004h" in seen.raw  # it wants pastes marked as such
+    seen.paste(json.dumps(json.loads(export(grok)) | {"padding": ["x" * 5000]}, indent=1))
+    seen.wait_for("characters]")
+    seen.type(ENTER)
+    assert seen.end() == 0, seen.text
+    assert "Signed in at" in seen.text
+    assert not any(secret.encode() in seen.raw for secret in secrets_of(grok))
 
 
 # --- who, since when, until when

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 
 import pytest
 import typer
@@ -12,12 +13,12 @@ from langchain_grokweb import (
     ChatGrokWeb,
     GrokWebAuthenticationError,
     GrokWebModelNotFoundError,
-    GrokWebTimeoutError,
+    GrokWebRateLimitError,
 )
 from langchain_grokweb.cli import report
 from langchain_grokweb.cli.app import app
 from langchain_grokweb.cli.options import Common
-from langchain_grokweb.wire import reasons
+from langchain_grokweb.wire.reasons import ROWS, Reason, ServiceError, error_for
 
 
 def run(*words: str):
@@ -34,16 +35,38 @@ def test_the_librarys_fields_become_options():
     assert told(error) == "It is unknown. Choose another `model=`."
 
 
-def test_the_librarys_methods_and_values_become_commands_and_variables():
-    rows = [reasons.error_for(reason, reasons.ServiceError()) for reason in reasons.Reason]
-    for error in [
-        *rows,
-        GrokWebTimeoutError("It took long.", next_step="Try again, or allow more time with `timeout=`."),
-    ]:
-        text = told(error, "--model")
-        assert "=`" not in text.replace("`model=`", ""), text
-        assert ".partial" not in text
-        assert "`await" not in text
+OPTIONS = {"--model", "--conversation", "--base-url", "--cookies-file", "--ask"}
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_no_refusal_speaks_to_a_programmer(reason):
+    words = told(error_for(reason, ServiceError(retry_after=6720.0)), *OPTIONS)
+    assert not re.search(r"`\w+=|`\.\w|await|\(\)|messages|field|6720", words), words
+    assert ("1 h 52 min" in words) == ("{wait}" in ROWS[reason].next_step)
+
+
+def test_the_quota_of_a_mode_is_told_in_hours():
+    error = GrokWebRateLimitError("No more.", next_step="Wait a while.")
+    error.mode = "fast"
+    error.explain(0, 30, 1234567.0)
+    assert told(error) == "No more. The mode fast has 0 of 30 requests left, and more come in 14 d 6 h. Wait 14 d 6 h."
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Wait 45 seconds.", "Wait 45 seconds."),
+        ("Wait 0.5 seconds.", "Wait 0.5 seconds."),
+        ("Wait 120 seconds.", "Wait 2 min."),
+        ("Wait ... seconds.", "Wait ... seconds."),
+        ("Try again, or allow more time with `timeout=`.", "Try again."),
+        ("`transport='gateway'` needs none.", "GROKWEB_TRANSPORT=gateway needs none."),
+        ("Check `base_url=` and `proxy=`.", "Check --base-url and HTTPS_PROXY."),
+        ("Pass `conversation_id=` too.", "Pass --conversation too."),
+    ],
+)
+def test_words_of_the_library_in_those_of_the_command(text, shown):
+    assert report.in_words(text, OPTIONS) == shown
 
 
 def test_a_refused_sign_in_leads_to_login():

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import shutil
+from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,12 +16,17 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.clock import HANG_SECONDS
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+# Standard input is a pipe from us, which closes when we end, even if we are killed; then the whole group is killed.
+_WHILE_READ = ["/bin/sh", "-c", '"$@" & cat >/dev/null; kill -9 0', "sh"]
 _OPTIONS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0"]
 _OPTIONS += ["--disable-background-networking", "--disable-component-update", "--no-proxy-server"]
 
 
 class Chromium:
-    """One page of a browser with a profile of its own; an asynchronous context manager."""
+    """One page of a browser with a profile of its own; an asynchronous context manager.
+
+    The browser and all that it starts end with it, and with this process, however that ends.
+    """
 
     def __init__(self, profile: Path) -> None:
         self._profile = profile
@@ -31,9 +37,29 @@ class Chromium:
 
     async def __aenter__(self) -> Self:
         assert PROGRAM is not None
-        command = [PROGRAM, *_OPTIONS, f"--user-data-dir={self._profile}", "about:blank"]
-        quiet, heard = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
-        self._process = await asyncio.create_subprocess_exec(*command, stdout=quiet, stderr=heard)
+        command = [*_WHILE_READ, PROGRAM, *_OPTIONS, f"--user-data-dir={self._profile}", "about:blank"]
+        self._process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=DEVNULL, stderr=PIPE, start_new_session=True
+        )
+        try:
+            await self._look_at_page()
+        except BaseException:
+            await self._end()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            self._listening.cancel()
+            await self._socket.close()
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
+        """Let the shell end the browser: its standard input closes."""
+        await self._process.communicate()
+
+    async def _look_at_page(self) -> None:
         address = await asyncio.wait_for(self._address(), HANG_SECONDS)
         async with httpx.AsyncClient(trust_env=False) as client:
             pages = (await client.get(f"http://{address}/json")).json()
@@ -42,13 +68,6 @@ class Chromium:
         self._listening = asyncio.create_task(self._listen())
         for domain in ("Page", "Network", "Runtime"):
             await self.call(f"{domain}.enable")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._listening.cancel()
-        await self._socket.close()
-        self._process.terminate()
-        await self._process.communicate()
 
     async def _address(self) -> str:
         assert self._process.stderr is not None

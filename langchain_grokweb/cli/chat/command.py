@@ -52,7 +52,9 @@ def chat(
     search: Annotated[bool, typer.Option(help="Let the site search the web and X.")] = True,
     save: Annotated[
         Path | None,
-        typer.Option("--save", metavar="DIR", help="Save pictures and files of the answers in this directory."),
+        typer.Option(
+            "--save", metavar="DIR", file_okay=False, help="Save pictures and files of the answers in this directory."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole answer as one JSON object.")] = False,
     capture: Annotated[

@@ -94,7 +94,7 @@ def write_new(directory: Path, name: str, content: bytes) -> Path:
 
 def slug(text: str) -> str:
     """A text as the name of a file, without what a name must not hold; may be empty."""
-    return _UNSAFE_IN_NAME.sub(" ", text).strip(" .")[:_LONGEST_NAME].strip(" .")
+    return " ".join(_UNSAFE_IN_NAME.sub(" ", text).split()).strip(" .")[:_LONGEST_NAME].strip(" .")
 
 
 def _free_paths(path: Path) -> Iterator[Path]:

@@ -1,8 +1,8 @@
 """Markdown that grows: its finished blocks, and the last one, which the next words may still change.
 
-Rich renders it. Three things are other than rich's: HTML is text, since an answer that speaks of tags must show them;
+Rich renders it. Four things are other than rich's: HTML is text, since an answer that speaks of tags must show them;
 an address stands beside its link, since a hidden one could be anything; and every text is made safe after it was
-parsed, since an entity such as `&#8238;` becomes a character only then.
+parsed, since an entity such as `&#8238;` becomes a character only then; and no text has a background of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.markdown import Heading, Markdown
 from rich.segment import Segment
 from rich.text import Text
+from rich.theme import Theme
 
 from langchain_grokweb.cli.terminal import safe_line
 
@@ -25,6 +26,8 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).enable("strikethrough").enable("table")
 
 
+# rich's own code stands on black, which is a hole in a light terminal.
+_THEME = Theme({"markdown.code": "bold cyan", "markdown.block_quote": "dim"})
 _PARSER = _parser()
 _BLOCK_PARSER = _parser().disable(["inline", "text_join"])
 
@@ -67,7 +70,8 @@ def render(console: Console, renderable: RenderableType, *, prefix: str = "", st
     first: Line = [Segment(prefix, console.get_style(style or "none"))] if prefix else []
     width = max(1, console.width - len(prefix))
     options = console.options.update(width=width, no_wrap=False, overflow="fold", height=None)
-    lines = console.render_lines(renderable, options, style=console.get_style(style or "none"), pad=False)
+    with console.use_theme(_THEME):
+        lines = console.render_lines(renderable, options, style=console.get_style(style or "none"), pad=False)
     return [[*first, *map(_safe, _without_padding(line))] for line in lines]
 
 
