@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from langchain_grokweb._version import __version__
@@ -18,4 +19,7 @@ def main() -> None:
         if error.name not in {"typer", "rich"}:
             raise
         sys.exit('The grokweb command needs its extra: pip install "langchain-grokweb[cli]"')
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the shell (>&-): what goes there goes nowhere
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - it lasts as long as we
     app(prog_name="grokweb")

@@ -73,10 +73,11 @@ def login(
         out.print(f"The session {accounts.ending(credentials.expires)}.")
     accounts.warn_of_end(credentials.expires)
     if "cf_clearance" in credentials.cookies and not credentials.user_agent:
-        terminal.stderr().print(
+        terminal.print_prose(
+            terminal.stderr(),
             "Cloudflare's cookie is only valid with the browser's User-Agent, which is missing here. If the site "
             "answers with a challenge, copy a request as cURL instead.",
-            style="yellow",
+            "yellow",
         )
 
 
@@ -133,7 +134,7 @@ def _pasted(origin: str) -> str:
         length = sum(map(len, pieces))
         return f"[{length} characters] Press Enter: " if length else "Paste here: "
 
-    terminal.stderr().print(_HOW.format(url=f"{origin}/"))
+    terminal.print_prose(terminal.stderr(), _HOW.format(url=f"{origin}/"))
     session: PromptSession[str] = PromptSession(
         history=DummyHistory(), key_bindings=keys, output=create_output(stdout=sys.stderr), is_password=True
     )

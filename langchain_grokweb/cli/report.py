@@ -48,6 +48,9 @@ _PHRASES = {
     ),
     "`model=`, another field, or the messages": "`model=`, another option, or the prompt",
     "Shorten the messages, or summarise the older ones.": "Shorten the prompt, or begin a new conversation.",
+    "Use the error's `.answer` in place of the streamed text, or set `on_replaced='accept'`.": (
+        "Do not use what was printed: `grokweb conversations show` has what the site keeps."
+    ),
     "allow more time with `timeout=`": "ask again later",
 }
 """What the library advises programs, and what people can do instead."""
@@ -95,13 +98,13 @@ def shown(common: Common, option_names: Callable[[], set[str]]) -> Iterator[None
 
 def show(error: BaseException, option_names: set[str] | None = None) -> None:
     """Print an error on standard error, in the command's language."""
-    from langchain_grokweb.cli.terminal import safe, stderr  # noqa: PLC0415 - rich is imported when something is shown
+    from langchain_grokweb.cli.terminal import print_prose, safe, stderr  # noqa: PLC0415 - rich is imported when something is shown
 
     what, next_step = explain(error, option_names or set())
     console = stderr()
-    console.print(safe(what), style="red")  # the site's own words may be in it
+    print_prose(console, safe(what), "red")  # the site's own words may be in it
     if next_step:
-        console.print(safe(next_step))
+        print_prose(console, safe(next_step))
 
 
 def explain(error: BaseException, option_names: set[str]) -> tuple[str, str]:

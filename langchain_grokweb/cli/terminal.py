@@ -49,6 +49,11 @@ def stderr() -> Console:
     return _console(sys.stderr)
 
 
+def print_prose(console: Console, text: str, style: str | None = None) -> None:
+    """Print sentences: on a terminal broken between words, in a pipe not at all."""
+    console.print(text, style=style, soft_wrap=not console.is_terminal)
+
+
 @cache
 def _console_class() -> type[Console]:
     from rich.console import Console  # noqa: PLC0415 - only where something is shown

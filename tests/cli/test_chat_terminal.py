@@ -292,13 +292,13 @@ def test_without_colour(account, terminal):
 
 
 def test_an_ascii_terminal(account, terminal):
-    account.reply(
-        "- caf\u00e9 \u2192 \u2028\n\n| a |\n|---|\n| b |", reasoning="Hm.", search=[{"query": "x", "results": []}]
-    )
+    text = "- caf\u00e9 \u2192 \u2028\n\n> it\u2019s \u2014\n\n| a |\n|---|\n| b |"
+    account.reply(text, reasoning="Hm.", search=[{"query": "x", "results": []}])
     seen = terminal("chat", PARIS, encoding="ascii")
     assert seen.end() == 0
     assert seen.raw.isascii()
-    assert "caf?" in seen.text
+    assert " * caf? ?" in seen.text
+    assert "| it's -" in seen.text
     assert "| Hm." in seen.text
 
 

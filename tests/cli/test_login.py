@@ -20,7 +20,7 @@ from langchain_grokweb.cli.app import app
 from langchain_grokweb.client import state
 from langchain_grokweb.credentials import saved
 from langchain_grokweb.testing import GrokEmulator
-from tests.cli.terminal import ENTER
+from tests.cli.terminal import CTRL_C, ENTER
 
 
 class MemoryKeyring(KeyringBackend):
@@ -150,7 +150,7 @@ def test_each_service_has_an_entry_of_its_own(grok):
 @pytest.mark.parametrize(
     ("paste", "says"),
     [
-        ("", "There are no cookies"),
+        ("", "There is nothing in it."),
         ("hunter2", "single word"),
         ("sso=...", "placeholder"),
         ("sso=nobody", "run `grokweb login`"),
@@ -188,6 +188,16 @@ def test_an_older_good_sign_in_survives_a_bad_one(grok):
     run("login", piped=grok.cookies)
     assert run("login", piped="sso=nobody").exit_code == 1
     assert run("whoami").exit_code == 0
+
+
+def test_a_narrow_terminal_breaks_no_word(terminal):
+    seen = terminal("login", columns=46)
+    seen.wait_for("Paste here:")
+    shown = seen.text.split("Paste here")[0].split()
+    assert {"browser.", "Network,", "extension", "docs/signing-in.md"} <= set(shown)
+    seen.type(CTRL_C)
+    assert seen.end() == 130
+    assert "Traceback" not in seen.text
 
 
 def test_a_long_paste_into_a_terminal_is_taken_whole_and_not_shown(grok, terminal):

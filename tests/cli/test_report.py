@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import sys
 
 import pytest
 import typer
@@ -15,7 +16,7 @@ from langchain_grokweb import (
     GrokWebModelNotFoundError,
     GrokWebRateLimitError,
 )
-from langchain_grokweb.cli import report
+from langchain_grokweb.cli import main, report
 from langchain_grokweb.cli.app import app
 from langchain_grokweb.cli.options import Common
 from langchain_grokweb.wire.reasons import ROWS, Reason, ServiceError, error_for
@@ -60,7 +61,8 @@ def test_the_quota_of_a_mode_is_told_in_hours():
         ("Wait 120 seconds.", "Wait 2 min."),
         ("Wait ... seconds.", "Wait ... seconds."),
         ("Try again, or allow more time with `timeout=`.", "Try again."),
-        ("`transport='gateway'` needs none.", "GROKWEB_TRANSPORT=gateway needs none."),
+        ("Look at grok.com, or allow more time with `timeout=`.", "Look at grok.com, or ask again later."),
+        ("Use `transport='gateway'`, which needs none.", "Use GROKWEB_TRANSPORT=gateway, which needs none."),
         ("Check `base_url=` and `proxy=`.", "Check --base-url and HTTPS_PROXY."),
         ("Pass `conversation_id=` too.", "Pass --conversation too."),
     ],
@@ -133,3 +135,34 @@ def test_a_file_that_is_no_text(tmp_path):
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     result = run("chat", "hi", "--cookies-file", str(tmp_path / "binary"))
     assert (result.exit_code, "is not text" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "shown"),
+    [
+        (["login", "-"], 1, "There is nothing in it."),
+        (["chat", "hi", "--save", "FILE"], 2, "is a file"),
+        (["conversations", "export", "--all", "FILE"], 2, "is no directory"),
+        (["conversations", "rename", "x", " "], 2, "The title is empty."),
+    ],
+)
+def test_what_cannot_be_right_is_told_before_the_site_is_asked(words, code, shown, tmp_path, monkeypatch):
+    (tmp_path / "FILE").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GROKWEB_COOKIES", "sso=eyJh.eyJi.c; sso-rw=eyJh.eyJi.c; x-userid=u")
+    monkeypatch.setenv("GROKWEB_BASE_URL", "http://127.0.0.1:9")
+    result = run(*words)
+    assert (result.exit_code, shown in " ".join(result.stderr.split())) == (code, True), result.stderr
+
+
+def test_closed_standard_streams(account, monkeypatch):
+    account.reply("Nobody reads it.")
+    monkeypatch.setattr(sys, "argv", ["grokweb", "chat", "hi"])
+    for name in ("stdout", "stderr", "stdin"):
+        monkeypatch.setattr(sys, name, None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    sys.stdout.close()
+    sys.stderr.close()
+    assert ended.value.code == 0
+    assert len(account.turns) == 1

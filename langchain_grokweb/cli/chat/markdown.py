@@ -7,7 +7,7 @@ parsed, since an entity such as `&#8238;` becomes a character only then; and no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from markdown_it import MarkdownIt
@@ -28,6 +28,8 @@ def _parser() -> MarkdownIt:
 
 # rich's own code stands on black, which is a hole in a light terminal.
 _THEME = Theme({"markdown.code": "bold cyan", "markdown.block_quote": "dim"})
+# What rich draws, and what answers are full of, for a terminal that would show a question mark instead.
+_ASCII = str.maketrans("\u2022\u258c\u2500\u201c\u201d\u2018\u2019\u2013\u2014", "*|-\"\"''--")
 _PARSER = _parser()
 _BLOCK_PARSER = _parser().disable(["inline", "text_join"])
 
@@ -72,7 +74,8 @@ def render(console: Console, renderable: RenderableType, *, prefix: str = "", st
     options = console.options.update(width=width, no_wrap=False, overflow="fold", height=None)
     with console.use_theme(_THEME):
         lines = console.render_lines(renderable, options, style=console.get_style(style or "none"), pad=False)
-    return [[*first, *map(_safe, _without_padding(line))] for line in lines]
+    table = _ASCII if options.ascii_only else {}
+    return [[*first, *(_safe(segment, table) for segment in _without_padding(line))] for line in lines]
 
 
 def _without_padding(line: Line) -> Line:
@@ -85,8 +88,8 @@ def _without_padding(line: Line) -> Line:
     return line
 
 
-def _safe(segment: Segment) -> Segment:
-    return segment if segment.control else Segment(safe_line(segment.text), segment.style)
+def _safe(segment: Segment, table: Mapping[int, int]) -> Segment:
+    return segment if segment.control else Segment(safe_line(segment.text).translate(table), segment.style)
 
 
 def _trimmed(lines: list[Line]) -> list[Line]:
