@@ -51,7 +51,6 @@ _PHRASES = {
     "Use the error's `.answer` in place of the streamed text, or set `on_replaced='accept'`.": (
         "Do not use what was printed: `grokweb conversations show` has what the site keeps."
     ),
-    "allow more time with `timeout=`": "ask again later",
 }
 """What the library advises programs, and what people can do instead."""
 
@@ -131,7 +130,7 @@ def explain(error: BaseException, option_names: set[str]) -> tuple[str, str]:
 
 
 def in_words(text: str, option_names: set[str]) -> str:
-    """A text of the library's, with options and commands in place of its fields, and long times in minutes and hours."""
+    """A text of the library's, with the command's options in place of its fields, and long times in minutes and hours."""
 
     def option(match: re.Match[str]) -> str:
         name = f"--{match[1].replace('_', '-')}"

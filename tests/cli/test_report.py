@@ -61,7 +61,7 @@ def test_the_quota_of_a_mode_is_told_in_hours():
         ("Wait 120 seconds.", "Wait 2 min."),
         ("Wait ... seconds.", "Wait ... seconds."),
         ("Try again, or allow more time with `timeout=`.", "Try again."),
-        ("Look at grok.com, or allow more time with `timeout=`.", "Look at grok.com, or ask again later."),
+        ("Look at grok.com, or allow more time with `timeout=`.", "Look at grok.com."),
         ("Use `transport='gateway'`, which needs none.", "Use GROKWEB_TRANSPORT=gateway, which needs none."),
         ("Check `base_url=` and `proxy=`.", "Check --base-url and HTTPS_PROXY."),
         ("Pass `conversation_id=` too.", "Pass --conversation too."),
