@@ -130,7 +130,7 @@ def explain(error: BaseException, option_names: set[str]) -> tuple[str, str]:
 
 
 def in_words(text: str, option_names: set[str]) -> str:
-    """A text of the library's, with the command's options in place of its fields, and long times in minutes and hours."""
+    """A text of the library with the command's options in place of its fields, and long times in hours."""
 
     def option(match: re.Match[str]) -> str:
         name = f"--{match[1].replace('_', '-')}"
