@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, assert_never
 
 from langchain_grokweb.client.account import quota
@@ -14,7 +15,7 @@ from langchain_grokweb.client.network.http import Http
 from langchain_grokweb.client.network.pool import require_asyncio
 from langchain_grokweb.client.rest import RestTurn
 from langchain_grokweb.client.resume import ResumableStream, StreamingTurn
-from langchain_grokweb.client.retry import OnRetry, retrying
+from langchain_grokweb.client.retry import OnRetry, tried
 from langchain_grokweb.client.service import Wire
 from langchain_grokweb.client.stopping import DeliveryUnknownError, now
 from langchain_grokweb.client.uploads import Uploads
@@ -92,7 +93,7 @@ class Opener:
         return await self._open("gateway", turn)
 
     async def _open(self, wire: Wire, turn: Turn) -> ResumableStream:
-        stream: StreamingTurn = await retrying(self._service.max_retries, self._on_retry)(self._try_once, wire, turn)
+        stream = await tried(partial(self._try_once, wire, turn), self._service.max_retries, self._on_retry)
         return ResumableStream(self._http, stream)
 
     async def _try_once(self, wire: Wire, turn: Turn) -> StreamingTurn:

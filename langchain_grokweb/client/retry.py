@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
@@ -22,6 +22,7 @@ logger = logging.getLogger("langchain_grokweb")
 LONGEST_WAIT_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0
+T = TypeVar("T")
 _ORIGIN_NOT_REACHED = {521, 522, 523}  # Cloudflare's own: the request went no further than to it
 
 
@@ -51,6 +52,23 @@ def retrying(
         before_sleep=report,
         reraise=True,
     )
+
+
+async def tried(work: Callable[[], Awaitable[T]], max_retries: int, on_retry: OnRetry | None = None) -> T:
+    """Do something, and again as `retrying` does, which is made only where the first try fails."""
+    try:
+        return await work()
+    except GrokWebError as error:
+        failed: GrokWebError | None = error
+
+    async def again() -> T:
+        nonlocal failed
+        if failed is not None:
+            error, failed = failed, None
+            raise error
+        return await work()
+
+    return await retrying(max_retries, on_retry)(again)
 
 
 def may_try_again(error: BaseException) -> bool:

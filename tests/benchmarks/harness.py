@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 ROOT = Path(__file__).resolve().parents[2]
 QUESTION = "Why is the sky blue?"
-COOKIES = "sso=x.y.z; sso-rw=x.y.z; x-userid=3b8e6f0a-94c1-4f7d-8b26-5f0c6f1b7a01"
+USER_ID = "3b8e6f0a-94c1-4f7d-8b26-5f0c6f1b7a01"
 
 
 class Client(Protocol):
@@ -39,9 +39,9 @@ class LangChainClient:
         return (await self.model.ainvoke(question)).content
 
 
-def grokweb_model(base_url: str, transport: str = "rest") -> Any:
+def grokweb_model(base_url: str, transport: str = "rest", user_id: str = USER_ID) -> Any:
     model_class = importlib.import_module("langchain_grokweb").ChatGrokWeb
-    return model_class(base_url=base_url, cookies=COOKIES, transport=transport)
+    return model_class(base_url=base_url, cookies=f"sso=x.y.z; sso-rw=x.y.z; x-userid={user_id}", transport=transport)
 
 
 def xai_model(base_url: str, **fields: Any) -> Any:

@@ -34,7 +34,7 @@ import itertools
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.benchmarks import websocket
 
@@ -45,8 +45,11 @@ WORDS = (
 ).split()
 
 CONVERSATION_ID = "7d1f0c52-6a0b-4b39-9f3e-2a5b1c9e4d10"
+CONVERSATIONS = "/rest/app-chat/conversations"
 USER_ID = "3b8e6f0a-94c1-4f7d-8b26-5f0c6f1b7a01"
+QUIET_USER_ID = "3b8e6f0a-94c1-4f7d-8b26-5f0c6f1b7a02"  # who gets no event over the gateway that is optional
 ANSWER_ID = "c2a4d8e1-0f35-4c6e-9a7b-8d2e4f6a1b02"
+LATER_ANSWER_ID = "c2a4d8e1-0f35-4c6e-9a7b-8d2e4f6a1b03"  # from the second turn of a socket on
 EVENT_ID = "evt_440cd062965c487b92c0da2b381f92d1"
 TITLE = "Why the sky is blue"
 CREATED = "2025-03-16T08:13:39.326021Z"
@@ -190,6 +193,20 @@ def gateway_body(count: int) -> Body:
     )
 
 
+def later(body: Body) -> Body:
+    """The same as the answer of a further turn."""
+    head, tokens, tail = (
+        [frame.replace(ANSWER_ID.encode(), LATER_ANSWER_ID.encode()) for frame in frames]
+        for frames in (body.head, body.tokens, body.tail)
+    )
+    return replace(body, head=head, tokens=tokens, tail=tail)
+
+
+def without_options(body: Body) -> Body:
+    """The same without what may come after an answer: that it is stored, suggestions, a title."""
+    return replace(body, tail=body.tail[:2])
+
+
 def gateway_event(number: int, kind: str, **members: object) -> bytes:
     event = {"type": kind, "event_id": f"{EVENT_ID}_{number}"} | members
     return websocket.frame(websocket.TEXT, compact({"session_id": CONVERSATION_ID, "event": event}))
@@ -307,7 +324,10 @@ class Bodies:
     def __init__(self, tokens: int) -> None:
         self.grok = grok_body(tokens)
         self.gateway_opening = gateway_opening()
-        self.gateway = gateway_body(tokens)
+        whole = gateway_body(tokens)
+        quiet = without_options(whole)
+        self.gateway = (whole, later(whole))  # of a first turn, and of those after it
+        self.gateway_quiet = (quiet, later(quiet))
         self.gateway_pong = gateway_event(0, "pong")
         self.xai = xai_body(tokens)
         self.xai_whole = xai_whole(tokens)
@@ -321,7 +341,8 @@ class Speaker:
         self._bodies = bodies
         self._pace = pace
         self._ready = {
-            id(body): body.writes(frames_a_write) for body in (bodies.grok, bodies.gateway, bodies.xai, bodies.ollama)
+            id(body): body.writes(frames_a_write)
+            for body in (bodies.grok, *bodies.gateway, *bodies.gateway_quiet, bodies.xai, bodies.ollama)
         }
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -331,10 +352,13 @@ class Speaker:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while (key := (request := await read_request(reader)).websocket_key) is None:
                 await self._answer(request, writer)
-            await self._converse(key, reader, writer)
+            quiet = QUIET_USER_ID in request.path
+            await self._converse(key, reader, writer, self._bodies.gateway_quiet if quiet else self._bodies.gateway)
         writer.close()
 
-    async def _converse(self, key: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _converse(
+        self, key: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, bodies: tuple[Body, Body]
+    ) -> None:
         """The gateway's side of a socket. Answers are tasks, so that pings and a close are heard meanwhile."""
         writer.write(websocket.switching_protocols(key))
         answers: list[asyncio.Task[None]] = []
@@ -344,7 +368,7 @@ class Speaker:
                 if kind == "session.create":
                     writer.write(self._bodies.gateway_opening)
                 elif kind == "response.create":
-                    answers.append(asyncio.create_task(self._send(self._bodies.gateway, writer)))
+                    answers.append(asyncio.create_task(self._send(bodies[bool(answers)], writer)))
                 elif kind == "ping":
                     writer.write(self._bodies.gateway_pong)
         finally:
@@ -353,7 +377,7 @@ class Speaker:
             await asyncio.gather(*answers, return_exceptions=True)
 
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
-        if request.path.startswith("/rest/app-chat/conversations/new"):
+        if request.path in {f"{CONVERSATIONS}/new", f"{CONVERSATIONS}/{CONVERSATION_ID}/responses"}:
             await self._stream(self._bodies.grok, writer)
         elif request.path == "/api/chat":
             await self._stream(self._bodies.ollama, writer)

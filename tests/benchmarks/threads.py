@@ -131,20 +131,20 @@ def evenness(sizes: list[int]) -> float:
 # --- planning -------------------------------------------------------------------------------------------------------
 
 
-def linked_thread(count: int) -> list[BaseMessage]:
+def linked_thread(count: int, account: str = ACCOUNT) -> list[BaseMessage]:
     """So many messages of two kilobytes, of one conversation, and a question."""
     messages: list[BaseMessage] = []
     for number in range(count // 2):
         asked = HumanMessage(f"Question {number}: {'why? ' * 400}")
-        messages += [asked, linked_answer(number, asked)]
+        messages += [asked, linked_answer(number, asked, account)]
     return [*messages, HumanMessage("Next.")]
 
 
-def linked_answer(number: int, asked: HumanMessage) -> AIMessage:
+def linked_answer(number: int, asked: HumanMessage, account: str) -> AIMessage:
     answer = AIMessage(f"Answer {number}: {'word ' * 400}")
     link = {
         "v": 1,
-        "account": ACCOUNT,
+        "account": account,
         "conversation_id": server.CONVERSATION_ID,
         "response_id": f"r{number}",
         **({"parent_response_id": f"r{number - 1}"} if number else {}),

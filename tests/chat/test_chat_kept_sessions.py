@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
-from scripted import gateway
+from scripted import gateway, rest
 from scripted import steps as s
-from scripted.server import HANG_UP, SILENCE, STAY, Close, Piece, Script, ScriptedServer
+from scripted.server import HANG_UP, SILENCE, STAY, Close, Piece, Reply, Script, ScriptedServer
 
 from langchain_grokweb import ChatGrokWeb
+from langchain_grokweb.client.gateway import KEPT_SECONDS
 from langchain_grokweb.client.network import pool
 from langchain_grokweb.client.network.kept_sessions import MOST_KEPT
 
@@ -234,6 +235,27 @@ async def test_a_session_that_the_service_ended_meanwhile_is_replaced(server):
     while kept.received == received:  # noqa: ASYNC110 - the library has no event for it
         await asyncio.sleep(0)
     await next_turn(server, model, messages)
+
+
+@pytest.mark.parametrize("taken", [False, True])
+async def test_a_socket_that_brings_no_word_is_given_up_and_the_service_is_asked(server, clock, taken):
+    server.play(one_answer_and_then(SILENCE))
+    model = model_on(server)
+    messages = await talk(model, 1)
+    asked = {"responseId": OTHER_ID, "sender": "human", "message": "Question 2", "parentResponseId": s.ANSWER}
+    answer = rest.response(s.Final("Rome.", of=s.OTHER)) | {"parentResponseId": OTHER_ID}
+    responses = {"responses": [asked, answer] if taken else [], "inflightResponses": []}
+    again = one_answer_and_then(STAY, answer_id=s.OTHER)
+    again.replies["responses"] = Reply.of(responses)
+    again.replies["response-node"] = Reply.of({"responseNodes": [asked, answer], "inflightResponses": []})
+    server.play(again)
+    started = clock.time()
+    (found,) = (await talk(model, 1, messages))[-1:]
+    assert KEPT_SECONDS <= clock.time() - started < 2 * KEPT_SECONDS
+    assert (found.text, place(found)[1]) == ("Rome." if taken else "Paris.", s.OTHER)
+    assert len(server.asked("socket")) == (0 if taken else 1)
+    prompts = [frame["event"]["type"] for frame in server.frames].count("conversation.item.create")
+    assert prompts == (1 if taken else 2)  # one of them on the socket that is dead
 
 
 @pytest.mark.parametrize("taken", [False, True])

@@ -11,7 +11,7 @@ import logging
 import re
 import uuid
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -185,9 +185,10 @@ class Http:
                 client, method, path, body=body, referer=referer, file=file, longest_read=longest_read
             )
             if on_sent is not None:
-                if leased is None:  # a transport of the caller's may not report
+                if leased is None:  # a client of the caller's may not say when
                     on_sent()
-                request.extensions["trace"] = _sending(on_sent)
+                else:
+                    request.stream = _ReportedBody(request.stream, on_sent)
             reply.response = await after_giving_up_idle(lambda: _send(client, request))
             self.last_date = (reply.response.headers.get("date", ""), datetime.now(UTC))
             self._keep_renewed(reply.response)
@@ -396,14 +397,17 @@ def _known_error(error: Exception) -> httpx.HTTPError | None:
     return known if isinstance(known, httpx.HTTPError) else None
 
 
-def _sending(on_sent: Callable[[], None]) -> Callable[[str, Any], Awaitable[None]]:
-    """A listener to the transport's steps that reports when a request begins to leave."""
+class _ReportedBody(httpx.AsyncByteStream):
+    """The body of a request, which says when it begins to leave; without it the service cannot have the request."""
 
-    async def listen(step: str, about: Mapping[str, Any]) -> None:
-        if step.endswith("send_request_headers.started") and about["request"].method != b"CONNECT":
-            on_sent()
+    def __init__(self, body: AsyncIterable[bytes], on_sent: Callable[[], None]) -> None:
+        self._body = body
+        self._on_sent = on_sent
 
-    return listen
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self._on_sent()
+        async for piece in self._body:
+            yield piece
 
 
 def set_cookie(response: httpx.Response, name: str) -> str | None:

@@ -2,7 +2,7 @@
 
 A loop's set is made on first use and closed with the loop: an asynchronous generator that the loop knows of stands at
 its `yield` until the loop shuts its generators down, and closes the set then. Each turn in flight has an
-`httpx.AsyncClient` of its own, taken from a capped list of idle ones: one client for many streams is slow, since its
+client of its own, taken from a capped list of idle ones: one client for many streams is slow, since its
 pool looks through all of its connections for each. All share one SSL context, which takes longer to make than all else
 and is made in a thread, where there is a secure connection to make.
 No client reads the environment: `environment` does, for both wires.
@@ -15,7 +15,6 @@ import asyncio
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ssl import SSLContext
 from weakref import WeakKeyDictionary
 
@@ -24,6 +23,7 @@ import httpx
 
 from langchain_grokweb.client.network.environment import Proxy, TrustSettings, make_context, plain_context
 from langchain_grokweb.client.network.kept_sessions import KeptSessions
+from langchain_grokweb.client.network.plain_client import PlainClient
 from langchain_grokweb.errors import GrokWebConnectionError, GrokWebInvalidRequestError
 
 MAX_IDLE_CLIENTS = 100
@@ -79,7 +79,7 @@ def without_thread(error: RuntimeError) -> GrokWebConnectionError:
 class Lease:
     """An HTTP client of this loop, for one turn or request, to be given back."""
 
-    def __init__(self, owner: _LoopClients, route: _Route, client: httpx.AsyncClient) -> None:
+    def __init__(self, owner: _LoopClients, route: _Route, client: PlainClient) -> None:
         self.client = client
         self._owner = owner
         self._route = route
@@ -106,9 +106,9 @@ class _LoopClients:
 
     def __init__(self) -> None:
         self.sessions = KeptSessions()
-        self._idle: defaultdict[_Route, list[httpx.AsyncClient]] = defaultdict(list)
+        self._idle: defaultdict[_Route, list[PlainClient]] = defaultdict(list)
         self.finishing: set[asyncio.Task[None]] = set()
-        self._lent: set[httpx.AsyncClient] = set()
+        self._lent: set[PlainClient] = set()
         self._closed = False
         self._making_context = asyncio.Lock()
         self._keeper: AsyncIterator[None] | None = self._keep()
@@ -130,25 +130,25 @@ class _LoopClients:
                     _contexts[trust] = context
         return _contexts[trust]
 
-    async def take(self, route: _Route) -> httpx.AsyncClient:
+    async def take(self, route: _Route) -> PlainClient:
         client = self._idle[route].pop() if self._idle[route] else await self._make(*route)
         self._lent.add(client)
         return client
 
-    async def _make(self, proxy: Proxy | None, trust: TrustSettings | None) -> httpx.AsyncClient:
+    async def _make(self, proxy: Proxy | None, trust: TrustSettings | None) -> PlainClient:
         context = plain_context() if trust is None else await self.context(trust)
         try:
-            return httpx.AsyncClient(
+            transport = httpx.AsyncHTTPTransport(
                 verify=context,
                 proxy=None if proxy is None else _httpx_proxy(proxy, context),
                 trust_env=False,
                 limits=_LIMITS,
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             )
         except ImportError:
             raise socks_package_missing(proxy) from None
+        return PlainClient(transport)
 
-    async def give_back(self, route: _Route, client: httpx.AsyncClient) -> None:
+    async def give_back(self, route: _Route, client: PlainClient) -> None:
         idle = self._idle[route]
         self._lent.discard(client)
         if self._closed or len(idle) >= MAX_IDLE_CLIENTS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from langchain_core.tools import BaseTool, Tool, create_schema_from_function
@@ -33,6 +34,24 @@ def definition(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
     Raises:
         ValueError: It is nothing that LangChain can describe.
     """
+    if isinstance(tool, Mapping):
+        try:
+            written = json.dumps(tool)
+        except (TypeError, ValueError, RecursionError):  # a class among its values, perhaps
+            pass
+        else:
+            plain: dict[str, Any] = json.loads(_written_definition(written, strict))
+            return plain
+    return _definition(tool, strict)
+
+
+@lru_cache(maxsize=256)
+def _written_definition(tool: str, strict: bool | None) -> str:  # noqa: FBT001
+    """The definition of a dict, both as JSON: a tool that is bound is the same in each call of the model."""
+    return json.dumps(_definition(json.loads(tool), strict))
+
+
+def _definition(tool: Any, strict: bool | None) -> dict[str, Any]:  # noqa: FBT001
     if isinstance(tool, Mapping):
         tool = _inner(dict(tool))
     if is_typeddict(tool):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_grokweb.errors import GrokWebError
@@ -34,9 +35,13 @@ class MarkCut:
     def __init__(self, mark: str) -> None:
         self._mark = mark
         self._pattern = re.compile(re.escape(mark), re.IGNORECASE)
-        # What an error quotes was cut short, perhaps within the mark.
-        self._beginning = re.compile(f"{re.escape(mark[:_LEAST])}[0-9a-f]{{0,{len(mark[_LEAST:])}}}", re.IGNORECASE)
         self._thoughts, self._words = "", ""  # what waits
+
+    @cached_property
+    def _beginning(self) -> re.Pattern[str]:
+        """What an error quotes was cut short, perhaps within the mark."""
+        mark = self._mark
+        return re.compile(f"{re.escape(mark[:_LEAST])}[0-9a-f]{{0,{len(mark[_LEAST:])}}}", re.IGNORECASE)
 
     def events(self, batch: Iterable[ev.Event]) -> Iterable[ev.Event]:
         """The same events, without the mark in what is not read for calls."""

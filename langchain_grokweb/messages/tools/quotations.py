@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cached_property
 from typing import Any
 
 from langchain_grokweb.messages.tools.toolbox import Toolbox
@@ -16,11 +17,19 @@ class Quotations:
     """The examples and the lines of the instructions of these tools."""
 
     def __init__(self, box: Toolbox, mark: str) -> None:
-        text = box.instructions(mark)
-        tag = re.escape(f"tool:{mark}")
-        self._examples = {_canonical(body) for body in re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)}
-        lines = map(_without_call, text.splitlines())
-        self._lines = {line for line in lines if len(line) >= _SHORTEST_LINE and not line.startswith("<")}
+        self._box = box
+        self._mark = mark
+
+    @cached_property
+    def _examples(self) -> set[Any]:
+        tag = re.escape(f"tool:{self._mark}")
+        text = self._box.instructions(self._mark)
+        return {_canonical(body) for body in re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)}
+
+    @cached_property
+    def _lines(self) -> set[str]:
+        lines = map(_without_call, self._box.instructions(self._mark).splitlines())
+        return {line for line in lines if len(line) >= _SHORTEST_LINE and not line.startswith("<")}
 
     def is_example(self, body: str) -> bool:
         """Whether the inside of a call repeats an example, however it is spaced."""

@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
@@ -56,14 +57,8 @@ class Tool:
 
     def render(self, mark: str) -> str:
         """The tool in one line: an example call; its signature, or its schema where that says more; what it is for."""
-        call = prompt_format.call(mark, self.example)
-        if (form := signature(self.name, self.parameters)) is not None:
-            words = " ".join(filter(None, [" ".join(self.description.split()), described(self.parameters)]))
-            form = prompt_format.escape_json(form) + prompt_format.escape(f": {words}" if words else "")
-            return f"{call} {form}"
-        description = {"description": self.description} if self.description else {}
-        schema = _json({"name": self.name, **description, "parameters": self.parameters})
-        return f"{call} {prompt_format.escape_json(schema)}"
+        example, form = _written_out(self.name, self.description, _json(self.parameters))
+        return f"{prompt_format.call(mark, example)} {form}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +239,17 @@ def _asked_name(asked: Any) -> str:
 
 
 # --- small things
+
+
+@lru_cache(maxsize=256)
+def _written_out(name: str, description: str, parameters: str) -> tuple[str, str]:
+    """The example of a tool, and what is said of it; of its parameters as JSON, the same for each call of the model."""
+    tool = Tool(name, description, json.loads(parameters))
+    if (form := signature(name, tool.parameters)) is not None:
+        words = " ".join(filter(None, [" ".join(description.split()), described(tool.parameters)]))
+        return tool.example, prompt_format.escape_json(form) + prompt_format.escape(f": {words}" if words else "")
+    named = {"description": description} if description else {}
+    return tool.example, prompt_format.escape_json(_json({"name": name, **named, "parameters": tool.parameters}))
 
 
 def _json(value: Any) -> str:
