@@ -102,6 +102,43 @@ async def test_blocks_are_the_same_by_every_road_that_langchain_has(grok, make_m
     assert [shapes(blocks) for blocks in found] == [shapes(found[0])] * len(found)
 
 
+TOOL = {"type": "function", "function": {"name": "look", "parameters": {"properties": {"at": {"type": "string"}}}}}
+LONG = " ".join(f"word{number}" for number in range(400))
+ANSWERS: dict[str, dict[str, Any]] = {
+    "words": {"text": LONG},
+    "thoughts": {"text": LONG, "reasoning": f"Hm. {LONG}"},
+    "a call": {"text": "I look.", "tool_calls": [{"name": "look", "args": {"at": "foxes"}}]},
+    "calls alone": {"text": "", "tool_calls": [{"name": "look", "args": {"at": at}} for at in ("a", "🦊")]},
+    "a call after thoughts": {"text": "", "reasoning": LONG, "tool_calls": [{"name": "look", "args": {}}]},
+    "pictures": {"text": "Two foxes.", "images": ["a red fox", "a blue fox"]},
+    "citations": {key: RICH[key] for key in ("text", "search", "citations")},
+    "all": RICH,
+}
+
+
+@pytest.mark.filterwarnings("ignore:The method `BaseChatModel._achat_model_stream_v3` is in beta")
+async def test_events_of_version_3_make_the_message_that_is_invoked(grok, make_model):
+    model = make_model(model="auto")
+    for name, answer in ANSWERS.items():
+        options = {"tools": [TOOL]} if "tool_calls" in answer else {}
+        grok.reply(**answer)
+        invoked = await model.ainvoke("Foxes?", **options)
+        grok.reply(**answer)
+        async with await model.astream_events("Foxes?", version="v3", **options) as events:
+            message = await events.output
+        assert shapes(message.content_blocks) == shapes(invoked.content_blocks), name
+        calls = [[(call["name"], call["args"]) for call in one.tool_calls] for one in (message, invoked)]
+        assert calls[0] == calls[1], name
+        assert len(calls[0]) == len(answer.get("tool_calls", [])), name
+        assert message.text == invoked.text, name
+        assert message.additional_kwargs.keys() == invoked.additional_kwargs.keys(), name
+        links = [everything(one)[2]["grokweb"] for one in (message, invoked)]
+        for link in links:  # each conversation has its own
+            link.pop("tools_hash", None)
+            link.pop("tools_salt", None)
+        assert links[0] == links[1], name
+
+
 def shapes(blocks: Any) -> list[Any]:
     """What blocks are, in their order; ids differ from turn to turn."""
     keys = ("type", "text", "reasoning", "name", "status")
