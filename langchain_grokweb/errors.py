@@ -1,7 +1,7 @@
 """The errors of this package, as one tree.
 
 Every class is a `GrokWebError`, and also a `langchain_core.exceptions.ModelError`, which LangChain's middleware for
-retries and fallbacks understands::
+retries and fallbacks understands:
 
     GrokWebError
     ├── GrokWebAuthenticationError        no cookies, expired, refused; .login_url says where to sign in
