@@ -138,10 +138,7 @@ class Front:
 
         async def dressed(message: Message) -> None:
             if message["type"] in _BEGINNINGS:
-                headers = [*message.get("headers", ()), *_edge_headers()]
-                if message["type"] == "websocket.http.response.start":  # uvicorn writes the length, until 0.51 twice
-                    headers = [header for header in headers if header[0] != b"content-length"]
-                message["headers"] = headers
+                message["headers"] = [*message.get("headers", ()), *_edge_headers()]
             if transport is not None and transport.is_closing():
                 await asyncio.sleep(0)
             await send(message)
