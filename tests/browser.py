@@ -11,11 +11,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parent.parent / "docs"
 _LIMIT_SECONDS = 60
+_PATIENCE_SECONDS = 15
 _FLAGS = (
     "headless=new no-sandbox disable-gpu disable-quic no-first-run disable-background-networking "
     "disable-component-update disable-sync window-size=1100,950"
@@ -79,6 +81,18 @@ def shown(driver: webdriver.Chrome) -> str:
     return driver.find_element(By.TAG_NAME, "body").text
 
 
+def ask(driver: webdriver.Chrome, question: str, grok: GrokEmulator) -> None:
+    """Type a question; the page drops what is sent before its own socket is open, and is then loaded anew."""
+    for _ in range(5):
+        box = WebDriverWait(driver, _LIMIT_SECONDS).until(lambda driver: driver.find_element(By.ID, "chat-input"))
+        box.send_keys(question, Keys.ENTER)
+        with suppress(TimeoutException):
+            WebDriverWait(driver, _PATIENCE_SECONDS).until(lambda _: grok.turns)
+            return
+        driver.refresh()
+    raise AssertionError("the app took no question")
+
+
 def main() -> None:
     """Ask, check what the page shows, and keep a picture of it."""
     source = {"url": "https://example.com/foxes", "title": "Foxes at night"}
@@ -94,8 +108,7 @@ def main() -> None:
         with served(grok, directory) as address, browser(directory) as driver:
             open_when_served(driver, address)
             wait = WebDriverWait(driver, _LIMIT_SECONDS)
-            box = wait.until(lambda driver: driver.find_element(By.ID, "chat-input"))
-            box.send_keys("Tell me about foxes, and draw one.", Keys.ENTER)
+            ask(driver, "Tell me about foxes, and draw one.", grok)
             wait.until(lambda driver: "Foxes at night" in shown(driver))
             drawn = "return [...document.images].some(one => one.naturalWidth >= 256 && one.src.includes('/project/'))"
             wait.until(lambda driver: driver.execute_script(drawn))
