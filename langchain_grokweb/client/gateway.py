@@ -79,7 +79,7 @@ TRANSITIONS: Mapping[tuple[State, Step], State] = {
     (State.TOO_BIG, "given up"): State.CONNECTING,
 }
 
-STORED_SECONDS = 0.5  # how long to wait until the service has stored the answer that a prompt follows
+STORED_SECONDS = 0.5  # after an answer, until the service has surely stored it, so that a prompt may follow
 KEPT_SECONDS = 10.0  # for any word on a socket that was kept; then the service is asked whether it has the prompt
 ASKED_SECONDS = 10.0  # of silence after a question of Grok's own; then the service waits for a reply
 MESSAGES_AT_ONCE = 128
@@ -185,7 +185,7 @@ class GatewayTurn:
         try:
             await asyncio.sleep(0)  # what came meanwhile is read first
             if not self._session.is_stored:
-                with anyio.move_on_after(STORED_SECONDS):
+                with anyio.move_on_after(kept.since + STORED_SECONDS - anyio.current_time()):
                     await self._until(lambda: self._session.is_stored)
             self._take()
             self._was_kept = not (self._is_closed or self._session.ended or self._session.settled)
@@ -230,7 +230,7 @@ class GatewayTurn:
         if sessions is None or session_id is None or conversation_id is None:
             hang_up(socket)
             return
-        kept = KeptSession(socket, session_id, self._session.is_stored)
+        kept = KeptSession(socket, session_id, self._session.is_stored, anyio.current_time())
         seconds = self._http.service.keep_session
         sessions.put(self._key(conversation_id), kept, seconds, gateway_frames.heartbeat)
 

@@ -15,7 +15,7 @@ from scripted import steps as s
 from scripted.server import HANG_UP, SILENCE, STAY, Close, Piece, Reply, Script, ScriptedServer
 
 from langchain_grokweb import ChatGrokWeb
-from langchain_grokweb.client.gateway import KEPT_SECONDS
+from langchain_grokweb.client.gateway import KEPT_SECONDS, STORED_SECONDS
 from langchain_grokweb.client.network import pool
 from langchain_grokweb.client.network.kept_sessions import MOST_KEPT
 
@@ -200,6 +200,24 @@ def model_on(server: ScriptedServer) -> ChatGrokWeb:
     return ChatGrokWeb(
         base_url=server.base_url, cookies=server.cookies, model="fast", transport="gateway", max_retries=0
     )
+
+
+@pytest.mark.parametrize("pause", [0, 5])
+async def test_where_the_service_never_says_that_an_answer_is_stored_half_a_second_is_enough(server, clock, pause):
+    script = one_answer_and_then(STAY)
+    said = [piece for piece in script.socket["response.create"] if "response.persisted" not in str(piece)]
+    server.play(Script(script.replies, {**script.socket, "response.create": said}))
+    model = model_on(server)
+    messages = await talk(model, 1)
+    await clock.sleep(pause)
+    started = clock.time()
+    turn = asyncio.create_task(talk(model, 1, messages))
+    await asyncio.to_thread(server.wait_until, lambda: "Question 2" in str(server.frames))
+    waited = clock.time() - started
+    turn.cancel()
+    await asyncio.gather(turn, return_exceptions=True)
+    assert waited < 0.1 if pause else STORED_SECONDS - 0.1 < waited <= STORED_SECONDS + 0.1
+    assert len(server.asked("socket")) == 1
 
 
 OTHER_ID = "1e0ff1a5-91c5-43f1-9d3f-9f3c6b3ad002"

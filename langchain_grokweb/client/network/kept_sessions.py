@@ -31,11 +31,13 @@ class KeptSession:
         socket: Where it is; it counts what it receives, as `received`.
         session_id: How the service names it.
         is_stored: Whether the service has stored its last answer, so that the next prompt may come.
+        since: From when it waits, by the loop's clock.
     """
 
     socket: ClientConnection
     session_id: str
     is_stored: bool
+    since: float
 
 
 class KeptSessions:
