@@ -51,13 +51,13 @@ class Chromium:
     async def __aexit__(self, *_: object) -> None:
         try:
             self._listening.cancel()
-            await self._socket.close()
+            await asyncio.wait_for(self._socket.close(), HANG_SECONDS)
         finally:
             await self._end()
 
     async def _end(self) -> None:
         """Let the shell end the browser: its standard input closes."""
-        await self._process.communicate()
+        await asyncio.wait_for(self._process.communicate(), HANG_SECONDS)
 
     async def _look_at_page(self) -> None:
         address = await asyncio.wait_for(self._address(), HANG_SECONDS)
