@@ -57,6 +57,8 @@ class Chromium:
 
     async def _end(self) -> None:
         """Let the shell end the browser: its standard input closes."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()  # `communicate` does so only since Python 3.12
         await asyncio.wait_for(self._process.communicate(), HANG_SECONDS)
 
     async def _look_at_page(self) -> None:
