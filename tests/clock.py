@@ -36,6 +36,13 @@ def _quiet_ticks() -> int:
 _select = selectors.DefaultSelector.select
 
 
+def _is_ready(selector: Any) -> bool:
+    try:
+        return bool(_select(selector, 0))
+    except (OSError, ValueError):  # its loop has just ended and closed it: this one must not end with it
+        return True
+
+
 class Clock:
     """The time of all event loops. No lock guards it, since a forked child could find that held for ever."""
 
@@ -108,7 +115,7 @@ class Clock:
         for thread, frame in sys._current_frames().items():
             if thread not in waiting and frame.f_code.co_filename.rpartition("/")[2] not in _WAITING:
                 return False
-        return not any(_select(selector, 0) for selector, _ in waiting.values())
+        return not any(_is_ready(selector) for selector, _ in waiting.values())
 
     def _jump(self, changes: int) -> None:
         due = min(due for _, due in dict(self._waiting).values())
