@@ -76,17 +76,26 @@ def of_another_process() -> GrokWebInvalidRequestError:
 
 
 def _wait(portal: BlockingPortal, work: Callable[[], Awaitable[T]]) -> T:
-    """Run `work` in the portal's loop; Ctrl-C too cancels it, also where that comes before the work has begun."""
+    """Run `work` in the portal's loop; Ctrl-C too cancels it, also where that comes before the work has begun.
+
+    What is no `Exception`, such as a `KeyboardInterrupt` within the caller's own code, would end the portal, and with
+    it every later blocking call: it is carried over and raised here.
+    """
     over = threading.Event()
     tasks: list[asyncio.Task[Any]] = []
     is_abandoned = False
 
-    async def to_its_end() -> T:
+    async def to_its_end() -> tuple[T | None, BaseException | None]:
         tasks.append(cast("asyncio.Task[Any]", asyncio.current_task()))
+        if is_abandoned:
+            over.set()
+            raise asyncio.CancelledError
         try:
-            if is_abandoned:
-                raise asyncio.CancelledError
-            return await work()
+            return await work(), None
+        except (Exception, asyncio.CancelledError):
+            raise
+        except BaseException as error:  # noqa: BLE001 - see above
+            return None, error
         finally:
             over.set()
 
@@ -97,13 +106,16 @@ def _wait(portal: BlockingPortal, work: Callable[[], Awaitable[T]]) -> T:
             task.cancel()
 
     try:
-        return portal.start_task_soon(to_its_end).result()
+        result, fatal = portal.start_task_soon(to_its_end).result()
     except BaseException:  # Ctrl-C too must not leave the work running
         if not over.is_set():
             with suppress(RuntimeError):  # the portal has ended
                 portal.call(abandon)
                 over.wait(_CANCEL_SECONDS)  # so that what comes next does not meet it half done
         raise
+    if fatal is not None:
+        raise fatal
+    return cast("T", result)
 
 
 class _Executor(ThreadPoolExecutor):

@@ -209,3 +209,16 @@ asyncio.run(main())
         ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
         assert (ran.stdout, ran.stderr) == ("", "")
         assert grok.stops == [grok.turns[0].response_id]
+
+
+@pytest.mark.wire("rest")
+def test_an_interrupt_within_the_work_does_not_end_the_portal(grok, make_model):
+    """anyio ends a portal in which something is raised that is no `Exception`; later blocking calls need it."""
+
+    async def work():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        portal.call(work)
+    for _ in range(2):
+        assert make_model().invoke("Hi").text
