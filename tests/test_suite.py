@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import selectors
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,3 +128,22 @@ SHORT = [
 def test_a_short_limit_is_noticed(line):
     assert list(short_limits(line)) == [1]
     assert list(short_limits(line.replace("test()", "test(clock)"))) == []
+
+
+async def test_the_clock_survives_a_loop_that_ends_while_another_looks_at_it(clock):
+    """Else an error in `select` ends the loop that looked, such as the one behind all blocking calls."""
+    looked = []
+
+    class Ended(selectors.DefaultSelector):
+        """Closed, and gone once it was looked at."""
+
+        def __getattribute__(self, name: str) -> object:
+            if name == "_selector" and clock._waiting.pop(-1, None):
+                looked.append(name)
+            return super().__getattribute__(name)
+
+    ended = Ended()
+    ended.close()
+    clock._waiting[-1] = (ended, float("inf"))
+    await clock.sleep(1)
+    assert looked

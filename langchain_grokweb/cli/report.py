@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
-_MINUTES_FROM = 100  # seconds; fewer are told as they are
+_MINUTES_FROM = 100  # seconds; fewer stay seconds
 _QUOTES = "'\""
 
 _FIELD = re.compile(r"`(\w+)=([^`\s]*)`")
@@ -86,7 +86,7 @@ def shown(common: Common, option_names: Callable[[], set[str]]) -> Iterator[None
     except BrokenPipeError:
         _close_output()
         raise typer.Exit(FAILED) from None
-    except Exception as error:
+    except Exception as error:  # the end of every command: a person reads this, not a traceback
         if type(error).__module__.split(".")[0] in {"typer", "click"}:
             raise  # wrong usage, or an exit code: typer shows it
         show(error, option_names())

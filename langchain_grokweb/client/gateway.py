@@ -443,7 +443,7 @@ class GatewayTurn:
             if socket is not None and not self._is_kept:
                 hang_up(socket)
             await self._stop_tasks()
-        except BaseException:
+        except BaseException:  # a cancellation too must not leave the socket open
             if socket is not None:
                 hang_up(socket)
             raise

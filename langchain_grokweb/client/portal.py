@@ -39,7 +39,7 @@ def has_begun() -> bool:
 def soon(work: Callable[[], Awaitable[None]]) -> None:
     """Run a coroutine function in the portal's loop, which outlives the caller's; at exit it is waited for shortly."""
     if not _portal.is_here():  # else it is the portal's own loop that is ending
-        _portal.finish(_portal.get().start_task_soon(work))
+        _portal.finish(_portal.get().start_task_soon(_carried, work))
 
 
 def iterate(make: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
@@ -76,11 +76,7 @@ def of_another_process() -> GrokWebInvalidRequestError:
 
 
 def _wait(portal: BlockingPortal, work: Callable[[], Awaitable[T]]) -> T:
-    """Run `work` in the portal's loop; Ctrl-C too cancels it, also where that comes before the work has begun.
-
-    What is no `Exception`, such as a `KeyboardInterrupt` within the caller's own code, would end the portal, and with
-    it every later blocking call: it is carried over and raised here.
-    """
+    """Run `work` in the portal's loop; Ctrl-C too cancels it, also where that comes before the work has begun."""
     over = threading.Event()
     tasks: list[asyncio.Task[Any]] = []
     is_abandoned = False
@@ -91,11 +87,7 @@ def _wait(portal: BlockingPortal, work: Callable[[], Awaitable[T]]) -> T:
             over.set()
             raise asyncio.CancelledError
         try:
-            return await work(), None
-        except (Exception, asyncio.CancelledError):
-            raise
-        except BaseException as error:  # noqa: BLE001 - see above
-            return None, error
+            return await _carried(work)
         finally:
             over.set()
 
@@ -116,6 +108,20 @@ def _wait(portal: BlockingPortal, work: Callable[[], Awaitable[T]]) -> T:
     if fatal is not None:
         raise fatal
     return cast("T", result)
+
+
+async def _carried(work: Callable[[], Awaitable[T]]) -> tuple[T | None, BaseException | None]:
+    """The result of `work`, or what it raised that is no `Exception`.
+
+    A `KeyboardInterrupt` within the caller's own code, such as `headers=`, would end the portal, and with it all later
+    blocking calls.
+    """
+    try:
+        return await work(), None
+    except (Exception, asyncio.CancelledError):
+        raise
+    except BaseException as error:  # noqa: BLE001 - whoever waits raises it
+        return None, error
 
 
 class _Executor(ThreadPoolExecutor):
@@ -149,7 +155,7 @@ class _Portal:
         self._running: BlockingPortal | None = None
         self._thread: int | None = None
         self.open: set[AsyncGenerator[Any, None]] = set()
-        self._finishing: set[Future[None]] = set()
+        self._finishing: set[Future[Any]] = set()
         self._stack = ExitStack()
 
     def get(self) -> BlockingPortal:
@@ -164,7 +170,7 @@ class _Portal:
                 atexit.register(self.stop)
             return self._running
 
-    def finish(self, future: Future[None]) -> None:
+    def finish(self, future: Future[Any]) -> None:
         """Wait for this before the end."""
         self._finishing.add(future)
         future.add_done_callback(self._finishing.discard)

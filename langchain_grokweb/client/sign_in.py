@@ -15,7 +15,14 @@ def saved_credentials(base_url: str) -> GrokCredentials:
     """
     from langchain_grokweb.credentials import saved  # noqa: PLC0415 - who has cookies needs no folder and no keyring
 
-    stamp = saved.stamp(saved.file_path())
+    path = saved.file_path()
+    if path is None:
+        raise GrokWebAuthenticationError(
+            "There are no cookies, and a sign-in that `grokweb login` saved is read only with the extra `cli`.",
+            login_url=f"{base_url}/",
+            next_step='Set GROKWEB_COOKIES, pass `cookies=`, or run: pip install "langchain-grokweb[cli]"',
+        )
+    stamp = saved.stamp(path)
     if stamp is None:
         return GrokCredentials.parse(None, base_url=base_url)
     known = state.saved_sign_in(base_url, stamp)

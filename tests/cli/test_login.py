@@ -332,7 +332,7 @@ def test_a_damaged_file_is_told_as_such(grok, home, content):
 def test_without_the_extra_nothing_is_found(grok, monkeypatch):
     run("login", piped=grok.cookies)
     monkeypatch.setitem(sys.modules, "platformdirs", None)
-    with pytest.raises(GrokWebAuthenticationError, match="There are no cookies"):
+    with pytest.raises(GrokWebAuthenticationError, match=r"There are no cookies, .* pip install .*\[cli\]"):
         ChatGrokWeb().invoke("hi")
 
 

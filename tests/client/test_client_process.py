@@ -220,5 +220,7 @@ def test_an_interrupt_within_the_work_does_not_end_the_portal(grok, make_model):
 
     with pytest.raises(KeyboardInterrupt):
         portal.call(work)
+    assert make_model().invoke("Hi").text
+    portal.soon(work)
     for _ in range(2):
         assert make_model().invoke("Hi").text

@@ -146,6 +146,15 @@ def test_what_the_site_does_not_tell_leaves_the_error_as_it_is(server, rate_limi
     assert len(server.asked("rate-limits")) == 1
 
 
+@pytest.mark.wire("rest")
+def test_a_quota_that_is_not_used_up_is_not_named_as_the_one_that_is(grok: GrokEmulator, model: ChatGrokWeb):
+    grok.reply("x", error="usage_limit")
+    with pytest.raises(GrokWebRateLimitError) as raised:
+        model.invoke("Hi")
+    assert (raised.value.reason, raised.value.exhausted, raised.value.remaining) == ("quota", True, None)
+    assert "requests left" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("turn", "reason"),
     [

@@ -165,7 +165,7 @@ class Dialogue:
             await _until_interrupted(self._session.answer(question))
         except KeyboardInterrupt:
             self._note("Stopped. /retry asks again.")
-        except Exception:
+        except Exception:  # whatever failed, nothing that was typed is lost
             self._draft, self._files = question.text, list(question.files)
             raise
         self._out.print()

@@ -91,7 +91,8 @@ async def explain(http: Http, error: GrokWebRateLimitError, model: str) -> None:
     except GrokWebError as refusal:
         logger.debug("The quota could not be asked for: %s.", type(refusal).__name__)
         return
-    if quota.remaining is not None:
+    # Where the refusal says that a quota is used up and this one is not, the refusal is about another one.
+    if quota.remaining == 0 or (quota.remaining is not None and error.reason == "requests"):
         error.explain(quota.remaining, quota.total, quota.resets_in)
 
 

@@ -2,7 +2,7 @@
 
 Nothing runs for a session that waits: what the service sends stays in the socket until the next turn reads it, and
 timers of the loop send heartbeats and end the wait. So a loop may end at any time. A session is lent to one turn at a
-time, and what cannot be told to be alive is not lent.
+time, and a socket that may be dead is not lent.
 """
 
 from __future__ import annotations
