@@ -89,7 +89,8 @@ class MadeThings:
         failure: str = "",
         card_id: str = "",
     ) -> None:
-        """A picture, or a preview of one; `progress` in percent, 100 is finished."""
+        """A picture, or a preview of one; `progress` in percent, 100 is finished. Without an id its address is one."""
+        picture_id = picture_id or url
         if moderated or failure:
             if self._settle(picture_id, card_id):
                 self._report(ev.ImageWithheld(picture_id, failure or "moderated"))

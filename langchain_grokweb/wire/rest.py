@@ -393,10 +393,9 @@ class RestDecoder:
 
     def _image(self, value: Any, _: Fields) -> None:
         if isinstance(value, dict) and not value.get("sideBySideIndex"):
-            url = get_str(value, "imageUrl")
             self._reader.made.image(
-                picture_id=str(value.get("imageId") or url),
-                url=url,
+                picture_id=str(value.get("imageId") or ""),
+                url=get_str(value, "imageUrl"),
                 progress=100 if value.get("isFinal") else value.get("progress"),
                 moderated=bool(value.get("moderated")),
             )

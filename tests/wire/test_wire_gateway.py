@@ -439,6 +439,13 @@ def test_pictures():
     assert of(ev.ImageWithheld, batch) == [ev.ImageWithheld("i3", "1006"), ev.ImageWithheld("k2")]
 
 
+def test_a_picture_without_an_id_is_known_by_its_address():
+    url = "users/u/generated/p/image.jpg"
+    picture = {"imageUrl": url, "progress": 100}
+    batch = events(*2 * [chunk(render_generated_image={"image_chunk": picture})], done())
+    assert of(ev.ImageFinished, batch) == [ev.ImageFinished(url, f"https://assets.example/{url}")]
+
+
 # --- errors
 
 
