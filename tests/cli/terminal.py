@@ -38,6 +38,7 @@ CTRL_C, CTRL_D, CTRL_J, ENTER, UP, ESCAPE, TAB = "\x03", "\x04", "\n", "\r", "\x
 _GRAPHICS = re.compile(rb"\x1b[_P].*?\x1b\\", re.DOTALL)  # kitty's questions and pictures, which pyte would print
 
 _READS = 2000
+_PRESS_AGAIN_SECONDS = 10
 
 
 class Screen(pyte.HistoryScreen):
@@ -114,9 +115,18 @@ class Terminal:
         if (self.screen.lines, self.screen.columns) != (rows, columns):
             self.screen.resize(rows, columns)
 
-    def interrupt(self) -> None:
-        """Press Ctrl-C."""
+    def end_by_interrupt(self) -> int:
+        """Press Ctrl-C, and again where nothing follows; the exit code.
+
+        Python loses a signal that comes while `input` begins, after the question is shown. A person presses again.
+        """
         self.type(CTRL_C)
+        while not self._is_over:
+            if select.select([self._fd], [], [], _PRESS_AGAIN_SECONDS)[0]:
+                self._read()
+            else:
+                self.type(CTRL_C)
+        return self.end()
 
     # --- what a person sees
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from langchain_grokweb import ChatGrokWeb
-from tests.cli.terminal import CTRL_C, ENTER
+from tests.cli.terminal import ENTER
 
 HOSTILE = "a\x1b]0;pwned\x07b\u202ec\td\ne"
 
@@ -106,8 +106,7 @@ def test_a_conversation_is_renamed_deleted_and_restored(chats, pipe, terminal):
     assert "Nothing was deleted." in seen.text
     seen = terminal("conversations", "delete", chats[0])
     seen.wait_for('Delete "Red foxes"?')
-    seen.type(CTRL_C)
-    assert seen.end() in {1, 130}
+    assert seen.end_by_interrupt() in {1, 130}
     assert len(pipe("conversations", "list").stdout.splitlines()) == 3
     assert pipe("conversations", "delete", "--yes", *chats[:2]).returncode == 0
     assert len(pipe("conversations", "list").stdout.splitlines()) == 1
@@ -127,8 +126,7 @@ def test_the_emulator_has_the_same_cookies_at_each_start(terminal):
         address, cookies = lines["export GROKWEB_BASE_URL"], lines["export GROKWEB_COOKIES"].strip("'")
         assert ChatGrokWeb(base_url=address, cookies=cookies).invoke("Hi").text
         shown.append(cookies)
-        seen.type(CTRL_C)
-        assert seen.end() == 0
+        assert seen.end_by_interrupt() == 0
     assert shown[0] == shown[1]
 
 

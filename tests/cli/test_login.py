@@ -20,7 +20,7 @@ from langchain_grokweb.cli.app import app
 from langchain_grokweb.client import state
 from langchain_grokweb.credentials import saved
 from langchain_grokweb.testing import GrokEmulator
-from tests.cli.terminal import CTRL_C, ENTER
+from tests.cli.terminal import ENTER
 
 
 class MemoryKeyring(KeyringBackend):
@@ -195,8 +195,7 @@ def test_a_narrow_terminal_breaks_no_word(terminal):
     seen.wait_for("Paste here:")
     shown = seen.text.split("Paste here")[0].split()
     assert {"browser.", "Network,", "extension", "docs/signing-in.md"} <= set(shown)
-    seen.type(CTRL_C)
-    assert seen.end() == 130
+    assert seen.end_by_interrupt() == 130
     assert "Traceback" not in seen.text
 
 
