@@ -22,6 +22,7 @@ from typing import Any
 HANG_SECONDS = 60  # limits that only catch a hang
 FARTHEST_SECONDS = 600.0  # timers beyond it, such as uvicorn's for idle connections, are nobody's limit
 _TICK_SECONDS = 0.001
+_PART_SECONDS = 0.01
 _QUIET_TICKS = 3  # looks in a row that find nobody at work: what the kernel or a lock passes on may take a moment
 # Where idle threads stand: locks, executors, the reader of xdist, and httpx where it blocks.
 _WAITING = {"threading.py", "thread.py", "gateway_base.py", "sync.py"}
@@ -83,11 +84,14 @@ class Clock:
         if timeout is not None and timeout <= 0:
             return _select(selector, timeout)
         thread = threading.get_ident()
-        self._note(thread, (selector, float("inf") if timeout is None else self.time() + timeout))
+        due = float("inf") if timeout is None else self.time() + timeout
+        self._note(thread, (selector, due))
         try:
-            if self._frozen is None:
-                return _select(selector, timeout)
-            return self._wait(selector)
+            while self._frozen is None:  # in short parts: a loop that waits already when the clock stops joins it
+                left = due - self.time()
+                if (ready := _select(selector, min(left, _PART_SECONDS))) or left <= 0:
+                    return ready
+            return self._wait(selector, due)
         finally:
             self._note(thread, None)
 
@@ -98,8 +102,7 @@ class Clock:
         else:
             self._waiting[thread] = waits
 
-    def _wait(self, selector: Any) -> list[Any]:
-        due = self._waiting[threading.get_ident()][1]
+    def _wait(self, selector: Any, due: float) -> list[Any]:
         quiet, changes, enough = 0, self._changes, _quiet_ticks()
         while self._frozen is not None and self._frozen < due:
             if ready := _select(selector, _TICK_SECONDS):
