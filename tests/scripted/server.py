@@ -144,7 +144,7 @@ class ScriptedServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._speak = asyncio.Event()
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._changed = threading.Condition()
 
     def __enter__(self) -> Self:
@@ -166,10 +166,14 @@ class ScriptedServer:
         return await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=2**24)
 
     async def _finish(self) -> None:
+        for socket in self._server.sockets:
+            self._loop.remove_reader(socket.fileno())  # a connection of a server that is closed leaves its socket open
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks & self._connections.keys():
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         self._server.close()
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.sleep(0)  # sockets are closed in the loop's next round
 
     # --- what a test does
 
@@ -200,18 +204,22 @@ class ScriptedServer:
 
     # --- connections
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
-        try:
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._serve(reader, writer))
+        self._connections[task] = writer
+        task.add_done_callback(self._close)
+
+    def _close(self, task: asyncio.Task[None]) -> None:
+        writer = self._connections.pop(task)
+        if task.cancelled():  # the end of the test: what is not sent yet is of no use
+            writer.transport.abort()
+        else:
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
             while await self._exchange(reader, writer):
                 pass
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            self._connections.discard(task)
-            writer.close()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request and its reply; whether the connection may be used again."""
@@ -269,11 +277,13 @@ class ScriptedServer:
         """Stay silent, unless the client has gone."""
         leaves = asyncio.ensure_future(reader.read(1))
         speaks = asyncio.ensure_future(self.until(happening))
-        await asyncio.wait({leaves, speaks}, return_when=asyncio.FIRST_COMPLETED)
-        has_left = leaves.done()
-        leaves.cancel()
-        speaks.cancel()
-        await asyncio.gather(leaves, speaks, return_exceptions=True)
+        try:
+            await asyncio.wait({leaves, speaks}, return_when=asyncio.FIRST_COMPLETED)
+            has_left = leaves.done()
+        finally:
+            leaves.cancel()
+            speaks.cancel()
+            await asyncio.gather(leaves, speaks, return_exceptions=True)
         if has_left:
             raise ConnectionResetError
 
