@@ -77,22 +77,33 @@ class JsonObjects:
         """
         if not self._object and not self._between and data.isspace():
             return
-        position = 0 if self._object or self._between else _take_lines(data, objects)
+        if self._object or self._between:
+            position = self._read_one(data, 0, objects)
+        else:
+            position = int(data.startswith(b"\n"))
+        if not (self._object or self._between):  # nearly always all of the rest are lines
+            position = _take_lines(data, position, objects)
         tried = position  # up to here it is known whether a line is one object
         while position < len(data):
-            if not self._object:
-                if not self._between and position >= tried:
-                    end = data.find(b"\n", position)
-                    if end >= 0 and (entry := _read_object(data[position:end])) is not None:
-                        objects.append(entry)
-                        position = tried = end + 1
-                        continue
-                    tried = end + 1 if end >= 0 else len(data)
-                position = self._skip_between(data, position)
-            if position < len(data):
-                position, whole = self._scan(data, position)
-                if whole is not None:
-                    objects.append(self._parse(whole))
+            if not self._object and not self._between and position >= tried:
+                end = data.find(b"\n", position)
+                if end >= 0 and (entry := _read_object(data[position:end])) is not None:
+                    objects.append(entry)
+                    position = tried = end + 1
+                    continue
+                tried = end + 1 if end >= 0 else len(data)
+            position = self._read_one(data, position, objects)
+
+    def _read_one(self, data: bytes, position: int, objects: list[dict[str, Any]]) -> int:
+        """Read to the end of an object, and of its line where nothing else stands on it, or of the data."""
+        if not self._object:
+            position = self._skip_between(data, position)
+        if position < len(data):
+            position, whole = self._scan(data, position)
+            if whole is not None:
+                objects.append(self._parse(whole))
+                position += data.startswith(b"\n", position)
+        return position
 
     @property
     def unfinished(self) -> bytes:
@@ -182,16 +193,16 @@ class _ObjectScanner:
         return None
 
 
-def _take_lines(data: bytes, objects: list[dict[str, Any]]) -> int:
-    """Append the objects of the lines, all at once, if each is one; return where the rest begins."""
-    lines = data.split(b"\n")
+def _take_lines(data: bytes, position: int, objects: list[dict[str, Any]]) -> int:
+    """Append the objects of the lines from a position on, all at once, if each is one; return where the rest begins."""
+    lines = data[position:].split(b"\n")
     rest = lines.pop()
     try:
         values = list(map(orjson.loads, lines))
     except orjson.JSONDecodeError:
-        return 0
+        return position
     if set(map(type, values)) != _ONLY_DICTS:
-        return 0
+        return position
     objects += values
     return len(data) - len(rest)
 

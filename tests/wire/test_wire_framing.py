@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -123,3 +125,34 @@ def test_an_endless_object_is_refused_at_the_bound():
     with pytest.raises(GrokWebProtocolError, match="16 MiB"):
         for _ in range(MAX_OBJECT_BYTES // len(piece) + 1):
             objects.feed(piece, [])
+
+
+def steps(pieces: list[bytes]) -> int:
+    """How many functions are called to read these pieces."""
+    count = 0
+
+    def note(_: Any, what: str, __: Any) -> None:
+        nonlocal count
+        count += "call" in what
+
+    objects, found = JsonObjects("a test"), []
+    sys.setprofile(note)
+    try:
+        for piece in pieces:
+            objects.feed(piece, found)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("cut", [0, 1, 40, 98, 99])
+def test_steps_are_taken_for_each_piece_and_not_for_each_line(cut: int):
+    line = compact({"text": "x" * 88}) + b"\n"
+    assert len(line) == 100
+
+    def cut_up(lines: int) -> list[bytes]:
+        body = line * (10 * lines)
+        return [body[:cut], *(body[start : start + 100 * lines] for start in range(cut, len(body), 100 * lines))]
+
+    assert len(read(cut_up(100))) == 1000
+    assert steps(cut_up(100)) < 2 * steps(cut_up(10)), "ten times the lines in as many pieces"
