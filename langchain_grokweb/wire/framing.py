@@ -77,10 +77,11 @@ class JsonObjects:
         """
         if not self._object and not self._between and data.isspace():
             return
+        position = 0
         if self._object or self._between:
             position = self._read_one(data, 0, objects)
-        else:
-            position = int(data.startswith(b"\n"))
+        elif data.startswith(b"\n"):
+            position = 1
         if not (self._object or self._between):  # nearly always all of the rest are lines
             position = _take_lines(data, position, objects)
         tried = position  # up to here it is known whether a line is one object
