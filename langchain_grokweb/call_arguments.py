@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, TypeVar
 
 from langchain_core.language_models import BaseChatModel
@@ -53,7 +54,9 @@ def for_call(model: _Model, arguments: Mapping[str, Any]) -> tuple[_Model, dict[
     Raises:
         GrokWebInvalidRequestError: An argument is unknown, or has a value that it cannot have.
     """
-    fields = type(model).model_fields.keys() - BaseChatModel.model_fields.keys() - _THE_MODELS_ALONE
+    if not arguments:
+        return model, {}
+    fields = _fields_of(type(model))
     named = {_ALIASES.get(name, name): value for name, value in arguments.items()}
     for name in named:
         if name not in fields and name not in LANGCHAINS:
@@ -62,6 +65,12 @@ def for_call(model: _Model, arguments: Mapping[str, Any]) -> tuple[_Model, dict[
     if "conversation_id" in changes and "parent_response_id" in fields:  # an answer belongs to its conversation
         changes.setdefault("parent_response_id", None)
     return _changed(model, changes), {name: value for name, value in named.items() if name in LANGCHAINS}
+
+
+@cache
+def _fields_of(kind: type[BaseChatModel]) -> frozenset[str]:
+    """The fields of a model that a call may change."""
+    return frozenset(kind.model_fields.keys() - BaseChatModel.model_fields.keys() - _THE_MODELS_ALONE)
 
 
 def without_values(error: ValidationError) -> ValidationError:

@@ -154,9 +154,11 @@ class ModelCall:
             transport=stream.transport,
             temporary=turn.temporary,
         )
+        if plan.conversation is not None or holds_element(turn.prompt):
+            spec = replace(spec, cuts_roles=True)
         answer = Answer(
             request,
-            wanted=replace(spec, cuts_roles=plan.conversation is not None or holds_element(turn.prompt)),
+            wanted=spec,
             stop=sequences,
             image_markdown=settings.image_markdown,
             image_bytes=settings.image_output == "base64",

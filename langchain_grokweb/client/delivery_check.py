@@ -53,6 +53,11 @@ class RecoveredTurn:
         """Nothing was held back."""
         return []
 
+    @property
+    def is_over(self) -> bool:
+        """There is nothing to close."""
+        return True
+
     async def learn(self) -> None:
         """There is nothing to read."""
 

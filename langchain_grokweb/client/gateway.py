@@ -1,7 +1,7 @@
 """A turn over the realtime gateway: on a socket of its own, or on the one that its conversation's last turn left.
 
-A task of its own reads the socket and feeds the session, so that messages which came together are taken together; a
-second one sends heartbeats and watches for silence, so that no wait needs a timer. `next_batch` only waits to be woken.
+A task of its own reads the socket and feeds the session, so that messages which came together are taken together. One
+timer sends heartbeats and watches for silence, so that no wait needs one. `next_batch` only waits to be woken.
 After the answer is done the socket stays open for a moment, since the title and suggestions come late. After a whole
 answer it is kept for the conversation's next turn (`client.network.kept_sessions`), which sends its prompt at once.
 """
@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from enum import Enum, auto
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import anyio
@@ -29,7 +30,7 @@ from langchain_grokweb.client.account.modes import AvailableMode, list_modes, us
 from langchain_grokweb.client.network.failures import after_giving_up_idle
 from langchain_grokweb.client.network.gateway_socket import Socket, open_socket, socket_failure
 from langchain_grokweb.client.network.http import Http, RedactedHeaders
-from langchain_grokweb.client.network.kept_sessions import HEARTBEAT_SECONDS, KeptSession, hang_up
+from langchain_grokweb.client.network.kept_sessions import HEARTBEAT_SECONDS, KeptSession, hang_up, send_now
 from langchain_grokweb.client.network.pool import attend, kept_sessions, without_thread
 from langchain_grokweb.client.network.reply_body import MAX_STREAM_BYTES
 from langchain_grokweb.client.network.tap import no_tap
@@ -99,7 +100,8 @@ class GatewayTurn:
         self.answer = RunningAnswer(http, turn)
         self._state = State.CONNECTING
         self._socket: Socket | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._listening: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._woken = asyncio.Event()
         self._is_awaited = False  # silence counts only while somebody waits for the answer
         self._last_event = 0.0
@@ -110,8 +112,8 @@ class GatewayTurn:
         self._was_kept = False  # the socket is one that an earlier turn left
         self._is_kept = False  # the socket is left to a later turn
 
-    def _new_session(self, session_id: str | None = None) -> wire.GatewaySession:
-        session = wire.GatewaySession(self._turn, assets_url=self._http.service.assets_url, session_id=session_id)
+    def _new_session(self) -> wire.GatewaySession:
+        session = wire.GatewaySession(self._turn, assets_url=self._http.service.assets_url)
         session.unknown.redact = self._http.redact
         return session
 
@@ -128,7 +130,7 @@ class GatewayTurn:
             DeliveryUnknownError: The prompt was sent, and the socket closed before anything came back.
         """
         try:
-            with anyio.fail_after(self._http.service.timeout):
+            async with asyncio.timeout(self._http.service.timeout):
                 await self._begin()
         except GrokWebConnectionError as error:
             failure: GrokWebError = error
@@ -165,8 +167,9 @@ class GatewayTurn:
     def _listen_to(self, socket: Socket) -> None:
         self._socket = socket
         self._move("connected")
-        self._last_event = anyio.current_time()
-        self._tasks = [asyncio.create_task(self._listen(socket)), asyncio.create_task(self._watch(socket))]
+        self._last_event = asyncio.get_running_loop().time()
+        self._listening = asyncio.create_task(self._listen(socket))
+        self._watch(socket, self._last_event + HEARTBEAT_SECONDS)
 
     # --- sockets that are kept
 
@@ -179,7 +182,7 @@ class GatewayTurn:
         kept = sessions.take(self._key(place.conversation_id))
         if kept is None or not isinstance(kept.socket, Socket):
             return False
-        self._session = self._new_session(kept.session_id)
+        self._session.continue_on(kept.session_id)
         self._session.is_stored = kept.is_stored
         self._listen_to(kept.socket)
         try:
@@ -192,7 +195,7 @@ class GatewayTurn:
         except GrokWebError:  # it has ended: nothing was sent
             self._was_kept = False
         if not self._was_kept:
-            await self._stop_tasks()
+            await self._stop_listening()
             hang_up(kept.socket)
             self._move("given up")
             self._session, self._socket, self._first = self._new_session(), None, []
@@ -202,9 +205,12 @@ class GatewayTurn:
     def _key(self, conversation_id: str) -> Hashable:
         """What a session can be used for: none of this can be changed once it is created."""
         service = self._http.service
-        settings = orjson.dumps(gateway_frames.session_settings(self._turn))
         account = self._http.credentials.account
-        return service.base_url, account, service.find_proxy(), self._handshake, conversation_id, settings
+        return service.base_url, account, service.find_proxy(), self._handshake, conversation_id, self._settings
+
+    @cached_property
+    def _settings(self) -> bytes:
+        return orjson.dumps(gateway_frames.session_settings(self._turn))
 
     async def _hear_anything(self) -> None:
         """A socket may be dead that looks alive: then nothing at all comes back.
@@ -215,8 +221,9 @@ class GatewayTurn:
         socket = self._socket
         assert socket is not None  # noqa: S101 - for the type checker
         received = socket.received
-        with anyio.move_on_after(KEPT_SECONDS):
-            await self._until(lambda: socket.received > received)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(KEPT_SECONDS):
+                await self._until(lambda: socket.received > received)
         if socket.received == received:
             raise GrokWebConnectionError("The connection to grok.com broke.", next_step="Try again.")
 
@@ -248,7 +255,7 @@ class GatewayTurn:
             tap("gateway", "sent", frame)
             await self._socket.send(frame)
 
-    # --- the two tasks
+    # --- the task and the timer
 
     async def _listen(self, socket: Socket) -> None:
         heard, size, now, tap = 0, 0, asyncio.get_running_loop().time, self._http.service.tap or no_tap
@@ -291,22 +298,21 @@ class GatewayTurn:
         elif error.rcvd is not None:
             self._session.closed(error.rcvd.code, error.rcvd.reason)
 
-    async def _watch(self, socket: ClientConnection) -> None:
+    def _watch(self, socket: ClientConnection, next_beat: float) -> None:
         """Send heartbeats, and notice when the answer is awaited and does not continue."""
-        limit = self._http.service.stream_event_timeout
+        if self._is_closed:
+            return
+        loop, limit = asyncio.get_running_loop(), self._http.service.stream_event_timeout
+        now = loop.time()
+        if now >= next_beat:
+            next_beat = now + HEARTBEAT_SECONDS
+            send_now(socket, gateway_frames.heartbeat())
+        allowed = min(limit, ASKED_SECONDS) if self._session.asks else limit
+        if self._is_awaited and now - self._last_event >= allowed:
+            self._move("fell silent")
+            self._woken.set()
         pause = min(HEARTBEAT_SECONDS, limit / 4, ASKED_SECONDS / 2)
-        next_beat = anyio.current_time() + HEARTBEAT_SECONDS
-        while not self._is_closed:
-            await asyncio.sleep(pause)
-            now = anyio.current_time()
-            if now >= next_beat:
-                next_beat = now + HEARTBEAT_SECONDS
-                with suppress(ConnectionClosed):
-                    await socket.send(gateway_frames.heartbeat())
-            allowed = min(limit, ASKED_SECONDS) if self._session.asks else limit
-            if self._is_awaited and now - self._last_event >= allowed:
-                self._move("fell silent")
-                self._woken.set()
+        self._timer = loop.call_later(pause, self._watch, socket, next_beat)
 
     async def _wait(self) -> None:
         self._is_awaited = True
@@ -425,6 +431,11 @@ class GatewayTurn:
         """What came that nobody knows, counted by kind."""
         return self._session.unknown
 
+    @property
+    def is_over(self) -> bool:
+        """The socket is closed without a farewell of the other side, or kept."""
+        return True
+
     async def learn(self) -> None:
         """Read on until the answer's id is known."""
         while True:
@@ -442,7 +453,7 @@ class GatewayTurn:
         try:
             if socket is not None and not self._is_kept:
                 hang_up(socket)
-            await self._stop_tasks()
+            await self._stop_listening()
         except BaseException:  # a cancellation too must not leave the socket open
             if socket is not None:
                 hang_up(socket)
@@ -450,10 +461,12 @@ class GatewayTurn:
         if socket is not None and self._is_kept:
             self._keep(socket)
 
-    async def _stop_tasks(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def _stop_listening(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
 
 
 def _without_cookies(headers: Mapping[str, str]) -> frozenset[tuple[str, str]]:

@@ -109,6 +109,11 @@ class RestTurn:
         """What came that nobody knows, counted by kind."""
         return self._stream.decoder.unknown
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the reply was read to its end."""
+        return (self._opening is None or self._opening.done()) and self._stream.is_over
+
     async def learn(self) -> None:
         """Read on until the answer's id is known."""
         if self._opening is not None and self.answer.may_run:
@@ -118,7 +123,7 @@ class RestTurn:
 
     async def aclose(self) -> None:
         """Close the connection."""
-        if self._opening is not None:
+        if self._opening is not None and not self._opening.done():
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
         await self._stream.close()

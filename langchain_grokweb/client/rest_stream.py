@@ -123,7 +123,7 @@ class EventStream:
 
     async def _read_late(self) -> list[ev.Event]:
         """What comes after the whole answer, a title perhaps; it is not waited for long, and may fail."""
-        now = anyio.current_time()
+        now = asyncio.get_running_loop().time()
         if self._late_until is None:
             self._late_until = now + LATE_SECONDS
         if not self._answer.late:
@@ -153,6 +153,11 @@ class EventStream:
         if not batch:  # there may be much that says nothing: others have their turn
             await asyncio.sleep(0)
         return batch
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody reads any more."""
+        return self._pieces.is_over
 
     async def learn(self) -> None:
         """Read on until the answer's id is known, for whoever leaves the turn; nothing of it is given out."""

@@ -105,6 +105,10 @@ class StreamingTurn(Protocol):
     def flush(self) -> list[ev.Event]:
         """What was held back of a stream that broke off: it is text after all."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether `aclose` would not wait for anything."""
+
     async def learn(self) -> None:
         """Read on until the answer's id is known, for whoever leaves the turn; at once where nothing can come."""
 
@@ -325,8 +329,10 @@ class ResumableStream:
 
     async def leave(self) -> None:
         """Close the connections; stop the turn at the service if it may still be running there."""
-        unknown = self._turn.unknown + (self._stream.decoder.unknown if self._stream else Counter())
-        await self._turn.answer.leave(self._close, unknown, self._turn.learn)
+        unknown, is_over = self._turn.unknown, self._turn.is_over
+        if self._stream is not None:
+            unknown, is_over = unknown + self._stream.decoder.unknown, False
+        await self._turn.answer.leave(self._close, unknown, self._turn.learn, is_over=is_over)
 
     def abandon(self) -> None:
         """Stop the turn at the service, where nothing can be awaited any more."""

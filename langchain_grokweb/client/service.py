@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import IO, Any, Literal, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
@@ -186,6 +187,7 @@ def check_proxy(proxy: str) -> str:
     return proxy
 
 
+@lru_cache(maxsize=64)
 def is_loopback(url: str) -> bool:
     """Whether an address is on this machine."""
     host = urlsplit(url).hostname or ""

@@ -91,6 +91,8 @@ def reset() -> None:
 
 def note_unknown(unknown: Counter[str]) -> None:
     """Move what a turn brought into the count; each name is logged when it comes for the first time."""
+    if not unknown:
+        return
     new_names = sorted(unknown.keys() - _unknown.keys())[: max(0, _MAX_UNKNOWN_NAMES - len(_unknown))]
     _unknown.update({name: count for name, count in unknown.items() if name in _unknown or name in new_names})
     unknown.clear()  # a turn may be left twice

@@ -151,6 +151,8 @@ class RunningAnswer:
         aclose: Callable[[], Awaitable[None]],
         unknown: Counter[str],
         learn: Callable[[], Awaitable[None]],
+        *,
+        is_over: bool = False,
     ) -> None:
         """Close the connection and stop the turn, whatever cancels the caller.
 
@@ -160,10 +162,14 @@ class RunningAnswer:
             aclose: Closes the connection.
             unknown: What came that nobody knows.
             learn: Reads on until the answer's id is known.
+            is_over: Whether the connection can be closed without waiting for anything.
         """
         state.note_unknown(unknown)
         self._left = True
         if sys.is_finalizing() or not self.is_of_this_process:
+            return
+        if is_over and not self.may_run:
+            await aclose()
             return
         task = asyncio.create_task(self._leave(aclose, learn))
         task.add_done_callback(_retrieve)  # where the caller is cancelled meanwhile, nobody else does

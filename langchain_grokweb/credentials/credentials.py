@@ -46,7 +46,7 @@ class GrokCredentials:
         ```
     """
 
-    __slots__ = ("_account", "_cookies", "_expires", "_user_agent")
+    __slots__ = ("_account", "_cookie_header", "_cookies", "_expires", "_user_agent")
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class GrokCredentials:
         sendable = tuple((name, full[name]) for name in NAMES if name in full)
         _check(sendable, user_agent)
         self._cookies = sendable
+        self._cookie_header = "; ".join(f"{name}={value}" for name, value in sendable)
         self._user_agent = user_agent or None
         self._account = account or _fingerprint(dict(sendable))
         self._expires = expires or _end_of_token(session)
@@ -95,7 +96,7 @@ class GrokCredentials:
     @property
     def cookie_header(self) -> str:
         """The value of the `Cookie` header."""
-        return "; ".join(f"{name}={value}" for name, value in self._cookies)
+        return self._cookie_header
 
     @property
     def cookies(self) -> dict[str, str]:

@@ -82,7 +82,7 @@ class AnswerContent:
 
     def note_order(self, text: str, extra: Mapping[str, Any], calls: Iterable[ToolCallChunk]) -> None:
         """These come next."""
-        if text and not extra and not calls and _TEXT_BLOCK in self.order:
+        if not (extra or calls) and (not text or _TEXT_BLOCK in self.order):
             return  # as for most words
         begun = [name for name, _ in block_names(extra, text=bool(text or extra.get("citations")))]
         self.order.update(dict.fromkeys([*begun, *(f"lc_tc_{call['index']}" for call in calls)]))

@@ -257,6 +257,8 @@ def remote_files(messages: Sequence[MessageParts]) -> list[RemoteFile]:
 
 def with_fetched(messages: Iterable[MessageParts], fetched: Mapping[str, Attachment]) -> list[MessageParts]:
     """The same, with the content of what was fetched, by its key."""
+    if not fetched:
+        return list(messages)
     return [(message, [_filled(part, fetched) for part in said]) for message, said in messages]
 
 

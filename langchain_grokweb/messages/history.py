@@ -60,6 +60,8 @@ def _hash_of_answer(message: BaseMessage) -> str:
 
 def hash_system(messages: Sequence[SystemMessage]) -> str:
     """The hash of the instructions."""
+    if not messages:
+        return _HASH_OF_NONE
     attached = [_attached(message) for message in messages]
     return digest(
         _ENCODER.encode([[text_of(message) for message in messages], [part for one in attached for part in one]])
@@ -69,6 +71,9 @@ def hash_system(messages: Sequence[SystemMessage]) -> str:
 def digest(text: str) -> str:
     """The hash of a text."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
+
+
+_HASH_OF_NONE = digest(_ENCODER.encode([[], []]))  # of no instructions
 
 
 def _canonical_text(message: BaseMessage, *, named: bool = True) -> str:

@@ -70,6 +70,8 @@ class OutputSpec:
             GrokWebInvalidRequestError: They are not understood.
             ValueError: A tool is to be called that is not among them.
         """
+        if not kwargs:
+            return cls()
         box = toolbox(
             kwargs.get("tools") or [],
             tool_choice=kwargs.get("tool_choice"),
@@ -126,12 +128,13 @@ class OutputSpec:
             emitted: What earlier turns gave out of an object.
             asked: Whether the turn answers a question or a repair of ours.
         """
-        # What was called although it was not allowed is left out elsewhere; its markup is no text in any case.
-        box = replace(self.box, choice="auto") if self.box.choice == "none" else self.box
-        calls = ToolCallParser(box, self.mark, asked=asked)
-        reader: Reader | None = calls if self.box.tools else None
-        if self.format is not None:
-            reader = JsonAnswer(calls, JsonReader(self.format, emitted))
+        reader: Reader | None = None
+        if self.box.tools or self.format is not None:
+            # What was called although it was not allowed is left out elsewhere; its markup is no text in any case.
+            box = replace(self.box, choice="auto") if self.box.choice == "none" else self.box
+            reader = calls = ToolCallParser(box, self.mark, asked=asked)
+            if self.format is not None:
+                reader = JsonAnswer(calls, JsonReader(self.format, emitted))
         return WithoutRoles(reader, of_tools=bool(self.box.tools)) if self.cuts_roles else reader
 
     def mark_cut(self) -> MarkCut:

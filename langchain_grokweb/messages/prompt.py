@@ -134,7 +134,7 @@ def _too_much(head: Sequence[str], said: Sequence[str]) -> int:
 
 def _whole(text: str) -> str:
     """Text that can be sent: half a character cannot."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _element(message: BaseMessage, pieces: list[str | Attached], enclosed: Enclosed) -> str:

@@ -25,7 +25,7 @@ from langchain_grokweb.wire.conversation_ids import is_id, require_id
 from langchain_grokweb.wire.event_builder import AnswerReader, web_results
 from langchain_grokweb.wire.framing import UNCHECKED_BYTES, JsonObjects, has_too_many_parts, in_slices
 from langchain_grokweb.wire.gateway_chunks import ChunkReader, Dialects
-from langchain_grokweb.wire.gateway_frames import prompt_frames, session_frame
+from langchain_grokweb.wire.gateway_frames import check_turn, prompt_frames, session_frame
 from langchain_grokweb.wire.json_fields import Fields, get_dict, get_objects, get_str, wrong_type
 from langchain_grokweb.wire.turn import Turn
 from langchain_grokweb.wire.unknown_fields import Unknown
@@ -92,7 +92,12 @@ class GatewaySession:
     def __init__(
         self, turn: Turn, *, assets_url: str = "https://assets.grok.com", session_id: str | None = None
     ) -> None:
-        """A turn on a new session, or a further one of its conversation on the session of this id."""
+        """A turn on a new session, or a further one of its conversation on the session of this id.
+
+        Raises:
+            GrokWebInvalidRequestError: The turn asks for something that this wire does not have.
+        """
+        check_turn(turn)
         self.state = State.OPENING
         self.unknown = Unknown()
         self.heard = 0  # events of our answer; heartbeats are none
@@ -104,15 +109,11 @@ class GatewaySession:
         self._event_ids: set[str] = set()  # of all that came
         self._outgoing: list[str] = []
         self._sent: set[str] = set()  # the ids of what was sent for this turn
-        self._session_id = session_id
+        self._session_id: str | None = None
         self.is_stored = False  # the answer, at the service: it may be followed now (gateway.md 5.2)
         self._answer_before: str | None = None  # on the same session
-        if session_id is None or turn.conversation is None:
-            self._send([session_frame(turn)])
-        else:
-            self.state = State.READY
-            self._answer_before = turn.conversation.parent_response_id
-            self._reader.add(ev.ConversationOpened(turn.conversation.conversation_id))
+        if session_id is not None:
+            self.continue_on(session_id)
         self._request_id = ""
         self._answer_id: str | None = None
         self._final_texts: dict[str, str] = {}  # by output and part
@@ -123,6 +124,14 @@ class GatewaySession:
         self._is_in_chunks = False  # it is known that the text comes in chunks
 
     # --- the face
+
+    def continue_on(self, session_id: str) -> None:
+        """Be a further turn of a session, of which nothing was received or sent yet, if it continues a conversation."""
+        if (place := self._turn.conversation) is not None:
+            self._session_id = session_id
+            self.state = State.READY
+            self._answer_before = place.parent_response_id
+            self._reader.add(ev.ConversationOpened(place.conversation_id))
 
     def receive(self, message: str | bytes) -> None:
         """Take a message of the service: usually one object, at times several."""
@@ -152,6 +161,8 @@ class GatewaySession:
 
     def outgoing(self) -> list[str]:
         """The frames to send now."""
+        if self.state is State.OPENING and not self._sent:
+            self._send(session_frame(self._turn, init_id := f"evt_init_{uuid.uuid4()}"), init_id)
         frames, self._outgoing = self._outgoing, []
         return frames
 
@@ -164,8 +175,11 @@ class GatewaySession:
         """Put the prompt among the frames to send; once, and only when the session is ready."""
         if self.state is State.READY and self._session_id is not None:
             self._advance("prompt sent")
-            self._request_id = f"evt_resp_{uuid.uuid4()}"
-            self._send(prompt_frames(self._turn, self._session_id, self._request_id))
+            turn_id = uuid.uuid4()
+            message_id, self._request_id = f"evt_msg_{turn_id}", f"evt_resp_{turn_id}"
+            ids = (message_id, self._request_id)
+            for frame, event_id in zip(prompt_frames(self._turn, self._session_id, *ids), ids, strict=True):
+                self._send(frame, event_id)
 
     @property
     def session_id(self) -> str | None:
@@ -209,9 +223,9 @@ class GatewaySession:
         self._join_run()
         self._reader.close()
 
-    def _send(self, frames: list[str]) -> None:
-        self._sent.update(orjson.loads(frame)["event"]["event_id"] for frame in frames)
-        self._outgoing += frames
+    def _send(self, frame: str, event_id: str) -> None:
+        self._sent.add(event_id)
+        self._outgoing.append(frame)
 
     def _advance(self, step: Step) -> None:
         self.state = TRANSITIONS.get((self.state, step), self.state)

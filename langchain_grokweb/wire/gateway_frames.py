@@ -19,8 +19,8 @@ def heartbeat() -> str:
     return _frame(None, "ping", f"evt_hb_{uuid.uuid4()}")
 
 
-def session_settings(turn: Turn) -> dict[str, Any]:
-    """What a session is created with, besides its conversation: none of it can be changed later (gateway.md 3.1).
+def check_turn(turn: Turn) -> None:
+    """Whether this wire can carry a turn.
 
     Raises:
         GrokWebInvalidRequestError: The turn asks for something that this wire does not have.
@@ -29,6 +29,10 @@ def session_settings(turn: Turn) -> dict[str, Any]:
         raise GrokWebInvalidRequestError(
             "The realtime gateway has no deep search.", next_step='Leave `deep_search=` out, or use `transport="rest"`.'
         )
+
+
+def session_settings(turn: Turn) -> dict[str, Any]:
+    """What a session is created with, besides its conversation: none of it can be changed later (gateway.md 3.1)."""
     extension: dict[str, Any] = {
         "protocol_capabilities": ["conversation_attached", "custom_methods_v1"],
         "use_chunk": True,
@@ -45,12 +49,8 @@ def session_settings(turn: Turn) -> dict[str, Any]:
     return {"model": modes.resolve(turn.model).id, "x_grok": extension}
 
 
-def session_frame(turn: Turn) -> str:
-    """The first frame: a new, a temporary or a continued conversation (gateway.md 3.1 and 3.4).
-
-    Raises:
-        GrokWebInvalidRequestError: The turn asks for something that this wire does not have.
-    """
+def session_frame(turn: Turn, event_id: str) -> str:
+    """The first frame: a new, a temporary or a continued conversation (gateway.md 3.1 and 3.4)."""
     session, place = session_settings(turn), turn.conversation
     if place is not None:
         session["x_grok"] |= {
@@ -60,13 +60,11 @@ def session_frame(turn: Turn) -> str:
         }
     elif turn.temporary:
         session["x_grok"] |= {"is_temporary": True, "keep_context": True, "disable_memory": True}
-    return _frame(
-        place.conversation_id if place else None, "session.create", f"evt_init_{uuid.uuid4()}", session=session
-    )
+    return _frame(place.conversation_id if place else None, "session.create", event_id, session=session)
 
 
-def prompt_frames(turn: Turn, session_id: str, request_id: str) -> list[str]:
-    """The frames that hold the prompt and ask for an answer, by the id `request_id` (gateway.md 3.3, the split form).
+def prompt_frames(turn: Turn, session_id: str, message_id: str, request_id: str) -> list[str]:
+    """The frames that hold the prompt and ask for an answer, by these ids of events (gateway.md 3.3, the split form).
 
     Of the four shapes that refer to a file (gateway.md 3.5) this is the schema's mention, with which alone one client
     works, together with `file_attachment_ids` on item and event, which the three others have in common.
@@ -87,7 +85,7 @@ def prompt_frames(turn: Turn, session_id: str, request_id: str) -> list[str]:
     }
     parent = {} if turn.conversation is None else {"parent_response_id": turn.conversation.parent_response_id}
     return [
-        _frame(session_id, "conversation.item.create", f"evt_msg_{uuid.uuid4()}", item=item, **files, **parent),
+        _frame(session_id, "conversation.item.create", message_id, item=item, **files, **parent),
         _frame(session_id, "response.create", request_id),
     ]
 

@@ -5,6 +5,7 @@ None of them is dragged along: they hold the request, and with it the cookies.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import ssl
@@ -12,7 +13,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TypeVar
 
-import anyio
 import httpx
 
 from langchain_grokweb.client.network.environment import PROXY_FIELD, TrustSettings
@@ -32,7 +32,7 @@ async def in_time(service: Service, work: Callable[[], Awaitable[T]], seconds: f
     require_asyncio()
     seconds = seconds or service.timeout
     try:
-        with anyio.fail_after(seconds):
+        async with asyncio.timeout(seconds):
             return await work()
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         failure = _translated(error, service, seconds)

@@ -287,9 +287,10 @@ class Http:
         Raises:
             GrokWebInvalidRequestError: One of the caller's headers cannot be sent.
         """
-        callers = (extra(method, path) if callable(extra := self.service.headers) else extra) or {}
-        checked = {name.lower(): value for name, value in callers.items() if check_header(name, value)}
-        self._callers_secrets = header_secrets(checked, self._callers_secrets)
+        checked: dict[str, str] = {}
+        if callers := extra(method, path) if callable(extra := self.service.headers) else extra:
+            checked = {name.lower(): value for name, value in callers.items() if check_header(name, value)}
+            self._callers_secrets = header_secrets(checked, self._callers_secrets)
         return {
             "accept-language": "en-US,en;q=0.9",
             "user-agent": self.credentials.user_agent or f"langchain-grokweb/{__version__}",
@@ -300,7 +301,8 @@ class Http:
     # --- cookies
 
     def _cookies(self) -> str:
-        newest = self.account.renewed_cookies.get(self.credentials.cookies.get(_RENEWED_COOKIE, ""))
+        renewed = self.account.renewed_cookies
+        newest = renewed.get(self.credentials.cookies.get(_RENEWED_COOKIE, "")) if renewed else None
         credentials = self.credentials.with_cookies({_RENEWED_COOKIE: newest}) if newest else self.credentials
         return credentials.cookie_header
 

@@ -107,8 +107,7 @@ class _Waiting:
             return
         socket, loop = self.session.socket, asyncio.get_running_loop()
         self._received, self._asked_at = _received(socket), self._now()
-        socket.protocol.send_text(self._heartbeat().encode())
-        _write(socket)
+        send_now(socket, self._heartbeat())
         self._beat = loop.call_later(HEARTBEAT_SECONDS, self._send_heartbeat)
 
     def _give_up(self) -> None:
@@ -133,6 +132,13 @@ def hang_up(socket: ClientConnection) -> None:
         socket.protocol.send_close(CloseCode.NORMAL_CLOSURE)
     _write(socket)
     socket.transport.close()
+
+
+def send_now(socket: ClientConnection, text: str) -> None:
+    """Send a short message without waiting for anything; nothing happens where the socket is closed."""
+    with suppress(InvalidState):
+        socket.protocol.send_text(text.encode())
+        _write(socket)
 
 
 def _write(socket: ClientConnection) -> None:

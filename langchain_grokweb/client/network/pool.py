@@ -230,9 +230,9 @@ _contexts: dict[TrustSettings, SSLContext] = {}  # one, once it is made, unless 
 
 async def _of_running_loop() -> _LoopClients:
     loop = asyncio.get_running_loop()
-    for closed in [other for other in list(_pools) if other.is_closed()]:
-        _pools.pop(closed, None)
     if (clients := _pools.get(loop)) is None:
+        for closed in [other for other in list(_pools) if other.is_closed()]:
+            _pools.pop(closed, None)
         _pools[loop] = clients = _LoopClients()
         await clients.start()
     return clients

@@ -31,6 +31,11 @@ class ReadAhead:
         """Whether `take` would not wait."""
         return bool(self._buffer.pieces) or self._buffer.is_over
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody reads any more."""
+        return self._task is None or self._task.done()
+
     async def take(self) -> bytes | None:
         """What has come since the last call, or comes next; `None` at the end of the body.
 
@@ -52,7 +57,7 @@ class ReadAhead:
 
     async def close(self) -> None:
         """Stop reading."""
-        if self._task is not None:
+        if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 

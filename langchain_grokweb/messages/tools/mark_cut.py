@@ -34,8 +34,11 @@ class MarkCut:
 
     def __init__(self, mark: str) -> None:
         self._mark = mark
-        self._pattern = re.compile(re.escape(mark), re.IGNORECASE)
         self._thoughts, self._words = "", ""  # what waits
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(re.escape(self._mark), re.IGNORECASE)
 
     @cached_property
     def _beginning(self) -> re.Pattern[str]:
