@@ -10,7 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Literal, Self, TypeVar
 
 import anyio.to_thread
@@ -22,6 +22,7 @@ from langchain_grokweb.testing.state.account import TIERS, Account, Quota, Tier
 from langchain_grokweb.testing.state.conversations import Conversation
 from langchain_grokweb.testing.state.faults import FAULTS, GATEWAY_PATH, fault_named
 from langchain_grokweb.testing.state.script import (
+    Era,
     GatewayEvent,
     GatewaySession,
     Reasoning,
@@ -32,7 +33,6 @@ from langchain_grokweb.testing.state.script import (
     UploadedFile,
 )
 from langchain_grokweb.testing.state.service import Service, Settings
-from langchain_grokweb.testing.state.stored import Era
 
 _T = TypeVar("_T")
 
@@ -134,17 +134,13 @@ class GrokEmulator:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.stop()
 
     async def __aenter__(self) -> Self:
         return await anyio.to_thread.run_sync(self.start)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_exception: object) -> None:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self.stop)
 
@@ -254,7 +250,11 @@ class GrokEmulator:
     @staticmethod
     def faults() -> dict[str, str]:
         """All faults by name, each with a description and the defaults of its options."""
-        return {name: _described(kind.description, kind.options) for name, kind in sorted(FAULTS.items())}
+        described = {}
+        for name, kind in sorted(FAULTS.items()):
+            defaults = ", ".join(f"{option}={value!r}" for option, value in kind.options.items())
+            described[name] = f"{kind.description} ({defaults})" if defaults else kind.description
+        return described
 
     @staticmethod
     def slips() -> dict[str, str]:
@@ -386,8 +386,3 @@ class GrokEmulator:
             if not self._service.watch.wait_for(lambda: len(matching()) >= count, timeout):
                 raise TimeoutError(f"Within {timeout} s {otherwise}; {len(self._service.requests)} requests came")
             return matching()
-
-
-def _described(description: str, options: Mapping[str, Any]) -> str:
-    defaults = ", ".join(f"{name}={value!r}" for name, value in options.items())
-    return f"{description} ({defaults})" if defaults else description

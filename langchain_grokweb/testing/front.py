@@ -9,24 +9,28 @@ import asyncio
 import json
 import re
 import secrets
+from contextlib import suppress
 from email.utils import formatdate
 from typing import Any
+from uuid import UUID
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_grokweb.testing.gateway import sockets
-from langchain_grokweb.testing.gateway.door import refused_at_door
 from langchain_grokweb.testing.rest import chat, files, history, site
 from langchain_grokweb.testing.rest.replies import error_reply, recorded_refusal, refusal, refused_reply
 from langchain_grokweb.testing.server import gone, hung_up
 from langchain_grokweb.testing.state.faults import ERROR_REPLIES, GATEWAY_PATH, ErrorReply, Fault, Occasion, Refused
 from langchain_grokweb.testing.state.script import Request
 from langchain_grokweb.testing.state.service import Service
+
+OAUTH = "Action cannot be performed by OAuth2 token users [WKE=unauthorized:oauth2-auth-forbidden]"
+ORIGIN = "https://grok.com"
 
 _CHAT = re.compile(r"/rest/app-chat/conversations/(?:new|[^/]+/responses)")
 _UPLOAD = re.compile("/rest/app-chat/upload-file(?:-v2/complete)?|/http/upload-file-v2/(?:direct|complete)")
@@ -58,6 +62,7 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or socket; a shutdown may end it at any point, without a word."""
+        scope["grok.transport"] = self._service.transport_of(scope["client"])
         serve = self._serve if scope["type"] == "http" else self._upgrade
         try:
             await serve(scope, receive, send)
@@ -72,17 +77,35 @@ class Front:
 
     async def _instead_of_socket(self, scope: Scope, receive: Receive) -> Response | None:
         """The reply to an upgrade that is refused; None where it may go on."""
-        path, script = scope["path"], self._service.script
+        path = scope["path"]
         if path != GATEWAY_PATH:
             return error_reply(ErrorReply(404, "Not Found"))
         if (exchange := self._service.recorded.take("gateway", refused=True)) is not None and exchange.refusal:
             return recorded_refusal(exchange.refusal)
-        fault = script.next_fault(path, "upgrade") or script.take_fault("upgrade")
+        fault = self._service.script.next_fault(path, "upgrade")
         if fault is not None and fault.stage == "refusal":
             return await self._struck(scope, receive, fault)
         if fault is not None:
             await asyncio.sleep(fault.options["seconds"])
-        return refused_at_door(scope, self._service.account)
+        return self._refused_at_door(scope)
+
+    def _refused_at_door(self, scope: Scope) -> Response | None:
+        """The reply to an upgrade that is not let in (gateway.md 1.3 and 1.4); None for one that is.
+
+        That the three last checks answer with 403 is a guess.
+        """
+        headers, account = Headers(scope=scope), self._service.account
+        if "authorization" in headers:
+            return _forbidden(OAUTH)
+        if not account.knows("; ".join(headers.getlist("cookie"))):
+            return error_reply(ERROR_REPLIES["expired"])
+        if headers.get("origin") not in (ORIGIN, f"http://{headers.get('host')}"):
+            return _forbidden("Origin is not allowed")
+        try:
+            is_own = UUID(QueryParams(scope["query_string"]).get("uid", "")) == UUID(account.user_id)
+        except ValueError:
+            return _forbidden("Invalid uid")
+        return None if is_own else _forbidden("uid does not match the session")
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read(receive)
@@ -109,8 +132,9 @@ class Front:
         is_reconnect = _RECONNECT.fullmatch(path) is not None
         stages = _STAGES_OF_CHAT if is_chat else _STAGES_OF_RECONNECT if is_reconnect else frozenset()
         if fault is not None and fault.stage == "opening":
-            if await _leaves_within(fault.options["seconds"], receive):
-                return Response()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(fault.options["seconds"]):
+                    return await gone(receive)  # what was asked is not answered then, and uses up no reply
         elif fault is not None and fault.stage not in {"upload", *stages}:
             return await self._struck(scope, receive, fault, nested=is_chat or is_reconnect)
         is_open = path.startswith(("/users/", files.SIGNED)) or path in site.OPEN_PATHS
@@ -122,7 +146,7 @@ class Front:
     async def _struck(self, scope: Scope, receive: Receive, fault: Fault, *, nested: bool = False) -> Response:
         """What a fault answers instead of the endpoint; of a stream's faults only reset and silence make sense here."""
         if fault.name in ("hang_up", "reset"):
-            return await hung_up(self._service.transport_of(scope["client"]), receive)
+            return await hung_up(scope, receive)
         if fault.name == "silence":
             return await gone(receive)
         if fault.stage == "refusal":
@@ -134,11 +158,18 @@ class Front:
 
         Where the client has gone, uvicorn is given the chance to notice; else asyncio would complain of the writes.
         """
-        transport = self._service.transport_of(scope["client"])
+        transport: asyncio.Transport | None = scope["grok.transport"]
 
         async def dressed(message: Message) -> None:
             if message["type"] in _BEGINNINGS:
-                message["headers"] = [*message.get("headers", ()), *_edge_headers()]
+                cookie = f"__cf_bm={secrets.token_urlsafe(12)}; path=/; HttpOnly; SameSite=Lax"
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"date", formatdate(usegmt=True).encode()),
+                    (b"server", b"cloudflare"),
+                    (b"cf-ray", secrets.token_hex(8).encode() + b"-EMU"),
+                    (b"set-cookie", cookie.encode()),
+                ]
             if transport is not None and transport.is_closing():
                 await asyncio.sleep(0)
             await send(message)
@@ -146,24 +177,8 @@ class Front:
         return dressed
 
 
-async def _leaves_within(seconds: float, receive: Receive) -> bool:
-    """Whether the client goes away meanwhile; what it asked is not answered then, and uses up no reply."""
-    try:
-        async with asyncio.timeout(seconds):
-            await gone(receive)
-    except TimeoutError:
-        return False
-    return True
-
-
-def _edge_headers() -> list[tuple[bytes, bytes]]:
-    cookie = f"__cf_bm={secrets.token_urlsafe(12)}; path=/; HttpOnly; SameSite=Lax"
-    return [
-        (b"date", formatdate(usegmt=True).encode()),
-        (b"server", b"cloudflare"),
-        (b"cf-ray", secrets.token_hex(8).encode() + b"-EMU"),
-        (b"set-cookie", cookie.encode()),
-    ]
+def _forbidden(message: str) -> Response:
+    return error_reply(ErrorReply(403, message))
 
 
 async def _read(receive: Receive) -> bytes:

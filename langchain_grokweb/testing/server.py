@@ -17,7 +17,7 @@ from typing import Any
 
 import uvicorn
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive
+from starlette.types import ASGIApp, Receive, Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -31,8 +31,9 @@ _LOGGER.setLevel(logging.WARNING)
 _LOGGER.addHandler(logging.NullHandler())
 
 
-def reset(transport: asyncio.Transport | None) -> None:
+def reset(scope: Scope) -> None:
     """Break a connection off so that the client sees a reset, not an end. What is under way may be lost."""
+    transport: asyncio.Transport | None = scope["grok.transport"]
     if transport is not None:
         own: socket.socket = transport.get_extra_info("socket")
         own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
@@ -46,9 +47,9 @@ async def gone(receive: Receive) -> Response:
     return Response()
 
 
-async def hung_up(transport: asyncio.Transport | None, receive: Receive) -> Response:
+async def hung_up(scope: Scope, receive: Receive) -> Response:
     """No reply: the connection is reset."""
-    reset(transport)
+    reset(scope)
     return await gone(receive)
 
 
@@ -181,16 +182,13 @@ class Server:
         finally:
             await self._close()
 
-    async def _accept_no_more(self) -> None:
-        """A connection that is just being accepted when its listener closes would be lost: let it come first."""
+    async def _close(self) -> None:
+        state = self._server.server_state
+        # a connection that is just being accepted when its listener closes would be lost: let it come first
         with suppress(NotImplementedError):  # on Windows
             asyncio.get_running_loop().remove_reader(self._socket)
         for _ in range(_ACCEPT_TICKS):
             await asyncio.sleep(0)
-
-    async def _close(self) -> None:
-        state = self._server.server_state
-        await self._accept_no_more()
         for listener in self._server.servers:
             listener.close()
         self._before_close()

@@ -24,7 +24,7 @@ from langchain_grokweb import ChatGrokWeb, GrokWebError, GrokWebInvalidRequestEr
 from langchain_grokweb.client.account import pictures
 from langchain_grokweb.messages.accumulator import PREVIEWS_KEY
 from langchain_grokweb.testing import GrokEmulator
-from langchain_grokweb.testing.state.pictures import drawn
+from langchain_grokweb.testing.state.assets import drawn
 
 TABLE = b"a,b\n\x00\xff"
 MADE: dict[str, Any] = {

@@ -13,7 +13,7 @@ from langchain_grokweb.messages import prompt_format
 from langchain_grokweb.messages.output_spec import OutputSpec
 from langchain_grokweb.messages.tools.call_parser import ToolFault
 from langchain_grokweb.messages.tools.signatures import signature
-from langchain_grokweb.testing.assistant.signatures import read_signature
+from langchain_grokweb.testing.assistant.instructions import read_signature
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "prompt-format.md"
 NOW = {"type": "function", "function": {"name": "now", "description": "The time."}}

@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx
 from PIL import Image
 
-from langchain_grokweb.testing.state.pictures import drawn
+from langchain_grokweb.testing.state.assets import drawn
 from testing.asking import CONVERSATIONS, SAMPLES, lines_of
 from testing.talking import CHUNKS, Open
 

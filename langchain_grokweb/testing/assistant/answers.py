@@ -11,7 +11,7 @@ import base64
 import inspect
 import mimetypes
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,8 +22,6 @@ from langchain_grokweb.testing.assistant.instructions import messages_of, read
 from langchain_grokweb.testing.assistant.tools import decide
 from langchain_grokweb.testing.state.composition import Text, Thought
 from langchain_grokweb.testing.state.script import Reply, UploadedFile
-
-Assistant = Callable[["TurnContext"], "Reply | str | Awaitable[Reply | str]"]
 
 SIGNATURE = "I am the built-in assistant of the grok.com emulator, not Grok."
 CAPITALS = {
@@ -126,10 +124,11 @@ async def streamed(model: Any, context: TurnContext) -> AsyncGenerator[Thought |
         said.append(failure)
         error = "internal_error"
         yield failure
+    calls = [] if error else getattr(whole, "tool_calls", [])
     yield Reply(
         "".join(part.text for part in said if isinstance(part, Text)),
         reasoning="".join(part.text for part in said if isinstance(part, Thought)) or None,
-        tool_calls=[] if error else [_call(call) for call in getattr(whole, "tool_calls", ())],
+        tool_calls=[{"name": call["name"], "args": call["args"]} for call in calls],
         files=[_file(number, block) for number, block in enumerate(_blocks(whole), 1) if block.get("base64")],
         error=error,
     )
@@ -160,16 +159,11 @@ def _parts(chunk: Any) -> Iterator[Thought | Text]:
             yield Text(block["text"])
 
 
-def _call(call: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": call["name"], "args": call["args"]}
-
-
 def _file(number: int, block: Mapping[str, Any]) -> dict[str, Any]:
     """A picture, a file, or another thing in base64 that a model made, as one of Grok's files."""
     kind = block.get("mime_type") or "application/octet-stream"
-    name = (block.get("extras") or {}).get(
-        "filename"
-    ) or f"{block['type']}-{number}{mimetypes.guess_extension(kind) or ''}"
+    default = f"{block['type']}-{number}{mimetypes.guess_extension(kind) or ''}"
+    name = (block.get("extras") or {}).get("filename") or default
     return {"name": name, "content": base64.b64decode(block["base64"]), "mime_type": kind}
 
 
@@ -190,11 +184,16 @@ def built_in(context: TurnContext) -> Reply:
 
 
 def _in_words(context: TurnContext, question: str, ending: str) -> Reply:
-    words, quote = _name(context, question) or _capital(question), _quote(question)
-    if words is None and context.images and _EDIT.search(question) and any(map(_is_picture, context.files)):
-        return Reply(f"Here is your picture, edited. {ending}", images=[quote], edited=True)
-    if words is None and context.images and _PICTURE.search(question):
-        return Reply(f"Here is a picture. {ending}", images=[quote])
+    """What it knows, a picture, something that it found, or an echo."""
+    line = _last_line(question)
+    quote = line if len(line) <= _LONGEST_QUOTE else line[:_LONGEST_QUOTE] + "…"
+    words = _known(context, question)
+    if words is None and context.images:
+        has_picture = any(file.mime_type.startswith("image/") for file in context.files)
+        if has_picture and _EDIT.search(question):
+            return Reply(f"Here is your picture, edited. {ending}", images=[quote], edited=True)
+        if _PICTURE.search(question):
+            return Reply(f"Here is a picture. {ending}", images=[quote])
     if words is None and context.search and _SEARCH.search(question):
         page = {"url": _PAGE, "title": "A page that the emulator made up", "snippet": f"About: {quote}"}
         words = "I searched, and found one made-up page."
@@ -205,12 +204,8 @@ def _in_words(context: TurnContext, question: str, ending: str) -> Reply:
     return Reply(f"{words or f'You wrote: “{quote}”'}{attached} {ending}")
 
 
-def _is_picture(file: UploadedFile) -> bool:
-    return file.mime_type.startswith("image/")
-
-
-def _name(context: TurnContext, question: str) -> str | None:
-    """What it knows of the user's name: from this branch, and from the text files that are attached."""
+def _known(context: TurnContext, question: str) -> str | None:
+    """What it knows: some capitals, and the user's name from this branch and the text files that are attached."""
     files = [file.content.decode("utf-8", "replace") for file in context.files if file.mime_type == "text/plain"]
     texts = [*(text for role, text in context.history if role == "human"), *files, context.prompt]
     spoken = [message.text for text in texts for message in messages_of(text) if message.role == "user"]
@@ -218,19 +213,12 @@ def _name(context: TurnContext, question: str) -> str | None:
     if _NAME_ASKED.search(question):
         return f"Your name is {names[-1]}." if names else "You have not told me your name."
     given = _NAME_GIVEN.search(_last_line(question))
-    return f"Nice to meet you, {given[1]}." if given else None
-
-
-def _capital(question: str) -> str | None:
-    known = [country for country in _CAPITAL.findall(question.lower()) if country in CAPITALS]
-    return f"The capital of {known[-1].capitalize()} is {CAPITALS[known[-1]]}." if known else None
+    if given:
+        return f"Nice to meet you, {given[1]}."
+    countries = [country for country in _CAPITAL.findall(question.lower()) if country in CAPITALS]
+    return f"The capital of {countries[-1].capitalize()} is {CAPITALS[countries[-1]]}." if countries else None
 
 
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else ""
-
-
-def _quote(text: str) -> str:
-    line = _last_line(text)
-    return line if len(line) <= _LONGEST_QUOTE else line[:_LONGEST_QUOTE] + "…"

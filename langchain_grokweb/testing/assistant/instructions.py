@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from langchain_grokweb.testing.assistant.signatures import read_signature
-
 History = Sequence[tuple[str, str]]
 
 _MESSAGE = re.compile(r"^<message((?: [a-z_]+=\"[^\"]*\")+)>\n(.*?)\n?</message>$", re.DOTALL | re.MULTILINE)
@@ -20,6 +18,8 @@ _ATTRIBUTE = re.compile(r"([a-z_]+)=\"([^\"]*)\"")
 _TOOLS = re.compile(r"^<tools(?: mark=\"([0-9a-f]+)\")?>\n(.*?)\n?</tools>$", re.DOTALL | re.MULTILINE)
 _REPLY = re.compile(r"^<reply_(schema|example)>\n(.*?)\n</reply_\1>$", re.DOTALL | re.MULTILINE)
 _EXAMPLE = re.compile(r"^<tool:[0-9a-f]+>.*?</tool:[0-9a-f]+> ")
+_WORD = r"[A-Za-z_][\w.-]*"
+_TYPE = r"(?:string|integer|number|boolean|null|object|array|any)\b"
 _ESCAPED = re.compile(r"&lt;(?=\s*/?\s*(?:message\b|tool|reply_(?:schema|example)\b))", re.IGNORECASE)
 
 
@@ -140,3 +140,83 @@ def _definition(line: str) -> tuple[str, Mapping[str, Any]]:
         return read_signature(definition)
     tool = json.loads(definition)
     return tool["name"], tool.get("parameters", {})
+
+
+# -- signatures: `name(city: string, unit?: "c" | "f" = "c"): words`
+
+
+def read_signature(line: str) -> tuple[str, Mapping[str, Any]]:
+    """The name of a tool, and the schema of its arguments.
+
+    Raises:
+        ValueError: The line is no signature.
+    """
+    reader = _Reader(line)
+    name = reader.take(_WORD)
+    reader.take(r"\(")
+    return name, reader.members(r"\)")
+
+
+class _Reader:
+    """Reads one token after another; what follows the signature is left."""
+
+    def __init__(self, line: str) -> None:
+        self._line = line
+        self._place = 0
+
+    def skip(self, pattern: str) -> str:
+        """The next token, passed, if it fits this pattern; else nothing."""
+        match = re.compile(rf"\s*({pattern})\s*").match(self._line, self._place)
+        if match is None:
+            return ""
+        self._place = match.end()
+        return match[1]
+
+    def take(self, pattern: str) -> str:
+        """The next token, which must fit this pattern."""
+        token = self.skip(pattern)
+        if not token:
+            raise ValueError(f"This is no signature, {pattern} is missing: {self._line[:200]!r}")
+        return token
+
+    def members(self, end: str) -> dict[str, Any]:
+        """Members up to the bracket that closes them."""
+        properties: dict[str, Any] = {}
+        required: list[str] = []
+        while not self.skip(end):
+            name = self.take(_WORD)
+            if not self.skip(r"\?"):
+                required.append(name)
+            self.take(":")
+            properties[name] = self._union()
+            if self.skip("="):
+                properties[name]["default"] = self._value()
+            self.skip(",")
+        return {"type": "object", "properties": properties, "required": required}
+
+    def _union(self) -> dict[str, Any]:
+        branches = [self._type()]
+        while self.skip(r"\|"):
+            branches.append(self._type())
+        if all("const" in branch for branch in branches):
+            return {"enum": [branch["const"] for branch in branches]}
+        return branches[0] if len(branches) == 1 else {"anyOf": branches}
+
+    def _type(self) -> dict[str, Any]:
+        if self.skip(r"\("):
+            schema = self._union()
+            self.take(r"\)")
+        elif self.skip("{"):
+            schema = self.members("}")
+        elif word := self.skip(_TYPE):
+            schema = {} if word == "any" else {"type": word}
+        else:
+            schema = {"const": self._value()}
+        while self.skip(r"\[\]"):
+            schema = {"type": "array", "items": schema}
+        return schema
+
+    def _value(self) -> Any:
+        """A JSON value that stands in the line."""
+        value, self._place = json.JSONDecoder().raw_decode(self._line, self._place)
+        return value

@@ -33,15 +33,11 @@ _PROSE = "Of course! This is what I came up with:\n\n{}\n\nI hope this helps. Le
 _INVENTED = "The result is here already: 22 degrees and sunny. So it is 22 degrees and sunny."
 
 
-def spell(calls: Sequence[Call], mark: str) -> str:
-    """Calls in the form of the prompt's format, one a line."""
-    return "\n".join(f"<tool:{mark}>{_json(call)}</tool:{mark}>" for call in calls)
-
-
-def slipped(kind: str, calls: Sequence[Call], value: Any, mark: str) -> str:
-    """Calls with their mark, or the JSON value where there are none, as this slip writes them."""
-    plain = spell(calls, mark) if calls else _json(value)
+def written(kind: str | None, calls: Sequence[Call], value: Any, mark: str) -> str:
+    """Calls, or the JSON value where there are none, as the prompt wants them, or as this kind of slip has them."""
+    plain = _marked(calls, mark) if calls else _json(value)
     common = {
+        None: plain,
         "fenced": f"```json\n{plain}\n```",
         "made_up_result": f"{plain}\n{_INVENTED}",
         "many_frames": plain,
@@ -53,12 +49,16 @@ def slipped(kind: str, calls: Sequence[Call], value: Any, mark: str) -> str:
     return (common | own | _foreign(calls or [{"name": "json", "args": value}]))[kind]
 
 
+def _marked(calls: Sequence[Call], mark: str) -> str:
+    return "\n".join(f"<tool:{mark}>{_json(call)}</tool:{mark}>" for call in calls)
+
+
 def _wrong_calls(calls: Sequence[Call], plain: str, mark: str) -> dict[str, str]:
     return {
         "broken_json": plain.replace("}}</", "</"),
         "no_mark": "\n".join(f"<tool>{_json(call)}</tool>" for call in calls),
-        "wrong_args": spell([{**call, "args": _without_one(call.get("args"))} for call in calls], mark),
-        "wrong_name": spell([{**call, "name": f"{call.get('name', '')}_tool"} for call in calls], mark),
+        "wrong_args": _marked([{**call, "args": _without_one(call.get("args"))} for call in calls], mark),
+        "wrong_name": _marked([{**call, "name": f"{call.get('name', '')}_tool"} for call in calls], mark),
     }
 
 

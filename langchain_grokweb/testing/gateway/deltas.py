@@ -11,11 +11,11 @@ from typing import Any
 
 from langchain_grokweb.testing.gateway.events import said
 from langchain_grokweb.testing.gateway.writer import GatewayWriter
+from langchain_grokweb.testing.state.assets import drawn, preview
 from langchain_grokweb.testing.state.chunks import RESPONSE
 from langchain_grokweb.testing.state.composition import Composition, Text, Thought
 from langchain_grokweb.testing.state.faults import Fault
 from langchain_grokweb.testing.state.inflight import Frame
-from langchain_grokweb.testing.state.pictures import drawn, preview
 
 _POST_URL = "https://x.com/{userhandle}/status/{post_id}"
 
@@ -100,21 +100,20 @@ def _results(kind: str, entries: Iterable[tuple[str, str]]) -> Iterator[dict[str
 
 
 def _picture(chunk: Mapping[str, Any]) -> dict[str, Any]:
-    """The card of a picture: announced, its preview, or finished."""
+    """The card of a picture: announced, its preview, or finished.
+
+    The preview comes as a data URL; of an edited picture it shows the wish alone.
+    """
     kind = "edited_image" if "edited_image" in str(chunk.keys() | chunk.get("render_start", ())) else "generated_image"
-    shown = chunk.get(f"render_{kind}", {})
-    start = chunk.get("render_start", shown)
+    shown = chunk.get(f"render_{kind}")
+    start = shown or chunk["render_start"]
     prompt = shown["query"] if shown else start[kind]["prompt"]
+    image = shown["image_chunk"] if shown else None
+    if image and not image["seq"]:
+        encoded = base64.b64encode(preview(drawn(prompt))).decode()
+        image = {**image, "imageUrl": f"data:image/jpeg;base64,{encoded}"}
     card = {"id": start["id"], "type": f"render_{kind}", "cardType": f"{kind}_card", "prompt": prompt}
-    image = _shown(prompt, shown["image_chunk"]) if shown else None
     return _output("card_attachment", {**card, "image_chunk": image})
-
-
-def _shown(prompt: str, image: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The preview comes as a data URL; of an edited picture it shows the wish alone."""
-    if image["seq"]:
-        return image
-    return {**image, "imageUrl": f"data:image/jpeg;base64,{base64.b64encode(preview(drawn(prompt))).decode()}"}
 
 
 def _output(name: str, content: Any) -> dict[str, Any]:

@@ -7,28 +7,23 @@ mode that does not exist are reported as errors; how is a guess, except for the 
 
 import asyncio
 import functools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from langchain_grokweb.testing.gateway import events
 from langchain_grokweb.testing.gateway.asking import Question, mapping
 from langchain_grokweb.testing.gateway.deltas import DeltaWriter
-from langchain_grokweb.testing.gateway.events import (
-    SPELLINGS,
-    answering,
-    compact,
-    enveloped,
-    event_ids,
-    failure,
-    refusal,
-)
 from langchain_grokweb.testing.gateway.writer import GatewayWriter
-from langchain_grokweb.testing.state.conversations import ASSISTANT, Conversation
-from langchain_grokweb.testing.state.delivery import Delivery
-from langchain_grokweb.testing.state.faults import ERROR_REPLIES, GATEWAY_PATH, Fault, Refused
-from langchain_grokweb.testing.state.inflight import Frame
+from langchain_grokweb.testing.rest.stream import go_json
+from langchain_grokweb.testing.state.conversations import ASSISTANT
+from langchain_grokweb.testing.state.delivery import KEEP_ALIVE, Delivery
+from langchain_grokweb.testing.state.faults import ERROR_REPLIES, GATEWAY_PATH, Fault, Refused, fault_at
+from langchain_grokweb.testing.state.inflight import Ask, Frame
+from langchain_grokweb.testing.state.recorded import Exchange
 from langchain_grokweb.testing.state.script import GatewaySession, Reply
-from langchain_grokweb.testing.state.service import Ask, Service
+from langchain_grokweb.testing.state.service import Service
 
 if TYPE_CHECKING:
     from langchain_grokweb.testing.gateway.sockets import Socket
@@ -46,35 +41,20 @@ class Line:
 
     socket: "Socket"
     session_id: str | None
-    numbering: Iterator[str] = field(default_factory=event_ids)
-    framing: str | None = None
-    _waiting: list[str] = field(default_factory=list)
+    framing: str = ""
+    numbering: Iterator[str] = field(default_factory=events.event_ids)
 
-    def spelled(self, faults: Sequence[Fault]) -> "Line":
-        """The same line with the framing that one of these faults asks for."""
-        framing = next((fault.name for fault in faults if fault.stage == "framing"), None)
-        return Line(self.socket, self.session_id, self.numbering, framing)
-
-    async def say(self, body: Any) -> None:
-        """Send an event, numbered and in its envelope; text is sent as it is."""
-        message = body if isinstance(body, str) else self._spelled(body)
-        if self.framing != "two_objects":
-            await self.socket.send(message)
-            return
-        self._waiting.append(message)
-        if len(self._waiting) > 1:
-            await self.flush()
-
-    async def flush(self) -> None:
-        """Send what waits for company in its message."""
-        if self._waiting:
-            message = "".join(self._waiting)
-            self._waiting.clear()
+    async def say(self, *bodies: Any) -> None:
+        """Send events, numbered and in their envelopes; text is sent as it is."""
+        messages = [body if isinstance(body, str) else self._spelled(body) for body in bodies]
+        if self.framing == "two_objects":
+            messages = ["".join(messages[place : place + 2]) for place in range(0, len(messages), 2)]
+        for message in messages:
             await self.socket.send(message)
 
     def _spelled(self, body: Mapping[str, Any]) -> str:
-        spell = SPELLINGS.get(self.framing or "", compact)
-        return spell(enveloped(body, next(self.numbering), self.session_id))
+        spell = events.SPELLINGS.get(self.framing, events.compact)
+        return spell(events.enveloped(body, next(self.numbering), self.session_id))
 
 
 @dataclass(slots=True)
@@ -104,37 +84,31 @@ class Session:
         struck = self.service.script.next_fault(GATEWAY_PATH, "question")
         if struck is not None and struck.stage == "refusal":
             await self._refuse(struck, question)
-            return
-        if struck is not None and struck.keeps_question_out:
+        elif struck is not None and struck.keeps_question_out:
             self.line.socket.abort()
-            return
-        ask = await self._ask(question)
-        if ask is None:
-            return
-        planned, faults = self.service.plan(self._instead(ask, question), struck, "question")
-        refused = next((fault for fault in faults if fault.stage == "refusal"), None)
-        if refused is not None:
-            await self._refuse(refused, question)
-        else:
-            await self._deliver(ask, question, planned, faults)
+        elif (ask := await self._ask(question)) is not None:
+            planned, faults = self.service.plan(self._instead(ask, question), struck, "question")
+            if (refused := fault_at("refusal", faults)) is not None:
+                await self._refuse(refused, question)
+            else:
+                await self._deliver(ask, question, planned, faults)
 
     async def _deliver(self, ask: Ask, question: Question, planned: Reply | None, faults: list[Fault]) -> None:
         phases = self.record.options.get("accept_interleaved_phases") is True
         dialect = GatewayWriter if self.record.options.get("use_chunk") is True else DeltaWriter
         writer = functools.partial(dialect, interleaved=phases, client_event_id=question.client_event_id)
         generation = self.service.begin(ask, planned, faults, writer)
-        fault = next((one for one in faults if one.stage == "delivery"), None)
-        line = self.line.spelled(faults)
-        lose = functools.partial(self.service.lose, generation.turn.response_id)
-        delivery = Delivery(generation, fault, self.line.socket.abort, lose, latency=self.service.settings.latency)
+        fault, framing = fault_at("delivery", faults), fault_at("framing", faults)
+        line = replace(self.line, framing=framing.name) if framing else self.line
+        delivery = Delivery(generation, fault, line.socket.abort, latency=self.service.settings.latency)
         async for frames in delivery.frames():
-            for frame in frames:
-                await _send(line, frame)
-            await line.flush()
+            if frames == [KEEP_ALIVE]:
+                await line.socket.beside.say({"type": "pong"})
+            else:
+                await line.say(*map(_event_of, frames))
         if delivery.has_struck and fault is not None and fault.name in _CLOSING:
             if fault.name == "session_ended":
                 await line.say({"type": "session.ended"})
-                await line.flush()
             await line.socket.close(fault.options.get("code", 1000))
 
     async def _refuse(self, fault: Fault, question: Question) -> None:
@@ -142,8 +116,7 @@ class Session:
         if fault.name not in ERROR_REPLIES:
             await self.line.socket.close(1011)
             return
-        await self.line.say(refusal(fault.name, question.client_event_id))
-        await self.line.flush()
+        await self.line.say(events.refusal(fault.name, question.client_event_id))
 
     # -- what is asked
 
@@ -157,10 +130,10 @@ class Session:
         if parent is not None and parent not in conversation.nodes:
             await self._fail(INVALID_PARENT, "Invalid parent_response_id", question)
             return None
-        return self._asked(question, conversation, parent)
-
-    def _asked(self, question: Question, conversation: Conversation, parent: str | None) -> Ask:
         options, mode = self.record.options, question.mode or self.record.model
+        tools = mapping(options.get("tool_overrides"))
+        may_search_web = not options.get("disable_web_search") and tools.get("web_search", True)
+        may_search_posts = not options.get("disable_x_search") and tools.get("x_search", True)
         return Ask(
             prompt=question.prompt,
             conversation_id=conversation.conversation_id,
@@ -169,7 +142,7 @@ class Session:
             is_model=False,
             era="2026",
             thinking=mode != "fast",
-            search=_may_search(options),
+            search=bool(may_search_web or may_search_posts),
             images=options.get("enable_image_generation") is not False,
             follow_ups=options.get("disable_text_follow_ups") is not True,
             file_ids=tuple(one for one in question.file_ids if one in self.service.uploads),
@@ -191,23 +164,18 @@ class Session:
         return self.service.too_long(ask.prompt)
 
     async def _fail(self, code: str, message: str, question: Question) -> None:
-        await self.line.say(failure(code, message, question.client_event_id))
-        await self.line.flush()
+        await self.line.say(events.failure(code, message, question.client_event_id))
 
 
-async def _send(line: Line, frame: Frame) -> None:
-    if frame.kind == "keep_alive":
-        await line.socket.beside.say({"type": "pong"})
-    elif frame.kind == "error":  # the log's own word for a bug of the emulator
-        await line.say(failure(frame.body["code"], frame.body["message"]))
-    else:
-        await line.say(frame.body)
+def _event_of(frame: Frame) -> Any:
+    # an error is the log's own word for a bug of the emulator
+    return events.failure(frame.body["code"], frame.body["message"]) if frame.kind == "error" else frame.body
 
 
 def created_event(record: GatewaySession, given: Mapping[str, Any], client_event_id: str | None) -> dict[str, Any]:
     """`session.created`: an echo; the id stands in it unless the client chose it (gateway.md 3.1, samples)."""
     named = {} if record.session_id != record.conversation_id else {"id": record.session_id}
-    return {"type": "session.created", **answering(client_event_id), "session": {**named, **given}}
+    return {"type": "session.created", **events.answering(client_event_id), "session": {**named, **given}}
 
 
 def attached_event(record: GatewaySession) -> dict[str, Any]:
@@ -217,8 +185,41 @@ def attached_event(record: GatewaySession) -> dict[str, Any]:
     return {"type": "conversation.attached", "conversation": conversation, "mode": mode}
 
 
-def _may_search(options: Mapping[str, Any]) -> bool:
-    tools = mapping(options.get("tool_overrides"))
-    web = not options.get("disable_web_search") and tools.get("web_search", True)
-    posts = not options.get("disable_x_search") and tools.get("x_search", True)
-    return bool(web or posts)
+class RecordedSession:
+    """A recorded session, said again: after what the client said then, once it has said the same kind of thing now.
+
+    The ids that the client gave to its events take the place of those that were recorded.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._heard: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+        self._ids: dict[str, str] = {}
+
+    def hear(self, event: Mapping[str, Any]) -> None:
+        """The client said this."""
+        self._heard.put_nowait(event)
+
+    async def play(self, socket: "Socket") -> None:
+        """Say everything, and close the socket where it was closed."""
+        async for entry in self._exchange.steps():
+            if "sent" in entry:
+                await self._until(entry["sent"]["event"])
+            elif "unreadable" in entry:
+                await socket.send(entry["unreadable"])
+            elif "received" in entry:
+                await socket.send(self._text(entry["received"]))
+            elif "ended" in entry:
+                await socket.close(entry["ended"].get("code") or 1000, entry["ended"].get("reason", ""))
+
+    async def _until(self, recorded: Mapping[str, Any]) -> None:
+        while (event := await self._heard.get()).get("type") != recorded.get("type"):
+            pass
+        with suppress(KeyError):
+            self._ids[recorded["event_id"]] = str(event["event_id"])
+
+    def _text(self, objects: list[Any]) -> str:
+        text = b"".join(map(go_json, objects)).decode()
+        for recorded, now in self._ids.items():
+            text = text.replace(f'"{recorded}"', f'"{now}"')
+        return text

@@ -15,17 +15,16 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from langchain_grokweb.testing.gateway.asking import mapping, question_of, string
 from langchain_grokweb.testing.gateway.events import answering, failure, objects_in
-from langchain_grokweb.testing.gateway.recorded import RecordedSession
 from langchain_grokweb.testing.gateway.sessions import (
     CONVERSATION_NOT_FOUND,
     Line,
+    RecordedSession,
     Session,
     attached_event,
     created_event,
 )
 from langchain_grokweb.testing.server import reset
-from langchain_grokweb.testing.state.conversations import Conversation
-from langchain_grokweb.testing.state.faults import GATEWAY_PATH, Fault, Occasion
+from langchain_grokweb.testing.state.faults import GATEWAY_PATH, Fault
 from langchain_grokweb.testing.state.script import GatewayEvent, GatewaySession
 from langchain_grokweb.testing.state.service import Service
 
@@ -98,7 +97,7 @@ class Socket:
     def abort(self) -> None:
         """Reset the connection."""
         self._is_closed = True
-        reset(self.service.transport_of(self.websocket.scope["client"]))
+        reset(self.websocket.scope)
 
     def leave(self) -> None:
         """The socket is gone; what is being written goes on without it."""
@@ -120,13 +119,14 @@ class Socket:
             await self._take_one(envelope)
 
     async def _take_one(self, envelope: Any) -> None:
-        event = envelope.get("event") if isinstance(envelope, dict) else None
-        if not isinstance(event, dict) or not isinstance(event.get("type"), str):
-            self._note("", envelope, None)
+        event = mapping(mapping(envelope).get("event"))
+        is_event = isinstance(event.get("type"), str)
+        kind, session_id = (event["type"], string(envelope, "session_id")) if is_event else ("", None)
+        record = GatewayEvent(kind, event if is_event else envelope, session_id, self.number)
+        self.service.saw(self.service.events, record)
+        if not is_event:
             await self._fail("invalid_envelope", "invalid envelope", None)
             return
-        kind, session_id = event["type"], string(envelope, "session_id")
-        self._note(kind, event, session_id)
         if await self._plays(kind, event):
             return
         if kind in _HANDLERS:
@@ -142,14 +142,11 @@ class Socket:
                 await self._fail("other_wire", "a turn of the conversations endpoint is to be played", None)
                 return True
             self._recorded = RecordedSession(exchange)
-            self._start(self._recorded.play(self.send, self.close))
+            self._start(self._recorded.play(self))
         if self._recorded is None or kind == "ping":
             return False
         self._recorded.hear(event)
         return True
-
-    def _note(self, kind: str, body: Any, session_id: str | None) -> None:
-        self.service.saw(self.service.events, GatewayEvent(kind, body, session_id, self.number))
 
     async def _fail(self, code: str, message: str, client_event_id: str | None, session_id: str | None = None) -> None:
         session = self._sessions.get(session_id or "")
@@ -171,9 +168,12 @@ class Socket:
             return
         options = mapping(given.get("x_grok"))
         wanted = options.get("conversation_id")
-        fault = self._fault("resume" if wanted else "session")
-        conversation = self._conversation(wanted, temporary=options.get("is_temporary") is True)
-        if conversation is None or (fault is not None and fault.name == CONVERSATION_NOT_FOUND):
+        fault = self.service.script.next_fault(GATEWAY_PATH, "resume" if wanted else "session")
+        if wanted:
+            conversation = self.service.conversations.by_id.get(str(wanted))
+        else:
+            conversation = self.service.conversations.start(temporary=options.get("is_temporary") is True)
+        if conversation is None or conversation.deleted or (fault is not None and fault.name == CONVERSATION_NOT_FOUND):
             failed = failure(CONVERSATION_NOT_FOUND, "Conversation not found", event.get("event_id"))
             await Line(self, session_id).say(failed)
             return
@@ -186,16 +186,6 @@ class Socket:
             resumed=wanted is not None,
         )
         await self._begin(record, created_event(record, given, event.get("event_id")), fault)
-
-    def _fault(self, occasion: Occasion) -> Fault | None:
-        script = self.service.script
-        return script.next_fault(GATEWAY_PATH, occasion) or script.take_fault(occasion)
-
-    def _conversation(self, wanted: Any, *, temporary: bool) -> Conversation | None:
-        if not wanted:
-            return self.service.conversations.start(temporary=temporary)
-        conversation = self.service.conversations.by_id.get(str(wanted))
-        return None if conversation is None or conversation.deleted else conversation
 
     async def _begin(self, record: GatewaySession, created: Mapping[str, Any], fault: Fault | None) -> None:
         line = Line(self, record.session_id)
@@ -238,8 +228,7 @@ class Socket:
 
     async def add_item(self, event: Mapping[str, Any], session_id: str | None) -> None:
         """`conversation.item.create`: kept until a response is asked for."""
-        session = self._ready(session_id)
-        if session is not None:
+        if (session := self._ready(session_id)) is not None:
             session.pending.append(event)
 
     async def respond(self, event: Mapping[str, Any], session_id: str | None) -> None:

@@ -9,22 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from langchain_grokweb.testing.gateway.events import (
-    beside,
-    created,
-    done,
-    item,
-    persisted,
-    refusal,
-    said,
-    stream_error,
-)
+from langchain_grokweb.testing.gateway import events
 from langchain_grokweb.testing.gateway.mischief import spoiled
 from langchain_grokweb.testing.state.chunks import HEADER, Chunks, text_chunk
 from langchain_grokweb.testing.state.composition import Composition, Text, Thought
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, STREAM_ERRORS, Fault
-from langchain_grokweb.testing.state.inflight import Frame
-from langchain_grokweb.testing.state.service import Writer
+from langchain_grokweb.testing.state.inflight import Frame, Writer
 from langchain_grokweb.testing.state.stored import keep, keep_stopped
 
 LATE_HEADERS = ("Putting the answer into words", "Looking at the answer once more")
@@ -49,16 +39,17 @@ class GatewayWriter(Writer):
         """What comes at once, before there is an answer. The content of the queue is a guess."""
         response_id = self.answer.response_id
         chunks = [{"text": {"text": self.question.message}}]
-        asked = item(self.question.response_id, "user", "completed", x_grok={"input_chunks": chunks})
-        begun = item(response_id, "assistant", "in_progress", content=[])
+        asked = events.item(self.question.response_id, "user", "completed", x_grok={"input_chunks": chunks})
+        begun = events.item(response_id, "assistant", "in_progress", content=[])
         thinks_long = self.ask.mode in _THINKING_MODES
         has_files = "fileAttachments" in self.question.details
+        queued = [{"queue_item_id": self.question.response_id}]
         frames = [
-            beside({"type": "conversation.queue.updated", "queue": [{"queue_item_id": self.question.response_id}]}),
-            beside({"type": "conversation.item.added", "item": asked}),
-            beside({"type": "conversation.queue.updated", "queue": []}),
-            created(response_id, self.ask.mode, self.client_event_id),
-            said({"type": "response.output_item.added", "response_id": response_id, "output_index": 0, "item": begun}),
+            events.beside({"type": "conversation.queue.updated", "queue": queued}),
+            events.beside({"type": "conversation.item.added", "item": asked}),
+            events.beside({"type": "conversation.queue.updated", "queue": []}),
+            events.created(response_id, self.ask.mode, self.client_event_id),
+            self._said("response.output_item.added", output_index=0, item=begun),
             self._part("response.content_part.added", part={"type": "text", "text": ""}),
             *self._events(self._chunks.head(thinks_long=thinks_long, has_files=has_files)),
         ]
@@ -81,21 +72,52 @@ class GatewayWriter(Writer):
         """How a stopped answer ends (a guess, gateway.md 3.10)."""
         keep_stopped(self.answer, text, "2026")
         response_id = self.answer.response_id
-        return [stream_error(response_id, "request_cancelled"), done(response_id, "cancelled"), persisted()]
+        error = events.stream_error(response_id, "request_cancelled")
+        return [error, events.done(response_id, "cancelled"), events.persisted()]
 
     def _ending(self, composition: Composition, title: str | None) -> Iterator[Frame]:
         error = composition.reply.error
         response_id = self.answer.response_id
         if error is not None and error in LINE_ERRORS:
-            yield said(refusal(error, self.client_event_id), completes=True)
+            yield events.said(events.refusal(error, self.client_event_id), completes=True)
             return
         if error is not None:
-            yield stream_error(response_id, error)
+            yield events.stream_error(response_id, error)
             if STREAM_ERRORS[error].fatal:
-                yield done(response_id, "incomplete", status_details={"reason": "stream_error"})
+                yield events.done(response_id, "incomplete", status_details={"reason": "stream_error"})
                 return
-        yield from self._closed(composition)
+        yield from self._closed(composition, response_id)
         yield from self._late(title)
+
+    def _closed(self, composition: Composition, response_id: str) -> Iterator[Frame]:
+        """The whole text, without marks."""
+        text = "".join(step.text for step in composition.of(Text))
+        finished = events.item(response_id, "assistant", "completed")
+        yield self._part("response.output_text.done", text=text)
+        yield self._part("response.content_part.done", part={"type": "text", "text": text})
+        yield self._said("response.output_item.done", output_index=0, item=finished)
+        # the page of August got an empty usage, the one of October, which accepts phases, none
+        usage: dict[str, Any] = {} if self.interleaved else {"usage": {}}
+        yield events.done(response_id, **usage)
+
+    def _late(self, title: str | None) -> Iterator[Frame]:
+        """What comes after the end: headers that name no response, and suggestions (both captured)."""
+        numbered = enumerate(LATE_HEADERS, self._chunks.step + 1)
+        chunks = [{"metadata": self._chunks.metadata(step, 1), **text_chunk(text, HEADER)} for step, text in numbered]
+        yield from self._events([Frame("response", chunk) for chunk in chunks], "")
+        yield events.persisted()
+        if self.ask.follow_ups:
+            suggestions = [
+                {
+                    "properties": {"message_type": "TEXT", "follow_up_type": kind},
+                    "label": label,
+                    "tool_overrides": {"image_gen": False},
+                }
+                for label, kind in FOLLOW_UPS
+            ]
+            yield from self._events([Frame("response", {"follow_up_suggestions": {"suggestions": suggestions}})])
+        if title is not None and not self.conversation.temporary:
+            yield events.beside({"type": "conversation.title.updated", "title": title})
 
     def _events(self, frames: Iterable[Frame], response_id: str | None = None) -> Iterator[Frame]:
         """Chunks as events."""
@@ -104,38 +126,8 @@ class GatewayWriter(Writer):
             ids = {"response_id": item_id, "item_id": item_id}
             yield replace(frame, body={"type": "response.chunk", **ids, "chunk": frame.body})
 
-    def _closed(self, composition: Composition) -> Iterator[Frame]:
-        """The whole text, without marks."""
-        text = "".join(step.text for step in composition.of(Text))
-        response_id = self.answer.response_id
-        finished = item(response_id, "assistant", "completed")
-        yield self._part("response.output_text.done", text=text)
-        yield self._part("response.content_part.done", part={"type": "text", "text": text})
-        yield said(
-            {"type": "response.output_item.done", "response_id": response_id, "output_index": 0, "item": finished}
-        )
-        # the page of August got an empty usage, the one of October, which accepts phases, none
-        usage: dict[str, Any] = {} if self.interleaved else {"usage": {}}
-        yield done(response_id, **usage)
-
-    def _late(self, title: str | None) -> Iterator[Frame]:
-        """What comes after the end: headers that name no response, and suggestions (both captured)."""
-        numbered = enumerate(LATE_HEADERS, self._chunks.step + 1)
-        chunks = [{"metadata": self._chunks.metadata(step, 1), **text_chunk(text, HEADER)} for step, text in numbered]
-        yield from self._events([Frame("response", chunk) for chunk in chunks], "")
-        yield persisted()
-        if self.ask.follow_ups:
-            suggestions = [_suggestion(label, kind) for label, kind in FOLLOW_UPS]
-            yield from self._events([Frame("response", {"follow_up_suggestions": {"suggestions": suggestions}})])
-        if title is not None and not self.conversation.temporary:
-            yield beside({"type": "conversation.title.updated", "title": title})
-
     def _part(self, kind: str, **members: Any) -> Frame:
-        response_id = self.answer.response_id
-        ids = {"response_id": response_id, "item_id": response_id, "output_index": 0, "content_index": 0}
-        return said({"type": kind, **ids, **members})
+        return self._said(kind, item_id=self.answer.response_id, output_index=0, content_index=0, **members)
 
-
-def _suggestion(label: str, kind: str) -> dict[str, Any]:
-    properties = {"message_type": "TEXT", "follow_up_type": kind}
-    return {"properties": properties, "label": label, "tool_overrides": {"image_gen": False}}
+    def _said(self, kind: str, **members: Any) -> Frame:
+        return events.said({"type": kind, "response_id": self.answer.response_id, **members})

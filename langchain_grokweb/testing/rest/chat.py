@@ -16,6 +16,7 @@ from starlette.routing import Route
 from langchain_grokweb.testing.rest.frames import FrameWriter
 from langchain_grokweb.testing.rest.replies import (
     body_of,
+    conversation_of,
     error_reply,
     only_line,
     recorded_refusal,
@@ -26,12 +27,11 @@ from langchain_grokweb.testing.rest.replies import (
 from langchain_grokweb.testing.rest.stream import Cutter, Stream, line
 from langchain_grokweb.testing.server import hung_up, reset
 from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
-from langchain_grokweb.testing.state.delivery import Delivery, settle
-from langchain_grokweb.testing.state.faults import LINE_ERRORS, Fault, Refused
-from langchain_grokweb.testing.state.inflight import Generation
-from langchain_grokweb.testing.state.script import Reply
-from langchain_grokweb.testing.state.service import Ask, Service, held_again
-from langchain_grokweb.testing.state.stored import chunk_view, conversation_object, response_object
+from langchain_grokweb.testing.state.delivery import Delivery, held_after, settle
+from langchain_grokweb.testing.state.faults import LINE_ERRORS, Fault, Refused, fault_at
+from langchain_grokweb.testing.state.inflight import Ask, Generation
+from langchain_grokweb.testing.state.service import Service
+from langchain_grokweb.testing.state.stored import chunk_view, conversation_object, response_head, response_object
 
 _PREFIX = "/rest/app-chat/conversations"
 _SEARCH_TOOLS = ("webSearch", "xSearch")
@@ -46,20 +46,19 @@ async def ask(request: HttpRequest) -> Response:
     service.check(asked)
     struck: Fault | None = request.scope["grok.fault"]
     if struck is not None and struck.keeps_question_out:
-        return await _hung_up(request)
+        return await hung_up(request.scope, request.receive)
     planned, faults = service.plan(service.too_long(asked.prompt), struck, "chat")
-    refused = next((fault for fault in faults if fault.stage == "refusal"), None)
-    if refused is not None:
+    if (refused := fault_at("refusal", faults)) is not None:
         return refusal(refused, nested=True)
     error = None if planned is None or planned.text else planned.error
     if error is not None and error in LINE_ERRORS:
         return only_line(error)
     generation = service.begin(asked, planned, faults, FrameWriter)
-    if (unheard := next((fault for fault in faults if fault.name == "no_reply"), None)) is not None:
-        await settle(generation, unheard, lambda: service.lose(generation.turn.response_id))
-        return await _hung_up(request)
-    cutter = _cutter(service, planned)
-    return _stream(request, generation, cutter, faults, flat=conversation_id is not None)
+    if (unheard := fault_at("delivery", faults)) is not None and unheard.name == "no_reply":
+        await settle(generation, unheard)
+        return await hung_up(request.scope, request.receive)
+    chunk_size = None if planned is None else planned.chunk_size
+    return _stream(request, generation, faults, flat=conversation_id is not None, chunk_size=chunk_size)
 
 
 def _recorded(request: HttpRequest, service: Service) -> Response:
@@ -76,14 +75,9 @@ def _recorded(request: HttpRequest, service: Service) -> Response:
                 yield line(value)
             yield entry.get("unreadable", "").encode("utf-8", "replace")
             if "error" in entry.get("ended", {}):
-                reset(service.transport_of(request.scope["client"]))
+                reset(request.scope)
 
     return StreamingResponse(body(), media_type="application/json")
-
-
-async def _hung_up(request: HttpRequest) -> Response:
-    """No reply at all: the connection is reset."""
-    return await hung_up(service_of(request).transport_of(request.scope["client"]), request.receive)
 
 
 def _parsed(body: Mapping[str, Any], conversation_id: str | None, service: Service) -> Ask:
@@ -92,9 +86,12 @@ def _parsed(body: Mapping[str, Any], conversation_id: str | None, service: Servi
     if not isinstance(prompt, str):
         raise Refused(400, "Invalid message")
     by_model = "modelName" in body and "modeId" not in body
-    mode = body.get("modelName") if by_model else body.get("modeId") or _mode_so_far(conversation_id, service)
     tools = body.get("toolOverrides") or {}
     conversation = service.conversations.by_id.get(conversation_id or "")
+    # without modeId a conversation keeps its mode (rest.md 3.2); one that began with a model name becomes `auto`
+    known = {mode["id"] for mode in service.account.modes()}
+    mode_so_far = conversation.mode if conversation is not None and conversation.mode in known else "auto"
+    mode = body.get("modelName") if by_model else body.get("modeId") or mode_so_far
     return Ask(
         prompt=prompt,
         conversation_id=conversation_id,
@@ -114,52 +111,35 @@ def _parsed(body: Mapping[str, Any], conversation_id: str | None, service: Servi
     )
 
 
-def _mode_so_far(conversation_id: str | None, service: Service) -> str:
-    """Without modeId a conversation keeps its mode (rest.md 3.2); one that began with a model name becomes `auto`."""
-    conversation = service.conversations.by_id.get(conversation_id or "")
-    known = {mode["id"] for mode in service.account.modes()}
-    return conversation.mode if conversation is not None and conversation.mode in known else "auto"
-
-
-def _cutter(service: Service, planned: Reply | None) -> Cutter:
-    if planned is not None and planned.chunk_size is not None:
-        return Cutter(planned.chunk_size, exact=True)
-    return Cutter(service.settings.chunk_size or 0)
-
-
 def _stream(
     request: HttpRequest,
     generation: Generation,
-    cutter: Cutter,
     faults: Sequence[Fault],
     *,
-    flat: bool,
+    flat: bool = False,
+    chunk_size: int | None = None,
     start: int | None = None,
 ) -> Response:
-    service = service_of(request)
-    writer = _rest_writer(service, generation)
-    is_own = writer is service.writers[generation.turn.response_id]
-    framing = next((fault.name for fault in faults if fault.stage == "framing"), None)
+    """An answer as a stream; from `start` on, with a stub before it, for somebody who reconnects."""
+    service, writer = service_of(request), generation.writer
+    translate = None
+    if not isinstance(writer, FrameWriter):  # it was asked for on the gateway
+        # its placeholder is the headline of step 0
+        writer = FrameWriter(writer.ask, writer.conversation, writer.question, writer.answer, steps=-1)
+        translate = writer.translate
+    framing = fault_at("framing", faults)
     delivery = Delivery(
         generation,
-        next((fault for fault in faults if fault.stage == "delivery"), None),
-        abort=lambda: reset(service.transport_of(request.scope["client"])),
-        lose=lambda: service.lose(generation.turn.response_id),
-        translate=None if is_own else writer.translate,
+        fault_at("delivery", faults),
+        abort=lambda: reset(request.scope),
+        translate=translate,
         latency=service.settings.latency,
     )
-    stream = Stream(delivery, cutter, framing, flat, writer.keep_alive())
+    cutter = Cutter(service.settings.chunk_size or 0) if chunk_size is None else Cutter(chunk_size, exact=True)
+    stream = Stream(delivery, cutter, framing.name if framing else None, flat, writer.keep_alive())
     body = stream.body() if start is None else stream.body(writer.stub(), start)
-    return StreamingResponse(body, media_type="text/event-stream" if framing == "sse" else "application/json")
-
-
-def _rest_writer(service: Service, generation: Generation) -> FrameWriter:
-    """The writer of this answer; for one of another wire, a writer that translates it for this one."""
-    writer = service.writers[generation.turn.response_id]
-    if isinstance(writer, FrameWriter):
-        return writer
-    # the placeholder is the headline of step 0
-    return FrameWriter(writer.ask, writer.conversation, writer.question, writer.answer, steps=-1)
+    is_sse = framing is not None and framing.name == "sse"
+    return StreamingResponse(body, media_type="text/event-stream" if is_sse else "application/json")
 
 
 async def reconnect(request: HttpRequest) -> Response:
@@ -172,15 +152,16 @@ async def reconnect(request: HttpRequest) -> Response:
     fault: Fault | None = request.scope["grok.fault"]
     start = generation.delivered if service.settings.reconnect == "continue" else 0
     faults = [fault] if fault else []
-    response = _stream(request, generation, _cutter(service, None), faults, flat=False, start=start)
-    generation.release(held_again(fault, start))
+    response = _stream(request, generation, faults, start=start)
+    generation.release(held_after(fault_at("delivery", faults), start))
     return response
 
 
 async def response_node(request: HttpRequest) -> Response:
     """#3: the tree without texts, and what is being written."""
     conversation, inflight = _state(request)
-    nodes = [_node_object(node) for node in conversation.nodes.values()]
+    heads = map(response_head, conversation.nodes.values())
+    nodes = [{name: value for name, value in head.items() if name != "createTime"} for head in heads]
     return unary({"responseNodes": nodes, "inflightResponses": inflight})
 
 
@@ -204,31 +185,23 @@ async def load_responses(request: HttpRequest) -> Response:
 
 
 def _state(request: HttpRequest) -> tuple[Conversation, list[dict[str, Any]]]:
-    service = service_of(request)
-    conversation = service.conversations.find(request.path_params["conversation_id"])
-    active = service.active(conversation.conversation_id)
-    return conversation, [_inflight_object(generation) for generation in active]
-
-
-def _node_object(node: Node) -> dict[str, Any]:
-    members = {"responseId": node.response_id, "sender": node.sender}
-    return members if node.parent_id is None else {**members, "parentResponseId": node.parent_id}
-
-
-def _inflight_object(generation: Generation) -> dict[str, Any]:
-    return {
-        "responseId": generation.turn.response_id,
-        "status": "RESPONSE_STATUS_ACTIVE",
-        "createTime": generation.create_time,
-        "parentResponseId": generation.turn.user_response_id,
-    }
+    conversation = conversation_of(request)
+    active = [generation.writer.answer for generation in service_of(request).active(conversation.conversation_id)]
+    return conversation, [
+        {
+            "responseId": answer.response_id,
+            "status": "RESPONSE_STATUS_ACTIVE",
+            "createTime": answer.create_time,
+            "parentResponseId": answer.parent_id,
+        }
+        for answer in active
+    ]
 
 
 async def stop_conversation(request: HttpRequest) -> Response:
     """#7: stop everything that is being written in a conversation."""
     service = service_of(request)
-    conversation = service.conversations.find(request.path_params["conversation_id"])
-    for generation in service.active(conversation.conversation_id):
+    for generation in service.active(conversation_of(request).conversation_id):
         service.stop(generation.turn.response_id)
     return unary({})
 
@@ -241,20 +214,17 @@ async def stop_response(request: HttpRequest) -> Response:
 
 async def create(request: HttpRequest) -> Response:
     """#9: a conversation without a question."""
-    service = service_of(request)
-    conversation = service.conversations.start(temporary=body_of(request).get("temporary") is True)
-    return unary(conversation_object(conversation))
+    is_temporary = body_of(request).get("temporary") is True
+    return unary(conversation_object(service_of(request).conversations.start(temporary=is_temporary)))
 
 
 async def add(request: HttpRequest) -> Response:
     """#10: a question that nobody answers, or an answer that nobody has written."""
-    service = service_of(request)
-    conversation = service.conversations.find(request.path_params["conversation_id"])
-    body = body_of(request)
+    conversation, body = conversation_of(request), body_of(request)
     sender = HUMAN if request.url.path.endswith("/user-responses") else ASSISTANT
     node = Node(str(uuid4()), sender, str(body.get("message", "")), body.get("parentResponseId") or None)
     conversation.check_parent(node.parent_id)
-    service.conversations.add(conversation, node)
+    service_of(request).conversations.add(conversation, node)
     return unary(response_object(node, "2026"))
 
 

@@ -9,11 +9,13 @@ the last token of their text.
 lists, knows nothing of sockets, and leaves envelopes to `stream`. Content faults change its frames at the end.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from langchain_grokweb.testing.state import stored
+from langchain_grokweb.testing.state.assets import SIDE
 from langchain_grokweb.testing.state.chunks import PLACEHOLDER
 from langchain_grokweb.testing.state.composition import (
     VIDEO_PROGRESS,
@@ -30,56 +32,15 @@ from langchain_grokweb.testing.state.composition import (
 )
 from langchain_grokweb.testing.state.conversations import Node
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, Fault
-from langchain_grokweb.testing.state.inflight import Frame
-from langchain_grokweb.testing.state.mischief import GARBAGE, Oddities, has, spoiled
-from langchain_grokweb.testing.state.pictures import SIDE
-from langchain_grokweb.testing.state.script import Reply
-from langchain_grokweb.testing.state.service import Writer
-from langchain_grokweb.testing.state.stored import (
-    MODEL_HASH,
-    STORED_LAYOUT,
-    camel,
-    conversation_object,
-    keep,
-    keep_stopped,
-    metadata,
-    response_object,
-    search_card,
-    search_results,
-    search_token,
-    stream_error,
-    tool_card_token,
-)
+from langchain_grokweb.testing.state.inflight import Frame, Writer
+from langchain_grokweb.testing.state.mischief import GARBAGE, has, spoiled
 
 AGENTS = ("Grok", "Harper", "Benjamin", "Lucas")
 FOLLOW_UPS = ("Tell me more", "Give me an example")
 
 _CARD = "tool_usage_card"
 _MEMBERS_OF_2026 = frozenset({"messageTag", "messageStepId", "toolUsageCardId", "rolloutId"})
-_LAYOUT = {**STORED_LAYOUT, "willThinkLong": False, "effort": "LOW", "steerModelId": "", "rolloutIds": []}
-
-
-def response_frame(
-    response_id: str,
-    body: Mapping[str, Any],
-    *,
-    thinking: bool = False,
-    soft_stop: bool = False,
-    tag: str | None = None,
-    step: int | None = None,
-    card_id: str | None = None,
-    rollout: str | None = None,
-    **options: Any,
-) -> Frame:
-    """A response frame with the members that all of them share, in wire order (rest.md 4.3).
-
-    `options` are those of `Frame`.
-    """
-    optional = {"messageTag": tag, "messageStepId": step, "responseId": response_id}
-    optional |= {"toolUsageCardId": card_id, "rolloutId": rollout}
-    members = {**body, "isThinking": thinking, "isSoftStop": soft_stop}
-    members |= {name: value for name, value in optional.items() if value is not None}
-    return Frame("response", members, **options)
+_LAYOUT = {**stored.STORED_LAYOUT, "willThinkLong": False, "effort": "LOW", "steerModelId": "", "rolloutIds": []}
 
 
 @dataclass(slots=True)
@@ -93,10 +54,10 @@ class FrameWriter(Writer):
 
     def opening(self) -> list[Frame]:
         """What comes at once, before there is an answer."""
-        asked: dict[str, Any] = {"userResponse": response_object(self.question, self.ask.era)}
-        frames = [response_frame(self.question.response_id, asked, is_opening=True)]
+        asked: dict[str, Any] = {"userResponse": stored.response_object(self.question, self.ask.era)}
+        frames = [self._frame(asked, response_id=self.question.response_id, is_opening=True)]
         if self.ask.conversation_id is None:
-            begun = {"conversation": conversation_object(self.conversation, self.ask.era)}
+            begun = {"conversation": stored.conversation_object(self.conversation, self.ask.era)}
             frames.insert(0, Frame("result", begun, is_opening=True))
         if self.ask.era == "2026" and "fileAttachments" in self.question.details:
             reading = ("PROGRESS_REPORT_CATEGORY_ATTACHMENTS_PREPROCESSING", "Reading attachments")
@@ -105,68 +66,86 @@ class FrameWriter(Writer):
 
     def answered(self, composition: Composition, title: str | None, faults: Sequence[Fault]) -> list[Frame]:
         """The answer from the first to the last frame; fills in the node."""
-        keep(self.answer, composition, self.ask.era)
-        frames = [*self._head(composition), *self._body(composition.rest)]
+        stored.keep(self.answer, composition, self.ask.era)
+        frames = [*self._head(has_searched=bool(composition.of(Search))), *self._body(composition.rest)]
         error = composition.reply.error
         if error is not None and error in LINE_ERRORS:
             frames.append(Frame("error", LINE_ERRORS[error].body))
         else:
             frames += self._tail(composition, title)
-        response_id = self.answer.response_id
         for fault in faults:
-            change = _CHANGES.get(fault.name)
-            frames = change(frames, response_id) if change else spoiled(frames, fault, self._oddities())
+            frames = self._spoiled(frames, fault)
         return frames
 
     def stopped(self, text: str) -> list[Frame]:
         """How a stopped answer ends: a soft stop, and a modelResponse with the text so far. A guess."""
-        keep_stopped(self.answer, text, self.ask.era)
+        stored.keep_stopped(self.answer, text, self.ask.era)
         return [self.soft_stop(), self.model_response()]
 
     def stub(self) -> Frame:
         """The empty modelResponse that opens a reconnected stream (rest.md 2.2)."""
         empty = Node(self.answer.response_id, "", "", self.answer.parent_id, self.answer.create_time)
         if self.ask.era == "2026":
-            empty.details = {"metadata": metadata(), "uiLayout": self.answer.details.get("uiLayout", STORED_LAYOUT)}
-        return self._frame({"modelResponse": response_object(empty, self.ask.era)})
+            layout = self.answer.details.get("uiLayout", stored.STORED_LAYOUT)
+            empty.details = {"metadata": stored.metadata(), "uiLayout": layout}
+        return self._frame({"modelResponse": stored.response_object(empty, self.ask.era)})
 
     def keep_alive(self) -> Frame:
         """A frame that says nothing."""
         return self._frame({"keepAlive": {}})
 
-    def _frame(self, body: Mapping[str, Any], **members: Any) -> Frame:
-        frame = response_frame(self.answer.response_id, body, **members)
-        if self.ask.era == "2025":
-            frame.body = {name: value for name, value in frame.body.items() if name not in _MEMBERS_OF_2026}
-        return frame
+    def _frame(
+        self,
+        body: Mapping[str, Any],
+        *,
+        response_id: str = "",
+        thinking: bool = False,
+        soft_stop: bool = False,
+        tag: str | None = None,
+        step: int | None = None,
+        card_id: str | None = None,
+        rollout: str | None = None,
+        **options: Any,
+    ) -> Frame:
+        """A response frame with the members that all of them share, in wire order (rest.md 4.3).
+
+        `response_id` is the answer's where it is left out; `options` are those of `Frame`.
+        """
+        optional = {"messageTag": tag, "messageStepId": step, "responseId": response_id or self.answer.response_id}
+        optional |= {"toolUsageCardId": card_id, "rolloutId": rollout}
+        left_out = _MEMBERS_OF_2026 if self.ask.era == "2025" else ()
+        members = {**body, "isThinking": thinking, "isSoftStop": soft_stop}
+        members |= {name: one for name, one in optional.items() if one is not None and name not in left_out}
+        return Frame("response", members, **options)
 
     def streamed(self, part: Thought | Text) -> list[Frame]:
         """A thought or words of an answer that is not whole yet."""
-        frames = list(self._head(Composition((), Reply())))
+        frames = list(self._head())
         if isinstance(part, Thought):
             self.steps = 1
             return [*frames, *(self._thinking_token(token, "summary") for token in tokens_of(part.text))]
         return [*frames, *map(self._token, part.tokens)]
 
-    def _head(self, composition: Composition) -> Iterator[Frame]:
+    def _head(self, *, has_searched: bool = False) -> Iterator[Frame]:
         if self.ask.era == "2025" or self._has_begun:
             return
         self._has_begun = True
-        self._rollout = "Grok" if composition.of(Search) else None
+        self._rollout = "Grok" if has_searched else None
         yield self._frame({"uiLayout": dict(_LAYOUT)}, is_opening=True)
-        yield self._frame({"llmInfo": {"modelHash": MODEL_HASH}}, is_opening=True)
+        yield self._frame({"llmInfo": {"modelHash": stored.MODEL_HASH}}, is_opening=True)
         yield self._thinking_token(PLACEHOLDER, "header")
 
     def _body(self, composition: Composition) -> list[Frame]:
         frames = list(self._reasoning(composition))
+        apart = [one for one in composition.of(Picture) if one.shape == "a"]
         for step in composition.steps:
-            frames += self._step(step, composition)
-        is_drawn = self.ask.era == "2025" and any(one.shape == "a" for one in composition.of(Picture))
-        if is_drawn or composition.of(Video):
+            frames += self._step(step, apart)
+        if (apart and self.ask.era == "2025") or composition.of(Video):
             frames[-1].body["isSoftStop"] = True
         return frames
 
-    def _step(self, step: Any, composition: Composition) -> Iterable[Frame]:
+    def _step(self, step: Any, apart: Sequence[Picture] = ()) -> Iterable[Frame]:  # noqa: PLR0911 - one for each kind
+        """One step of an answer; the pictures in frames of their own, `apart`, all stand where the first one does."""
         match step:
             case Search():
                 return self._search(step)
@@ -175,9 +154,12 @@ class FrameWriter(Writer):
             case Mark() | MadeFile():
                 return [self._card(step.card), *self._tag(step.tag)]
             case Video():
-                return [self._video(step, percent) for percent in VIDEO_PROGRESS]
-            case Picture():
-                return self._picture(step, composition)
+                states = [{**step.progress(percent), "modelName": "imagine_x_1"} for percent in VIDEO_PROGRESS]
+                return [self._frame({"streamingVideoGenerationResponse": state}) for state in states]
+            case Picture(shape="b"):
+                return self._picture_card(step)
+            case Picture() if step is apart[0]:
+                return self._picture_frames(apart)
             case _:  # reasoning comes before all else
                 return ()
 
@@ -192,7 +174,9 @@ class FrameWriter(Writer):
             return [Frame("result", {"title": {"newTitle": body["title"]}})]
         card = body.get("chunk", {}).get("tool_usage_card")
         if card is not None:
-            return [self._tool_frame({"token": "", "toolUsageCard": camel(card)}, _CARD, card["tool_usage_card_id"])]
+            return [
+                self._tool_frame({"token": "", "toolUsageCard": stored.camel(card)}, _CARD, card["tool_usage_card_id"])
+            ]
         match frame.part:
             case Thought():
                 frames = list(self._thought(frame.part))
@@ -205,7 +189,7 @@ class FrameWriter(Writer):
             case None:
                 frames = [self._token(frame.text)] if frame.text else []
             case _:
-                frames = list(self._step(frame.part, Composition((), Reply())))
+                frames = list(self._step(frame.part))
         return [*frames, self.soft_stop(), *self._follow_ups(), self.model_response()] if frame.completes else frames
 
     # -- reasoning and tools
@@ -234,11 +218,11 @@ class FrameWriter(Writer):
         if self.ask.era == "2025":
             return [self._results(search)]
         self.steps += 1
-        card = {"token": search_token(search), "toolUsageCard": search_card(search)}
+        card = {"token": stored.search_token(search), "toolUsageCard": stored.search_card(search)}
         return [self._tool_frame(card, _CARD, search.card_id), self._results(search)]
 
     def _results(self, search: Search) -> Frame:
-        return self._tool_frame({"token": "", **search_results(search)}, "raw_function_result", search.card_id)
+        return self._tool_frame({"token": "", **stored.search_results(search)}, "raw_function_result", search.card_id)
 
     def _tool_frame(self, body: Mapping[str, Any], tag: str, card_id: str) -> Frame:
         return self._frame(body, thinking=True, tag=tag, step=self.steps, card_id=card_id, rollout=self._rollout)
@@ -255,15 +239,9 @@ class FrameWriter(Writer):
         """The tag in one token, every second one in two (rest.md 4.5)."""
         self._marks += 1
         middle = len(tag) // 2
-        pieces = [tag] if self._marks % 2 else [tag[:middle], tag[middle:]]
-        return [self._frame({"token": one}, tag="final", text=one, is_token=True) for one in pieces]
+        return [self._token(one) for one in ([tag] if self._marks % 2 else [tag[:middle], tag[middle:]])]
 
     # -- pictures
-
-    def _picture(self, picture: Picture, composition: Composition) -> Iterable[Frame]:
-        if picture.shape == "b":
-            return self._picture_card(picture)
-        return self._picture_frames(picture, [one for one in composition.of(Picture) if one.shape == "a"])
 
     def _picture_card(self, picture: Picture) -> list[Frame]:
         """Intent, tag, preview, picture; a moderated one never gets beyond its preview."""
@@ -273,10 +251,8 @@ class FrameWriter(Writer):
             frames.append(self._card(picture.card(picture.chunk(finished=True))))
         return frames
 
-    def _picture_frames(self, picture: Picture, pictures: Sequence[Picture]) -> Iterator[Frame]:
-        """All pictures at the place of the first one: their previews, then the finished ones."""
-        if picture is not pictures[0]:
-            return
+    def _picture_frames(self, pictures: Sequence[Picture]) -> Iterator[Frame]:
+        """The previews of all pictures, then the finished ones."""
         yield self._frame({"imageAttachmentInfo": {"imageAttachmentCount": len(pictures)}})
         yield self._progress("TOOL_PROCESSING", "Generating images", 0)
         yield self._frame({"imageDimensions": {"width": SIDE, "height": SIDE}})
@@ -286,35 +262,21 @@ class FrameWriter(Writer):
 
     def _picture_frame(self, picture: Picture, *, finished: bool) -> Frame:
         state = picture.state(finished=finished)
-        body = {**state, "imageId": picture.image_id, "imageIndex": picture.index, "imageModel": "imagine_x_1"}
+        body = {**state, "imageId": picture.asset.asset_id, "imageIndex": picture.index, "imageModel": "imagine_x_1"}
         if finished:
-            body["assetId"] = picture.image_id
+            body["assetId"] = picture.asset.asset_id
         return self._frame({"streamingImageGenerationResponse": body})
-
-    def _video(self, video: Video, percent: int) -> Frame:
-        body = {**video.progress(percent), "modelName": "imagine_x_1"}
-        return self._frame({"streamingVideoGenerationResponse": body})
 
     def _progress(self, category: str, message: str, percentage: int, **options: Any) -> Frame:
         state = f"PROGRESS_REPORT_STATUS_{'PENDING' if percentage < VIDEO_PROGRESS[-1] else 'SUCCESS'}"
         body = {"category": category, "state": state, "message": message, "percentage": percentage}
         return self._frame({"progressReport": body}, **options)
 
-    def _oddities(self) -> Oddities:
-        strangers = (
-            self._frame({"keepAlive": {}}),
-            self._frame({"token": ""}, thinking=True, tag="heartbeat"),
-            self._frame({"someFutureField": {"x": 1}}),
-            Frame("result", {"somethingElse": {"y": [1, None, "z"]}}),
-        )
-        report = self._progress("TOOL_PROCESSING", "", 0)
-        return Oddities(strangers, f"{GARBAGE}\n".encode(), report, opened=1)  # the question's frame
-
     # -- the end
 
     def _tail(self, composition: Composition, title: str | None) -> Iterator[Frame]:
         if composition.reply.error is not None:
-            yield self._frame({"error": stream_error(composition.reply.error)})
+            yield self._frame({"error": stored.stream_error(composition.reply.error)})
         if self.ask.era == "2026" and not composition.of(Video):
             yield self.soft_stop()
         yield from self._follow_ups()
@@ -339,36 +301,34 @@ class FrameWriter(Writer):
 
     def model_response(self) -> Frame:
         """The definitive answer."""
-        return self._frame({"modelResponse": response_object(self.answer, self.ask.era)}, completes=True)
+        return self._frame({"modelResponse": stored.response_object(self.answer, self.ask.era)}, completes=True)
 
+    # -- content faults
 
-# -- content faults
+    def _spoiled(self, frames: list[Frame], fault: Fault) -> list[Frame]:
+        if fault.name == "no_model_response":
+            return [frame for frame in frames if not has(frame, "modelResponse") and not has(frame, "title")]
+        if fault.name == "empty_final":
+            return self._of_a_team(frames)
+        strangers = (
+            self.keep_alive(),
+            self._frame({"token": ""}, thinking=True, tag="heartbeat"),
+            self._frame({"someFutureField": {"x": 1}}),
+            Frame("result", {"somethingElse": {"y": [1, None, "z"]}}),
+        )
+        report = self._progress("TOOL_PROCESSING", "", 0)
+        opened = 1  # the question's frame
+        return spoiled(frames, fault, strangers, f"{GARBAGE}\n".encode(), report=report, opened=opened)
 
-
-def _without_model_response(frames: list[Frame], _id: str) -> list[Frame]:
-    return [frame for frame in frames if not has(frame, "modelResponse") and not has(frame, "title")]
-
-
-def _of_a_team(frames: list[Frame], response_id: str) -> list[Frame]:
-    """A team of agents (rest.md 4.6): they talk to each other first, and the final message is empty."""
-    layout = {"reasoningUiLayout": "UNIFIED", "willThinkLong": True, "rolloutIds": list(AGENTS)}
-    team: list[Frame] = [response_frame(response_id, {"uiLayout": layout}, is_opening=True)]
-    team += [_talk(response_id, agent) for agent in AGENTS[1:]]
-    for frame in frames:
-        if has(frame, "modelResponse"):
-            frame.body["modelResponse"]["message"] = ""
-    return [*team, *(frame for frame in frames if not has(frame, "uiLayout"))]
-
-
-def _talk(response_id: str, agent: str) -> Frame:
-    card_id = str(uuid4())
-    token = tool_card_token(card_id, "chatroom_send", {"message": f"{agent} has a part.", "to": "Grok"})
-    return response_frame(
-        response_id, {"token": token}, thinking=True, tag="tool_usage_card", step=0, card_id=card_id, rollout=agent
-    )
-
-
-_CHANGES: Mapping[str, Callable[[list[Frame], str], list[Frame]]] = {
-    "no_model_response": _without_model_response,
-    "empty_final": _of_a_team,
-}
+    def _of_a_team(self, frames: list[Frame]) -> list[Frame]:
+        """A team of agents (rest.md 4.6): they talk to each other first, and the final message is empty."""
+        layout = {"reasoningUiLayout": "UNIFIED", "willThinkLong": True, "rolloutIds": list(AGENTS)}
+        team = [self._frame({"uiLayout": layout}, is_opening=True)]
+        for agent in AGENTS[1:]:
+            card_id, message = str(uuid4()), {"message": f"{agent} has a part.", "to": "Grok"}
+            body = {"token": stored.tool_card_token(card_id, "chatroom_send", message)}
+            team.append(self._frame(body, thinking=True, tag=_CARD, step=0, card_id=card_id, rollout=agent))
+        for frame in frames:
+            if has(frame, "modelResponse"):
+                frame.body["modelResponse"]["message"] = ""
+        return [*team, *(frame for frame in frames if not has(frame, "uiLayout"))]

@@ -8,7 +8,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from langchain_grokweb.testing.rest.replies import body_of, service_of, unary
+from langchain_grokweb.testing.rest.replies import body_of, conversation_of, service_of, unary
 from langchain_grokweb.testing.state.conversations import Conversation
 from langchain_grokweb.testing.state.faults import Refused
 from langchain_grokweb.testing.state.stored import conversation_object
@@ -51,18 +51,17 @@ def _page(conversations: Sequence[Conversation], query: QueryParams) -> dict[str
 
 async def one(request: HttpRequest) -> Response:
     """The bare conversation, as older pages read it."""
-    return unary(conversation_object(_found(request)))
+    return unary(conversation_object(conversation_of(request)))
 
 
 async def one_v2(request: HttpRequest) -> Response:
     """The conversation in its envelope."""
-    return unary({"conversation": conversation_object(_found(request)), "shareLinkPath": ""})
+    return unary({"conversation": conversation_object(conversation_of(request)), "shareLinkPath": ""})
 
 
 async def change(request: HttpRequest) -> Response:
     """Rename, star, or both."""
-    conversation = _found(request)
-    body = body_of(request)
+    conversation, body = conversation_of(request), body_of(request)
     conversation.title = str(body.get("title", conversation.title))
     conversation.starred = bool(body.get("starred", conversation.starred))
     service_of(request).conversations.touch(conversation)
@@ -71,7 +70,7 @@ async def change(request: HttpRequest) -> Response:
 
 async def soft_delete(request: HttpRequest) -> Response:
     """Put one where it can be restored from."""
-    _found(request).deleted = True
+    conversation_of(request).deleted = True
     return unary({})
 
 
@@ -87,10 +86,6 @@ async def hard_delete(request: HttpRequest) -> Response:
     if service_of(request).conversations.by_id.pop(request.path_params["conversation_id"], None) is None:
         raise Refused(404, "Conversation not found")
     return unary({})
-
-
-def _found(request: HttpRequest) -> Conversation:
-    return service_of(request).conversations.find(request.path_params["conversation_id"])
 
 
 ROUTES = (

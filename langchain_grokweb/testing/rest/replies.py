@@ -7,6 +7,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from langchain_grokweb.testing.rest.stream import go_json, line
+from langchain_grokweb.testing.state.conversations import Conversation
 from langchain_grokweb.testing.state.faults import ERROR_REPLIES, LINE_ERRORS, ErrorReply, Fault, Refused
 from langchain_grokweb.testing.state.recorded import page_of
 from langchain_grokweb.testing.state.service import Service
@@ -26,6 +27,15 @@ def service_of(request: HttpRequest) -> Service:
     """The service that a request came to."""
     service: Service = request.app.state.service
     return service
+
+
+def conversation_of(request: HttpRequest) -> Conversation:
+    """The conversation that the path of a request names.
+
+    Raises:
+        Refused: 404, code 5: there is none, or it is deleted.
+    """
+    return service_of(request).conversations.find(request.path_params["conversation_id"])
 
 
 def body_of(request: HttpRequest) -> dict[str, Any]:

@@ -57,7 +57,7 @@ _FRAMINGS: Mapping[str, Callable[[Any], bytes]] = {
     "sse": lambda value: b"data: " + go_json(value) + b"\n\n",
     "reordered": lambda value: line(reversed_members(value)),
 }
-_LAST_WORDS: Mapping[str, bytes] = {"sse": b"data: [DONE]\n\n"}
+_LAST_WORDS = b"data: [DONE]\n\n"  # of server-sent events
 
 
 @dataclass(slots=True)
@@ -69,21 +69,18 @@ class Cutter:
     _written: int = 0
     _sizes: Iterator[int] = field(default_factory=lambda: itertools.cycle(_PRIMES))
 
-    def cut(self, data: bytes) -> Iterator[bytes]:
-        """The pieces of these bytes."""
-        start = 0
-        while start < len(data):
-            end = start + self._next_size(len(data))
-            yield data[start:end]
-            start = end
-
-    def _next_size(self, whole: int) -> int:
+    def cut(self, lines: list[bytes]) -> Iterator[bytes]:
+        """The pieces of these lines."""
         if self.size <= 0:
-            return whole
-        if not self.exact and self._written >= _FINE_BYTES:
-            return max(self.size, next(self._sizes))
-        self._written += self.size
-        return self.size
+            yield from lines
+            return
+        data, start = b"".join(lines), 0
+        while start < len(data):
+            is_fine = self.exact or self._written < _FINE_BYTES
+            size = self.size if is_fine else max(self.size, next(self._sizes))
+            self._written += size
+            yield data[start : start + size]
+            start += size
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,28 +103,22 @@ class Stream:
 
     async def body(self, first: Frame | None = None, start: int = 0) -> AsyncIterator[bytes]:
         """The stream from this place of the log on; `first` is the frame that opens it for one who comes again."""
+        fault = self.delivery.fault
         if first is not None:
             self.delivery.responses += 1
-            for piece in self._pieces([first]):
+            for piece in self.cutter.cut([self._spelled(first)]):
                 yield piece
         async for frames in self.delivery.frames(start, again=first is not None):
-            for piece in self._pieces(frames):
+            lines = [self._spelled(frame) for frame in frames]
+            if lines and self.delivery.has_struck and fault is not None and fault.options.get("torn"):
+                lines[-1] = torn(lines[-1])
+            for piece in self.cutter.cut(lines):
                 yield piece
-        fault = self.delivery.fault
         if not self.delivery.has_struck:
-            for piece in self.cutter.cut(_LAST_WORDS.get(self.framing or "", b"")):
+            for piece in self.cutter.cut([_LAST_WORDS] if self.framing == "sse" else []):
                 yield piece
         elif fault is not None and fault.name == "reset":
             await asyncio.Event().wait()  # a stream that ended would end with words of its own
-
-    def _pieces(self, frames: list[Frame]) -> list[bytes]:
-        lines = [self._spelled(frame) for frame in frames]
-        fault = self.delivery.fault
-        if lines and self.delivery.has_struck and fault is not None and fault.options.get("torn"):
-            lines[-1] = torn(lines[-1])
-        if self.cutter.size <= 0:
-            return lines
-        return list(self.cutter.cut(b"".join(lines)))
 
     def _spelled(self, frame: Frame) -> bytes:
         if frame.kind == "raw":

@@ -7,7 +7,6 @@ of rest.md 2.5.
 import base64
 import json
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Literal
@@ -122,17 +121,17 @@ class Account:
 
     def modes(self) -> list[dict[str, Any]]:
         """The modes as `POST /rest/modes` lists them."""
-        return [self._mode_object(mode) for mode in MODES]
-
-    def _mode_object(self, mode: Mode) -> dict[str, Any]:
-        upgrade = {"message": "", "minimumSubscriptionTier": mode.upgrade}
-        availability: Mapping[str, Any] = {"available": {}} if self.may_use(mode) else {"requiresUpgrade": upgrade}
-        return {
-            "id": mode.mode_id,
-            "title": mode.title,
-            "description": mode.description,
-            "badgeText": mode.badge,
-            "availability": availability,
-            "iconHint": "",
-            "tags": ["TAG_PRIMARY"],
-        }
+        return [
+            {
+                "id": mode.mode_id,
+                "title": mode.title,
+                "description": mode.description,
+                "badgeText": mode.badge,
+                "availability": {"available": {}}
+                if self.may_use(mode)
+                else {"requiresUpgrade": {"message": "", "minimumSubscriptionTier": mode.upgrade}},
+                "iconHint": "",
+                "tags": ["TAG_PRIMARY"],
+            }
+            for mode in MODES
+        ]

@@ -35,21 +35,14 @@ SUMMARY = "CHANNEL_ASSISTANT_NOTETAKER_SUMMARY"
 
 _ROUND = 2
 _KINDS = {1: "KIND_THINKING_START", 2: "KIND_RESPONSE_START"}
+_POST_MEMBERS = {"userhandle": "username", "name": "name", "text": "text", "create_time": "createTime"}
+_POST_MEMBERS |= {"profile_image_url": "profileImageUrl", "post_id": "postId", "view_count": "viewCount"}
 _READ = {"category": "ATTACHMENTS_PREPROCESSING", "state": "SUCCESS", "message": "Reading attachments"}
 
 
 def text_chunk(text: str, channel: str) -> dict[str, Any]:
     """The payload of a text chunk."""
     return {"text": {"text": text, "channel": channel}}
-
-
-def image_chunk(picture: Picture, *, finished: bool) -> dict[str, Any]:
-    """The `image_chunk`, whose members are in camel case; a moderated picture has no URL."""
-    chunk = picture.chunk(finished=finished)
-    if chunk["moderated"]:
-        chunk["imageUrl"] = ""
-    prompts = {"prompt": picture.prompt, "upsampledPrompt": f"{picture.prompt}, soft light"}
-    return {**chunk, "imageModel": "imagine", "imageIndex": picture.index, "imagePrompt": prompts}
 
 
 def stored_chunks(composition: Composition) -> list[dict[str, Any]]:
@@ -114,10 +107,13 @@ class Chunks:
                 yield from self._enter(2)
                 for token in [step.text] if self.whole else step.tokens:
                     yield self._chunk(text_chunk(token, RESPONSE), text=token, is_token=True)
-            case Mark() | MadeFile():
+            case Mark():
                 yield from self._enter(2)
-                payload = _citation(step) if isinstance(step, Mark) else _file(step)
-                yield self._chunk(payload, text=step.tag, part=step)
+                yield self._chunk(_citation(step), text=step.tag, part=step)
+            case MadeFile():  # its card without the two types; that all its members are here is a guess
+                yield from self._enter(2)
+                members = {name: value for name, value in step.card.items() if name not in ("type", "cardType")}
+                yield self._chunk({"render_file_preview": members}, text=step.tag, part=step)
             case Picture():
                 yield from self._picture(step)
             case Video():
@@ -149,18 +145,21 @@ class Chunks:
 
     def _picture(self, picture: Picture) -> Iterator[Frame]:
         """The call, the place, the preview, the picture (by the schema; no such frames were captured)."""
-        call_id, kind = str(uuid4()), "edited" if picture.edited else "generated"
+        call_id, prompt = str(uuid4()), picture.prompt
         tool = "edit_image" if picture.edited else "generate_image"
-        plan = {"prompt": picture.prompt, "orientation": "ORIENTATION_PORTRAIT"}
-        yield self._card(call_id, tool, {"prompt": picture.prompt, "orientation": "portrait"})
+        yield self._card(call_id, tool, {"prompt": prompt, "orientation": "portrait"})
         yield from self._enter(2)
-        start = {"id": picture.card_id, f"{kind}_image": {**plan, "layout": "LAYOUT_BLOCK"}}
-        yield self._chunk({"render_start": start}, text=picture.tag if picture.shape == "b" else "")
+        plan = {"prompt": prompt, "orientation": "ORIENTATION_PORTRAIT", "layout": "LAYOUT_BLOCK"}
+        yield self._chunk({"render_start": {"id": picture.card_id, picture.kind: plan}}, text=picture.tag)
         for finished in (False, True):
-            image = image_chunk(picture, finished=finished)
-            shown = {"id": picture.card_id, "query": picture.prompt, "tool_call_id": call_id, "image_chunk": image}
-            shown |= {"image_id": picture.image_id} if picture.edited else {}
-            yield self._chunk({f"render_{kind}_image": shown}, part=picture if finished else None)
+            image = picture.chunk(finished=finished)
+            if image["moderated"]:
+                image["imageUrl"] = ""
+            prompts = {"prompt": prompt, "upsampledPrompt": f"{prompt}, soft light"}
+            image |= {"imageModel": "imagine", "imageIndex": picture.index, "imagePrompt": prompts}
+            shown = {"id": picture.card_id, "query": prompt, "tool_call_id": call_id, "image_chunk": image}
+            shown |= {"image_id": picture.asset.asset_id} if picture.edited else {}
+            yield self._chunk({f"render_{picture.kind}": shown}, part=picture if finished else None)
 
     def _video(self, video: Video) -> Iterator[Frame]:
         """The video in its states. Only the name of this payload is known (gateway.md 9.4); its members are a guess."""
@@ -192,28 +191,10 @@ def _citation(mark: Mark) -> dict[str, Any]:
     return {"render_citation": {"id": mark.card["id"], "kind": kind, "url": url, "citation_id": mark.number}}
 
 
-def _file(file: MadeFile) -> dict[str, Any]:
-    """A file that was made: its card without the two types. That all its members are here is a guess."""
-    members = {name: value for name, value in file.card.items() if name not in ("type", "cardType")}
-    return {"render_file_preview": members}
-
-
 def _results(search: Search) -> dict[str, Any]:
     """What a search gave; nothing is an empty object."""
     if search.kind == "x":
-        posts = [_post(post) for post in search.results]
+        posts = [{name: post[member] for name, member in _POST_MEMBERS.items()} for post in search.results]
         return {"x_post": {"posts": posts} if posts else {}}
     pages = [{"url": one["url"], "title": one["title"], "snippet": one["preview"]} for one in search.results]
     return {"web_search": {"webpages": pages} if pages else {}}
-
-
-def _post(post: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "userhandle": post["username"],
-        "name": post["name"],
-        "text": post["text"],
-        "create_time": post["createTime"],
-        "profile_image_url": post["profileImageUrl"],
-        "post_id": post["postId"],
-        "view_count": post["viewCount"],
-    }

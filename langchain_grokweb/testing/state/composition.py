@@ -12,12 +12,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import itemgetter
 from typing import Any, Literal
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from langchain_grokweb.testing.state.assets import Asset, Source, video_of
-from langchain_grokweb.testing.state.pictures import drawn, preview
+from langchain_grokweb.testing.assistant.slips import WITHOUT_WORDS, written
+from langchain_grokweb.testing.state.assets import Asset, Source, drawn, preview, video_of
 from langchain_grokweb.testing.state.script import Reply
 
 Shape = Literal["a", "b"]
@@ -73,47 +74,36 @@ class Mark:
 class Picture:
     """A picture and its preview, in the shape "a" (frames of its own) or "b" (a card in the text) of rest.md 4.7.
 
-    An edited one is a card of another name; what it was before is `original`, where there was one.
+    An edited one is a card of another name.
     """
 
-    image_id: str
+    asset: Asset
+    preview: Asset
     card_id: str
-    key: str
-    preview_key: str
     prompt: str
     moderated: bool
     shape: Shape
     index: int
-    edited: bool = False
-    original: Source | None = None
+    edited: bool
 
-    def content(self) -> bytes:
-        """The picture itself."""
-        original = self.original if isinstance(self.original, bytes) or self.original is None else self.original()
-        return drawn(self.prompt, original)
-
-    def preview(self) -> bytes:
-        """Its preview."""
-        return preview(self.content())
+    @property
+    def kind(self) -> str:
+        """What the types of its card are made of."""
+        return "edited_image" if self.edited else "generated_image"
 
     @property
     def tag(self) -> str:
         """The tag that puts a picture of shape "b" into the text. That its argument is the prompt is a guess."""
-        argument = f'<argument name="prompt">{escape(self.prompt)}</argument>'
-        return _render_tag(self.card_id, *self.kinds, argument)
-
-    @property
-    def kinds(self) -> tuple[str, str]:
-        """The type of its card, and that of the place where it is shown."""
-        kind = "edited" if self.edited else "generated"
-        return f"{kind}_image_card", f"render_{kind}_image"
+        if self.shape == "a":
+            return ""
+        return _render_tag(self.card_id, f"{self.kind}_card", f"render_{self.kind}", "prompt", self.prompt)
 
     def card(self, chunk: Mapping[str, Any] | None) -> dict[str, Any]:
         """The card's JSON with this image chunk, None for the mere intent."""
         return {
             "id": self.card_id,
-            "type": self.kinds[1],
-            "cardType": self.kinds[0],
+            "type": f"render_{self.kind}",
+            "cardType": f"{self.kind}_card",
             "prompt": self.prompt,
             "orientation": "square",
             "image_chunk": chunk,
@@ -122,7 +112,7 @@ class Picture:
     def state(self, *, finished: bool) -> dict[str, Any]:
         """The preview or the finished picture, in the members that all its forms share."""
         return {
-            "imageUrl": self.key if finished else self.preview_key,
+            "imageUrl": (self.asset if finished else self.preview).key,
             "seq": int(finished),
             "progress": 100 if finished else 50,
             "moderated": self.moderated and finished,
@@ -130,7 +120,7 @@ class Picture:
 
     def chunk(self, *, finished: bool) -> dict[str, Any]:
         """The image chunk of the preview or of the finished picture."""
-        return {"imageUuid": self.image_id, **self.state(finished=finished)}
+        return {"imageUuid": self.asset.asset_id, **self.state(finished=finished)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +133,7 @@ class MadeFile:
     @property
     def tag(self) -> str:
         """The tag that puts it into the text."""
-        argument = f'<argument name="file_path">{escape(self.asset.path)}</argument>'
-        return _render_tag(self.card_id, "rendered_file_card", "render_file", argument)
+        return _render_tag(self.card_id, "rendered_file_card", "render_file", "file_path", self.asset.path)
 
     @property
     def card(self) -> dict[str, Any]:
@@ -202,27 +191,22 @@ class Composition:
     @property
     def message(self) -> str:
         """The whole text with its tags, as the service stores it."""
-        return "".join(_stored_text(step) for step in self.steps)
+        parts = [step for step in self.steps if isinstance(step, Text | Mark | Picture | MadeFile)]
+        return "".join(part.text if isinstance(part, Text) else part.tag for part in parts)
 
     @property
     def trace(self) -> str:
         """The whole reasoning as one text."""
         return "\n".join(part for thought in self.of(Thought) for part in (thought.header, thought.text) if part)
 
-    @property
-    def web_results(self) -> list[Mapping[str, Any]]:
-        """What the web searches found."""
-        return [result for search in self.of(Search) if search.kind == "web" for result in search.results]
-
-    @property
-    def posts(self) -> list[Mapping[str, Any]]:
-        """What the X searches found."""
-        return [result for search in self.of(Search) if search.kind == "x" for result in search.results]
+    def found(self, kind: Literal["web", "x"]) -> list[Mapping[str, Any]]:
+        """What the searches of this kind found."""
+        return [result for search in self.of(Search) if search.kind == kind for result in search.results]
 
     @property
     def cited(self) -> list[Mapping[str, Any]]:
         """The cited pages as search results: the only place where the wire names their titles."""
-        results = {str(result["url"]): result for result in self.web_results}
+        results = {str(result["url"]): result for result in self.found("web")}
         return [results.get(one["url"]) or web_result(one) for one in self.reply.citations]
 
     @property
@@ -246,33 +230,34 @@ class Composition:
     def assets(self) -> list[Asset]:
         """Everything that the assets host has of this answer."""
         pictures = self.of(Picture)
-        previews = [Asset(one.preview_key, one.preview, "image/jpeg") for one in pictures]
-        finished = [Asset(one.key, one.content, "image/jpeg") for one in pictures if not one.moderated]
-        return [*previews, *finished, *self.made, *(one.thumbnail for one in self.of(Video))]
+        finished = [one.asset for one in pictures if not one.moderated]
+        return [*(one.preview for one in pictures), *finished, *self.made, *(one.thumbnail for one in self.of(Video))]
 
     @property
     def finished_keys(self) -> list[str]:
         """The keys of the pictures of shape "a" that may be shown."""
-        return [one.key for one in self.of(Picture) if one.shape == "a" and not one.moderated]
+        return [one.asset.key for one in self.of(Picture) if one.shape == "a" and not one.moderated]
 
 
 def compose(
     reply: Reply,
     user_id: str,
     shape: Shape,
-    ending: Text | None = None,
-    original: Source | None = None,
+    mark: str,
+    original: Source | None,
     *,
-    is_out: bool = False,
+    is_out: bool,
 ) -> Composition:
     """Compose an answer for this account.
 
-    `shape` is the one of pictures that name none; `ending` is what the answer's tool calls were written down as;
-    `original` is what edited pictures are made of; `is_out` says that thoughts and words were sent already.
+    `shape` is the one of pictures that name none; `mark` is the one of tool calls; `original` is what edited pictures
+    are made of; `is_out` says that thoughts and words were sent already.
     """
+    reply, ending = _with_calls(reply, mark)
     pictures = tuple(_pictures(reply, user_id, shape, original))
+    thoughts = [{"summary": reply.reasoning}] if isinstance(reply.reasoning, str) else reply.reasoning or ()
     steps: list[Step] = [
-        *_thoughts(reply),
+        *(Thought(one.get("header", ""), one.get("summary", "")) for one in thoughts),
         *(_search(one) for one in reply.search),
         *(one for one in pictures if one.shape == "a"),
         *_videos(reply, user_id),
@@ -289,6 +274,17 @@ def compose(
     elif reply.videos and not reply.text:
         steps.append(Text("I generated a video."))
     return Composition(tuple(steps), reply)
+
+
+def _with_calls(reply: Reply, mark: str) -> tuple[Reply, Text | None]:
+    """The answer without its calls, and what its calls or its JSON come to; None where it is words and nothing else."""
+    if not reply.tool_calls and reply.slip is None:
+        return reply, None
+    slip, calls = reply.slip, reply.tool_calls
+    text = written(slip, calls, None if calls else json.loads(reply.text), mark)
+    if slip in WITHOUT_WORDS or not calls:
+        reply = replace(reply, text="", citations=(), slip=None)
+    return reply, Text(("\n\n" if reply.text else "") + text, by_character=slip == "many_frames")
 
 
 def tokens_of(text: str) -> list[str]:
@@ -312,22 +308,6 @@ def web_result(source: Mapping[str, Any]) -> dict[str, Any]:
         "metadataTitle": title,
         **dict.fromkeys(("creator", "image", "favicon", "citationId"), ""),
     }
-
-
-def _stored_text(step: Step) -> str:
-    if isinstance(step, Text):
-        return step.text
-    if isinstance(step, Mark | MadeFile) or (isinstance(step, Picture) and step.shape == "b"):
-        return step.tag
-    return ""
-
-
-def _thoughts(reply: Reply) -> Iterator[Thought]:
-    if isinstance(reply.reasoning, str):
-        yield Thought("", reply.reasoning)
-    else:
-        for step in reply.reasoning or ():
-            yield Thought(step.get("header", ""), step.get("summary", ""))
 
 
 def _search(plan: Mapping[str, Any]) -> Search:
@@ -358,18 +338,22 @@ def _pictures(reply: Reply, user_id: str, shape: Shape, original: Source | None)
         wanted: Mapping[str, Any] = {"prompt": plan} if isinstance(plan, str) else plan
         image_id, edited = str(uuid4()), bool(wanted.get("edited", reply.edited))
         place = f"users/{user_id}/generated/{image_id}"
+        draw = partial(_draw, wanted["prompt"], original if edited else None)
         yield Picture(
-            image_id,
-            uuid4().hex[:5],
-            f"{place}/image.jpg",
-            f"{place}-part-0/image.jpg",
-            wanted["prompt"],
-            bool(wanted.get("moderated", False)),
-            wanted.get("shape", "b" if edited else shape),  # frames of shape "a" do not say that it was edited
-            index,
-            edited,
-            original if edited else None,
+            Asset(f"{place}/image.jpg", draw, "image/jpeg", asset_id=image_id),
+            Asset(f"{place}-part-0/image.jpg", partial(draw, is_preview=True), "image/jpeg"),
+            card_id=uuid4().hex[:5],
+            prompt=wanted["prompt"],
+            moderated=bool(wanted.get("moderated", False)),
+            shape=wanted.get("shape", "b" if edited else shape),  # frames of shape "a" do not say that it was edited
+            index=index,
+            edited=edited,
         )
+
+
+def _draw(prompt: str, original: Source | None, *, is_preview: bool = False) -> bytes:
+    picture = drawn(prompt, original() if callable(original) else original)
+    return preview(picture) if is_preview else picture
 
 
 def _files(reply: Reply, user_id: str) -> Iterator[MadeFile]:
@@ -401,7 +385,7 @@ def _videos(reply: Reply, user_id: str) -> Iterator[Video]:
 def _marked_text(reply: Reply) -> Iterator[Text | Mark]:
     """The text, cut where marks of citations stand."""
     start = 0
-    for end, mark in sorted(_marks(reply), key=lambda placed: placed[0]):
+    for end, mark in sorted(_marks(reply), key=itemgetter(0)):
         if end > start:
             yield Text(reply.text[start:end])
         yield mark
@@ -418,10 +402,10 @@ def _marks(reply: Reply) -> Iterator[tuple[int, Mark]]:
         card = {"id": card_id, "type": "render_inline_citation", "cardType": "citation_card", "url": citation["url"]}
         # citation_id is an opaque number, on purpose not the index of anything (rest.md 4.5)
         number = 9 + 4 * index
-        argument = f'<argument name="citation_id">{number}</argument>'
-        yield end, Mark(card, number, _render_tag(card_id, "citation_card", "render_inline_citation", argument))
+        tag = _render_tag(card_id, "citation_card", "render_inline_citation", "citation_id", str(number))
+        yield end, Mark(card, number, tag)
 
 
-def _render_tag(card_id: str, card_type: str, render_type: str, argument: str) -> str:
+def _render_tag(card_id: str, card_type: str, render_type: str, argument: str, value: str) -> str:
     head = f'<grok:render card_id="{card_id}" card_type="{card_type}" type="{render_type}">'
-    return f"{head}{argument}</grok:render>"
+    return f'{head}<argument name="{argument}">{escape(value)}</argument></grok:render>'

@@ -14,6 +14,7 @@ from langchain_grokweb.testing.state.inflight import Frame, Generation
 
 KEEP_ALIVE = Frame("keep_alive", None)  # each wire has its own words for it
 
+_NOT_SENT_AGAIN = 8  # frames at most
 _KEEP_ALIVE_SECONDS = 0.02
 # a reset throws away what has not reached the other side yet
 _ARRIVAL_SECONDS = 0.02
@@ -27,7 +28,6 @@ class Delivery:
         generation: What is read.
         fault: A delivery fault of this reader.
         abort: Resets the connection.
-        lose: Makes the service forget the answer.
         translate: What this wire sends instead of a frame of the log; None for the frame itself.
         latency: Seconds that each frame is on its way.
         responses: How many response frames the reader has.
@@ -37,7 +37,6 @@ class Delivery:
     generation: Generation
     fault: Fault | None
     abort: Callable[[], None]
-    lose: Callable[[], None]
     translate: Callable[[Frame], list[Frame]] | None = None
     latency: float = 0.0
     responses: int = 0
@@ -98,16 +97,28 @@ class Delivery:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.generation.ended.wait(), seconds)
             return
-        await settle(self.generation, fault, self.lose)
+        await settle(self.generation, fault)
         if fault.name in ("reset", "no_reply"):
             await asyncio.sleep(_ARRIVAL_SECONDS)
             self.abort()
 
 
-async def settle(generation: Generation, fault: Fault, lose: Callable[[], None]) -> None:
+async def settle(generation: Generation, fault: Fault) -> None:
     """See to what a fault promised of the answer, before the client can ask."""
     then = fault.options.get("then")
     if then == "finished":
         await generation.ended.wait()
     elif then == "lost":
-        lose()
+        generation.lose()
+
+
+def held_after(fault: Fault | None, start: int | None = None) -> int | None:
+    """After how many response frames an answer waits: for somebody to reconnect, or until it is lost.
+
+    The question's frame always comes. An answer whose end alone is missing does not wait. Where somebody reconnects,
+    reading from the frame `start` on, not all frames are sent again.
+    """
+    if fault is None or fault.name == "close_without_done" or fault.options.get("then", "active") == "finished":
+        return None
+    held = max(1, int(fault.options.get("after", 1)))
+    return held if start is None else start + held + _NOT_SENT_AGAIN

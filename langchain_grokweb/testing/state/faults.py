@@ -12,7 +12,8 @@ A name means the same on both wires where both know it. What can be struck is an
 a question; on the gateway the upgrade, the beginning of a session, and the question; an upload; or any other request.
 """
 
-from collections.abc import Mapping
+import fnmatch
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -292,8 +293,10 @@ class Fault:
         """The connection breaks before the question arrives."""
         return self.name == "no_reply" and not self.options["taken"]
 
-    def strikes(self, occasion: Occasion) -> bool:
+    def strikes(self, occasion: Occasion, path: str = "") -> bool:
         """Whether it makes sense here. What neither asks nor is an upload's own fault strikes by path alone."""
+        if self.path is not None and not (path.startswith(self.path) or fnmatch.fnmatchcase(path, self.path)):
+            return False
         if self.stage == "upload":
             return occasion == "upload"
         if occasion in ("request", "upload"):
@@ -304,6 +307,11 @@ class Fault:
             return False
         is_inside = bool(self.options.get("in_stream", False))
         return self.stage in _STAGES[occasion] and not (is_inside and occasion == "upgrade")
+
+
+def fault_at(stage: Stage, faults: Sequence[Fault]) -> Fault | None:
+    """The first of these that strikes at this stage."""
+    return next((fault for fault in faults if fault.stage == stage), None)
 
 
 def fault_named(name: str, path: str | None = None, options: Mapping[str, Any] | None = None) -> Fault:

@@ -7,12 +7,15 @@ themselves are a wire's business; the log only knows how each counts.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from langchain_grokweb.testing.state.faults import ErrorReply
-from langchain_grokweb.testing.state.script import Turn, TurnStatus
+from langchain_grokweb.testing.state.composition import Composition, Text, Thought
+from langchain_grokweb.testing.state.conversations import Conversation, Node
+from langchain_grokweb.testing.state.faults import ErrorReply, Fault
+from langchain_grokweb.testing.state.script import Era, Turn, TurnStatus
 
 FrameKind = Literal["result", "response", "error", "raw", "keep_alive"]
 
@@ -48,14 +51,75 @@ class Frame:
     part: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question as a wire understood it.
+
+    `begins` where its conversation begins with it; `remembers` unless the assistant shall not see earlier turns.
+    """
+
+    prompt: str
+    conversation_id: str | None
+    parent_response_id: str | None
+    mode: str
+    is_model: bool
+    era: Era
+    temporary: bool = False
+    thinking: bool = False
+    search: bool = True
+    images: bool = True
+    keep_running: bool = False
+    final_metadata: bool = True
+    follow_ups: bool = True
+    file_ids: tuple[str, ...] = ()
+    begins: bool = False
+    remembers: bool = True
+    wire: str = "rest"
+
+
+@dataclass(slots=True)
+class Writer(ABC):
+    """Renders one turn on a wire.
+
+    Attributes:
+        ask: What was asked.
+        conversation: Where the turn belongs.
+        question: The node of the question.
+        answer: The node of the answer; filled in when the answer is composed or stopped.
+    """
+
+    ask: Ask
+    conversation: Conversation
+    question: Node
+    answer: Node
+
+    @abstractmethod
+    def opening(self) -> Sequence[Frame]:
+        """What comes before there is an answer."""
+
+    @abstractmethod
+    def answered(self, composition: Composition, title: str | None, faults: Sequence[Fault]) -> Sequence[Frame]:
+        """The answer, with what content faults make of it."""
+
+    @abstractmethod
+    def streamed(self, part: Thought | Text) -> Sequence[Frame]:
+        """A thought or words of an answer that is not whole yet."""
+
+    @abstractmethod
+    def stopped(self, text: str) -> Sequence[Frame]:
+        """The end of an answer that was stopped."""
+
+
+MakeWriter = Callable[[Ask, Conversation, Node, Node], Writer]
+
+
 @dataclass(slots=True)
 class Generation:
-    """One answer in the making. `stopped_frames` gives the frames that end it early."""
+    """One answer in the making. `on_end` is called once it is complete, or without a status where it is lost."""
 
     turn: Turn
-    create_time: str
-    stopped_frames: Callable[[], Sequence[Frame]]
-    on_end: Callable[["Generation", TurnStatus], None]
+    writer: Writer
+    on_end: Callable[["Generation", TurnStatus | None], None]
     pace: float = 0.0
     hold_after: int | None = None
     log: list[Frame] = field(default_factory=list)
@@ -75,15 +139,18 @@ class Generation:
     def stop(self) -> None:
         """Stop writing; the answer ends with what there is."""
         self.cancel()
-        frames = self.stopped_frames()
+        frames = self.writer.stopped(self.turn.text)
         self._complete("stopped")
         for frame in frames:
             self._append(frame)
         self._end("stopped")
 
     def lose(self) -> None:
-        """Drop the answer, as if the service had forgotten it."""
+        """Drop the answer, as if the service had forgotten it; one that is complete stays."""
+        if self._is_complete:
+            return
         self.cancel()
+        self.on_end(self, None)
         self.ended.set()
         self._wake()
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from langchain_grokweb.testing.state.faults import Fault
 from langchain_grokweb.testing.state.inflight import Frame
@@ -12,35 +12,29 @@ GARBAGE = "\x00}{ upstream connect error, not JSON at all"
 _PROGRESS_SECONDS = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Oddities:
-    """What a wire puts between the frames of an answer.
+def spoiled(
+    frames: list[Frame], fault: Fault, strangers: Sequence[Frame], garbage: str | bytes, *, report: Frame, opened: int
+) -> list[Frame]:
+    """The frames of an answer as this fault leaves them; as they are where it is another one.
 
-    Attributes:
+    Args:
+        frames: The frames.
+        fault: The fault.
         strangers: Frames that no client knows.
         garbage: What is no JSON.
         report: A report of progress.
         opened: How many response frames came before those of the answer.
     """
-
-    strangers: Sequence[Frame]
-    garbage: str | bytes
-    report: Frame
-    opened: int
-
-
-def spoiled(frames: list[Frame], fault: Fault, oddities: Oddities) -> list[Frame]:
-    """The frames of an answer as this fault leaves them; as they are where it is another one."""
     options = fault.options
     match fault.name:
         case "garbage":
-            place = max(0, int(options["after"]) - oddities.opened)
-            return [*frames[:place], Frame("raw", oddities.garbage), *frames[place:]]
+            place = max(0, int(options["after"]) - opened)
+            return [*frames[:place], Frame("raw", garbage), *frames[place:]]
         case "unknown_frames":
-            pairs = zip(itertools.cycle(oddities.strangers), frames, strict=False)
+            pairs = zip(itertools.cycle(strangers), frames, strict=False)
             return [one for stranger, frame in pairs for one in (replace(stranger), _with_members(frame))]
         case "long_thinking":
-            report = replace(oddities.report, delay=_PROGRESS_SECONDS)
+            report = replace(report, delay=_PROGRESS_SECONDS)
             return [*(replace(report) for _ in range(max(1, round(options["seconds"] / _PROGRESS_SECONDS)))), *frames]
         case "late_title":
             return [replace(frame, delay=options["seconds"]) if has(frame, "title") else frame for frame in frames]

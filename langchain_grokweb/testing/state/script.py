@@ -6,7 +6,6 @@ own thread while the server takes in another, so that the queue has a lock; the 
 the server's thread alone.
 """
 
-import fnmatch
 import json
 import threading
 from collections import deque
@@ -17,6 +16,7 @@ from typing import Any, Literal
 from langchain_grokweb.testing.assistant.slips import SLIPS
 from langchain_grokweb.testing.state.faults import ERRORS, Fault, Occasion, fault_spelled
 
+Era = Literal["2025", "2026"]
 Reasoning = str | Sequence[Mapping[str, str]]
 TurnStatus = Literal["active", "finished", "stopped"]
 
@@ -166,12 +166,6 @@ class _Strike:
     fault: Fault
     left: int
 
-    def fits(self, path: str, occasion: Occasion) -> bool:
-        wanted = self.fault.path
-        if wanted is not None and not (path.startswith(wanted) or fnmatch.fnmatchcase(path, wanted)):
-            return False
-        return self.fault.strikes(occasion)
-
 
 @dataclass(slots=True)
 class Script:
@@ -201,24 +195,23 @@ class Script:
         with self._lock:
             self._replies.appendleft(replace(reply, fault=None))
 
-    def take_fault(self, occasion: Occasion) -> Fault | None:
-        """The fault of the next reply, where it strikes before the question does; the reply stays planned without."""
-        with self._lock:
-            fault = self._replies[0].planned_fault if self._replies else None
-            if fault is None or not fault.strikes(occasion) or fault.name == "anti_bot":
-                return None
-            self._replies[0] = replace(self._replies[0], fault=None)
-            return fault
-
     def next_fault(self, path: str, occasion: Occasion) -> Fault | None:
-        """The fault that strikes this occasion, used up once; None where none does."""
+        """The fault that strikes this occasion, used up once; None where none does.
+
+        What comes before a question is struck by the fault of the next reply too; the reply stays planned without it.
+        """
         with self._lock:
             for strike in self._strikes:
-                if strike.fits(path, occasion):
+                if strike.fault.strikes(occasion, path):
                     strike.left -= 1
                     self._strikes = [one for one in self._strikes if one.left > 0]
                     return strike.fault
-            return None
+            is_before = occasion in {"upgrade", "session", "resume"}
+            fault = self._replies[0].planned_fault if is_before and self._replies else None
+            if fault is None or not fault.strikes(occasion):
+                return None
+            self._replies[0] = replace(self._replies[0], fault=None)
+            return fault
 
     def clear(self) -> None:
         """Forget all plans."""

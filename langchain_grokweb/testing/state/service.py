@@ -9,7 +9,6 @@ import asyncio
 import itertools
 import re
 import threading
-from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -18,23 +17,23 @@ from uuid import uuid4
 
 from langchain_grokweb.testing.assistant.answers import TurnContext, answer_of, streamed, streams
 from langchain_grokweb.testing.assistant.instructions import offered
-from langchain_grokweb.testing.assistant.spelling import written
 from langchain_grokweb.testing.state.account import Account, Tier
 from langchain_grokweb.testing.state.assets import AnnouncedUpload, Asset, Source
-from langchain_grokweb.testing.state.composition import Composition, Shape, Text, Thought, compose
+from langchain_grokweb.testing.state.composition import Composition, Shape, compose
 from langchain_grokweb.testing.state.conversations import (
     ASSISTANT,
     FIRST_TITLE,
     HUMAN,
-    Conversation,
     Conversations,
     Node,
     conversation_time,
 )
-from langchain_grokweb.testing.state.faults import STREAM_ERRORS, Fault, Occasion, Refused
-from langchain_grokweb.testing.state.inflight import Frame, Generation
+from langchain_grokweb.testing.state.delivery import held_after
+from langchain_grokweb.testing.state.faults import STREAM_ERRORS, Fault, Occasion, Refused, fault_at
+from langchain_grokweb.testing.state.inflight import Ask, Frame, Generation, MakeWriter, Writer
 from langchain_grokweb.testing.state.recorded import Recorded
 from langchain_grokweb.testing.state.script import (
+    Era,
     GatewayEvent,
     GatewaySession,
     PlanError,
@@ -45,11 +44,10 @@ from langchain_grokweb.testing.state.script import (
     TurnStatus,
     UploadedFile,
 )
-from langchain_grokweb.testing.state.stored import Era, file_object, pictures_of
+from langchain_grokweb.testing.state.stored import file_object, pictures_of
 
 _TITLE_WORDS = 6
 _TITLE_LENGTH = 60
-_NOT_SENT_AGAIN = 8  # frames at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,68 +64,6 @@ class Settings:
     latency: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One question as a wire understood it.
-
-    `begins` where its conversation begins with it; `remembers` unless the assistant shall not see earlier turns.
-    """
-
-    prompt: str
-    conversation_id: str | None
-    parent_response_id: str | None
-    mode: str
-    is_model: bool
-    era: Era
-    temporary: bool = False
-    thinking: bool = False
-    search: bool = True
-    images: bool = True
-    keep_running: bool = False
-    final_metadata: bool = True
-    follow_ups: bool = True
-    file_ids: tuple[str, ...] = ()
-    begins: bool = False
-    remembers: bool = True
-    wire: str = "rest"
-
-
-@dataclass(slots=True)
-class Writer(ABC):
-    """Renders one turn on a wire.
-
-    Attributes:
-        ask: What was asked.
-        conversation: Where the turn belongs.
-        question: The node of the question.
-        answer: The node of the answer; filled in when the answer is composed or stopped.
-    """
-
-    ask: Ask
-    conversation: Conversation
-    question: Node
-    answer: Node
-
-    @abstractmethod
-    def opening(self) -> Sequence[Frame]:
-        """What comes before there is an answer."""
-
-    @abstractmethod
-    def answered(self, composition: Composition, title: str | None, faults: Sequence[Fault]) -> Sequence[Frame]:
-        """The answer, with what content faults make of it."""
-
-    @abstractmethod
-    def streamed(self, part: Thought | Text) -> Sequence[Frame]:
-        """A thought or words of an answer that is not whole yet."""
-
-    @abstractmethod
-    def stopped(self, text: str) -> Sequence[Frame]:
-        """The end of an answer that was stopped."""
-
-
-MakeWriter = Callable[[Ask, Conversation, Node, Node], Writer]
-
-
 @dataclass(slots=True)
 class Service:
     """Everything that the emulator is and remembers."""
@@ -141,7 +77,6 @@ class Service:
     announced: dict[str, AnnouncedUpload] = field(default_factory=dict)
     assets: dict[str, Asset] = field(default_factory=dict)
     generations: dict[str, Generation] = field(default_factory=dict)
-    writers: dict[str, Writer] = field(default_factory=dict)
     turns: list[Turn] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
@@ -165,7 +100,7 @@ class Service:
 
     def forget(self) -> None:
         """Forget all that happened and all that was planned; the account and its session stay."""
-        for generation in self.generations.values():
+        for generation in list(self.generations.values()):
             generation.lose()
         self.script.clear()
         self.recorded.exchanges.clear()
@@ -173,7 +108,6 @@ class Service:
             memory.clear()
         self.account.quotas.clear()
         self.generations.clear()
-        self.writers.clear()
         self.uploads.clear()
         self.announced.clear()
         self.assets.clear()
@@ -212,10 +146,11 @@ class Service:
         if reply is None and not (struck is not None and struck.replaces_answer):
             reply = self.script.next_reply()
         own = reply.planned_fault if reply is not None else None
-        if reply is not None and own is not None and own.stage == "refusal" and own.strikes(occasion):
+        own = own if own is not None and own.strikes(occasion) else None
+        if reply is not None and own is not None and own.stage == "refusal":
             self.script.put_back(reply)
             return None, [own]
-        return reply, [fault for fault in (struck, own) if fault is not None and fault.strikes(occasion)]
+        return reply, [fault for fault in (struck, own) if fault is not None]
 
     def begin(self, ask: Ask, planned: Reply | None, faults: Sequence[Fault], make_writer: MakeWriter) -> Generation:
         """Take a question on: into the tree with it, and an answer under way."""
@@ -224,23 +159,36 @@ class Service:
         else:
             conversation = self.conversations.find(ask.conversation_id)
         conversation.mode = ask.mode
-        if not ask.keep_running:
-            self.supersede(conversation.conversation_id)
-        question = self._question(ask, conversation)
-        turn = self._turn(ask, conversation, question)
-        writer = make_writer(ask, conversation, question, Node(turn.response_id, ASSISTANT, "", question.response_id))
-        self.writers[turn.response_id] = writer
-        generation = Generation(
-            turn,
-            writer.answer.create_time,
-            stopped_frames=lambda: writer.stopped(turn.text),
-            on_end=self._on_end,
-            pace=self.settings.pace,
-            hold_after=_hold(faults),
+        if not ask.keep_running:  # a new question cancels what is running in its conversation (rest.md 5)
+            for generation in self.active(conversation.conversation_id):
+                generation.stop()
+        files = tuple(self.uploads[file_id] for file_id in ask.file_ids)
+        question = Node(str(uuid4()), HUMAN, ask.prompt, ask.parent_response_id)
+        if files:
+            question.details = {
+                "fileAttachments": list(ask.file_ids),
+                "fileUris": [file.uri for file in files],
+                "fileAttachmentsMetadata": [file_object(file) for file in files],
+            }
+        self.conversations.add(conversation, question)
+        turn = Turn(
+            prompt=ask.prompt,
+            conversation_id=conversation.conversation_id,
+            parent_response_id=ask.parent_response_id,
+            response_id=str(uuid4()),
+            user_response_id=question.response_id,
+            mode=ask.mode,
+            temporary=conversation.temporary,
+            thinking=ask.thinking,
+            files=files,
+            wire=ask.wire,
         )
+        writer = make_writer(ask, conversation, question, Node(turn.response_id, ASSISTANT, "", question.response_id))
+        hold_after = held_after(fault_at("delivery", faults))
+        generation = Generation(turn, writer, self._on_end, self.settings.pace, hold_after)
         self.generations[turn.response_id] = generation
         self.account.spend(ask.mode)
-        generation.start(self._written(ask, writer, turn, planned, faults))
+        generation.start(self._written(writer, turn, planned, faults))
         self.saw(self.turns, turn)
         return generation
 
@@ -268,17 +216,6 @@ class Service:
         self.running(response_id).stop()
         self.saw(self.stops, response_id)
 
-    def lose(self, response_id: str) -> None:
-        """Forget an answer that is being written."""
-        generation = self.generations.pop(response_id, None)
-        if generation is not None:
-            generation.lose()
-
-    def supersede(self, conversation_id: str) -> None:
-        """A new question cancels what is running in its conversation (rest.md 5)."""
-        for generation in self.active(conversation_id):
-            generation.stop()
-
     async def wait_for_turn(self, conversation_id: str) -> None:
         """Wait until nothing runs in a conversation: the gateway's questions queue (a guess; gateway.md 5, item 7)."""
         while running := self.active(conversation_id):
@@ -286,38 +223,12 @@ class Service:
 
     # -- how a turn comes about
 
-    def _question(self, ask: Ask, conversation: Conversation) -> Node:
-        question = Node(str(uuid4()), HUMAN, ask.prompt, ask.parent_response_id)
-        files = [self.uploads[file_id] for file_id in ask.file_ids]
-        if files:
-            question.details = {
-                "fileAttachments": list(ask.file_ids),
-                "fileUris": [file.uri for file in files],
-                "fileAttachmentsMetadata": [file_object(file) for file in files],
-            }
-        self.conversations.add(conversation, question)
-        return question
-
-    def _turn(self, ask: Ask, conversation: Conversation, question: Node) -> Turn:
-        return Turn(
-            prompt=ask.prompt,
-            conversation_id=conversation.conversation_id,
-            parent_response_id=ask.parent_response_id,
-            response_id=str(uuid4()),
-            user_response_id=question.response_id,
-            mode=ask.mode,
-            temporary=conversation.temporary,
-            thinking=ask.thinking,
-            files=tuple(self.uploads[file_id] for file_id in ask.file_ids),
-            wire=ask.wire,
-        )
-
     async def _written(
-        self, ask: Ask, writer: Writer, turn: Turn, planned: Reply | None, faults: Sequence[Fault]
+        self, writer: Writer, turn: Turn, planned: Reply | None, faults: Sequence[Fault]
     ) -> AsyncIterator[Frame]:
         for frame in writer.opening():
             yield frame
-        context = self._context(ask, turn)
+        context = self._context(writer, turn)
         error = next((fault for fault in faults if fault.name in STREAM_ERRORS), None)
         alone = Reply(error=error.name) if error is not None and error.replaces_answer else None
         reply, is_out = planned or alone, False
@@ -333,39 +244,40 @@ class Service:
         reply = reply or await answer_of(self.settings.assistant, context)
         if error is not None and reply.error is None:
             reply = replace(reply, error=error.name)
-        composition = self._composed(ask, context, reply, is_out=is_out)
-        for frame in writer.answered(composition, self._title(ask, turn, reply), faults):
+        composition = self._composed(writer, context, reply, is_out=is_out)
+        title = None
+        if reply.title is not False and (reply.title is not None or writer.ask.begins):
+            title = writer.conversation.title = reply.title or _title_of(turn.prompt)
+        for frame in writer.answered(composition, title, faults):
             yield frame
 
-    def _composed(self, ask: Ask, context: TurnContext, reply: Reply, *, is_out: bool) -> Composition:
-        shape: Shape = "a" if ask.era == "2025" else "b"
-        try:
-            reply, ending = written(reply, lambda: offered(context.prompt, context.history)[0])
-        except PlanError as error:
+    def _composed(self, writer: Writer, context: TurnContext, reply: Reply, *, is_out: bool) -> Composition:
+        shape: Shape = "a" if writer.ask.era == "2025" else "b"
+        mark = offered(context.prompt, context.history)[0] if reply.tool_calls else ""
+        if mark is None:
+            names = ", ".join(str(call.get("name")) for call in reply.tool_calls)
+            error = PlanError(
+                f"A reply with the tool calls {names} was planned, but neither the prompt nor the conversation before "
+                "it offers tools: there is no <tools mark=…> in it. Bind the tools, or plan the text of such a call."
+            )
             self.plan_errors.append(error)
-            reply, ending, is_out = Reply(f"The emulator failed: {error}", error="internal_error"), None, False
-        composition = compose(reply, self.account.user_id, shape, ending, self._original(context), is_out=is_out)
+            reply, mark, is_out = Reply(f"The emulator failed: {error}", error="internal_error"), "", False
+        # an edited picture is made of the newest that is attached, or that was made in this conversation
+        path = writer.conversation.path_to(context.parent_response_id)
+        keys = [key for node in path for key in pictures_of(node) if key in self.assets]
+        pictures: list[Source] = [self.assets[key].source for key in keys]
+        pictures += [file.content for file in context.files if file.mime_type.startswith("image/")]
+        original = pictures[-1] if pictures else None
+        composition = compose(reply, self.account.user_id, shape, mark, original, is_out=is_out)
         self.assets |= {asset.key: asset for asset in composition.assets}
         return composition
 
-    def _original(self, context: TurnContext) -> Source | None:
-        """What an edited picture is made of: the newest that is attached, or that was made in this conversation."""
-        attached = [file.content for file in context.files if file.mime_type.startswith("image/")]
-        if attached:
-            return attached[-1]
-        path = self.conversations.by_id[context.conversation_id].path_to(context.parent_response_id)
-        keys = [key for node in path for key in pictures_of(node) if key in self.assets]
-        return self.assets[keys[-1]].source if keys else None
-
-    def _context(self, ask: Ask, turn: Turn) -> TurnContext:
-        conversation = self.conversations.by_id[turn.conversation_id]
-        history = (
-            ("human" if node.sender == HUMAN else "ai", node.message)
-            for node in (conversation.path_to(turn.parent_response_id) if ask.remembers else ())
-        )
+    def _context(self, writer: Writer, turn: Turn) -> TurnContext:
+        ask = writer.ask
+        path = writer.conversation.path_to(turn.parent_response_id) if ask.remembers else ()
         return TurnContext(
             prompt=turn.prompt,
-            history=tuple(history),
+            history=tuple(("human" if node.sender == HUMAN else "ai", node.message) for node in path),
             conversation_id=turn.conversation_id,
             parent_response_id=turn.parent_response_id,
             mode=turn.mode,
@@ -376,21 +288,14 @@ class Service:
             files=turn.files,
         )
 
-    def _title(self, ask: Ask, turn: Turn, reply: Reply) -> str | None:
-        """The title to announce: a planned one, or for a new conversation the first words of its prompt."""
-        if reply.title is False or (reply.title is None and not ask.begins):
-            return None
-        title = reply.title or _title_of(ask.prompt)
-        self.conversations.by_id[turn.conversation_id].title = title
-        return title
-
-    def _on_end(self, generation: Generation, status: TurnStatus) -> None:
-        """The answer is over: into the tree with it."""
-        turn = generation.turn
+    def _on_end(self, generation: Generation, status: TurnStatus | None) -> None:
+        """The answer is over: into the tree with it, unless it is lost."""
+        turn, writer = generation.turn, generation.writer
         self.generations.pop(turn.response_id, None)
-        conversation = self.conversations.by_id.get(turn.conversation_id)
-        if conversation is not None:
-            self.conversations.add(conversation, self.writers[turn.response_id].answer)
+        if status is None:
+            return
+        if turn.conversation_id in self.conversations.by_id:
+            self.conversations.add(writer.conversation, writer.answer)
         turn.status = status
         self.note()
 
@@ -409,21 +314,3 @@ def _title_of(prompt: str) -> str:
     *_, prompt = re.findall(r'<message role="user"[^>]*>\n(.*?)\n</message>', prompt, re.DOTALL) or [prompt]
     title = " ".join(prompt.split()[:_TITLE_WORDS])[:_TITLE_LENGTH].rstrip(" ?!.,:;")
     return title or FIRST_TITLE
-
-
-def _hold(faults: Sequence[Fault]) -> int | None:
-    """After how many response frames an answer waits: for somebody to reconnect, or until it is lost.
-
-    The question's frame always comes. An answer whose end alone is missing does not wait.
-    """
-    for fault in faults:
-        waits = fault.stage == "delivery" and fault.name != "close_without_done"
-        if waits and fault.options.get("then", "active") != "finished":
-            return max(1, int(fault.options.get("after", 1)))
-    return None
-
-
-def held_again(fault: Fault | None, start: int) -> int | None:
-    """The same for an answer that somebody reconnects to, from there on; not all of its frames are sent again."""
-    held = None if fault is None else _hold([fault])
-    return None if held is None else start + held + _NOT_SENT_AGAIN

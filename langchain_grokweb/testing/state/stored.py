@@ -8,17 +8,15 @@ was asked for.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from langchain_grokweb.testing.state.assets import SIDE
 from langchain_grokweb.testing.state.chunks import RESPONSE, stored_chunks, text_chunk
 from langchain_grokweb.testing.state.composition import Composition, Search, Thought, card_json
 from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
 from langchain_grokweb.testing.state.faults import STREAM_ERRORS
-from langchain_grokweb.testing.state.pictures import SIDE
-from langchain_grokweb.testing.state.script import UploadedFile
-
-Era = Literal["2025", "2026"]
+from langchain_grokweb.testing.state.script import Era, UploadedFile
 
 MODEL_HASH = "ZW11bGF0b3I="
 STORED_LAYOUT: Mapping[str, Any] = {"reasoningUiLayout": "UNIFIED"}
@@ -51,7 +49,7 @@ _NOT_LISTS: Mapping[str, Any] = {
 
 def response_object(node: Node, era: Era, *, loaded: bool = False) -> dict[str, Any]:
     """The Response of a node in the words of this era; one that is `loaded` has empty chunk lists beside its text."""
-    members = _head(node) | {"message": node.message}
+    members = response_head(node) | {"message": node.message}
     members = {name: members[name] for name in ("responseId", "message", "sender", "createTime")} | members
     for name in _MEMBERS:
         if _is_present(name, node, era):
@@ -59,7 +57,8 @@ def response_object(node: Node, era: Era, *, loaded: bool = False) -> dict[str, 
     return members | ({"inputChunks": [], "outputChunks": []} if loaded else {})
 
 
-def _head(node: Node) -> dict[str, Any]:
+def response_head(node: Node) -> dict[str, Any]:
+    """Which response it is, and where it stands."""
     head = {"responseId": node.response_id, "sender": node.sender, "createTime": node.create_time}
     return head if node.parent_id is None else {**head, "parentResponseId": node.parent_id}
 
@@ -82,7 +81,7 @@ def chunk_view(node: Node, conversation: Conversation) -> dict[str, Any]:
     nowhere = str(uuid5(NAMESPACE_URL, conversation.conversation_id))
     chunks = camel(chunks_of(node))
     is_question = node.sender == HUMAN
-    view: dict[str, Any] = {"parentResponseId": nowhere, **_head(node), "query": ""}
+    view: dict[str, Any] = {"parentResponseId": nowhere, **response_head(node), "query": ""}
     view |= {"inputChunks": chunks if is_question else [], "outputChunks": [] if is_question else chunks}
     for name in ("webSearchResults", "fileAttachments", "fileAttachmentAssetMetadata", "streamErrors"):
         if name == "webSearchResults" or node.details.get(name):
@@ -149,9 +148,9 @@ def pictures_of(node: Node) -> Iterator[str]:
 def keep(answer: Node, composition: Composition, era: Era) -> None:
     """Fill in the node of an answer."""
     details: dict[str, Any] = {
-        "webSearchResults": composition.web_results,
-        "xpostIds": [post["postId"] for post in composition.posts],
-        "xposts": composition.posts,
+        "webSearchResults": composition.found("web"),
+        "xpostIds": [post["postId"] for post in composition.found("x")],
+        "xposts": composition.found("x"),
         "generatedImageUrls": composition.finished_keys,
         "cardAttachmentsJson": composition.cards,
     }
