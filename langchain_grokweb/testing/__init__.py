@@ -14,11 +14,11 @@ from langchain_grokweb.testing.state.script import (
     Reply,
     Request,
     Turn,
+    TurnContext,
     UploadedFile,
 )
 
 if TYPE_CHECKING:
-    from langchain_grokweb.testing.assistant.answers import TurnContext
     from langchain_grokweb.testing.emulator import GrokEmulator
 
 __all__ = [
@@ -39,10 +39,6 @@ _EXTRA = frozenset({"starlette", "uvicorn", "websockets"})
 
 
 def __getattr__(name: str) -> Any:
-    if name == "TurnContext":
-        from langchain_grokweb.testing.assistant.answers import TurnContext  # noqa: PLC0415 - see the module's docstring
-
-        return TurnContext
     if name != "GrokEmulator":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -10,7 +10,6 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal, Self, TypeVar
 
 import anyio.to_thread
@@ -117,11 +116,7 @@ class GrokEmulator:
     def serve_forever(self) -> None:
         """Run until the process is interrupted (SIGINT or SIGTERM); for the main thread."""
         over = threading.Event()
-
-        def end(_signal: int, _frame: FrameType | None) -> None:
-            over.set()
-
-        kept = {one: signal.signal(one, end) for one in (signal.SIGINT, signal.SIGTERM)}
+        kept = {one: signal.signal(one, lambda *_: over.set()) for one in (signal.SIGINT, signal.SIGTERM)}
         try:
             if self._server is None:
                 self.start()

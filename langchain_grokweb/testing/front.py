@@ -9,48 +9,55 @@ import asyncio
 import json
 import re
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import formatdate
-from typing import Any
 from uuid import UUID
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_grokweb.testing.gateway import sockets
-from langchain_grokweb.testing.rest import chat, files, history, site
+from langchain_grokweb.testing.rest import chat, files, site
 from langchain_grokweb.testing.rest.replies import error_reply, recorded_refusal, refusal, refused_reply
 from langchain_grokweb.testing.server import gone, hung_up
-from langchain_grokweb.testing.state.faults import ERROR_REPLIES, GATEWAY_PATH, ErrorReply, Fault, Occasion, Refused
+from langchain_grokweb.testing.state import faults
 from langchain_grokweb.testing.state.script import Request
 from langchain_grokweb.testing.state.service import Service
 
 OAUTH = "Action cannot be performed by OAuth2 token users [WKE=unauthorized:oauth2-auth-forbidden]"
 ORIGIN = "https://grok.com"
 
-_CHAT = re.compile(r"/rest/app-chat/conversations/(?:new|[^/]+/responses)")
-_UPLOAD = re.compile("/rest/app-chat/upload-file(?:-v2/complete)?|/http/upload-file-v2/(?:direct|complete)")
-_RECONNECT = re.compile(r"/rest/app-chat/conversations/reconnect-response-v2/[^/]+")
+_OCCASIONS: Mapping[faults.Occasion, re.Pattern[str]] = {
+    "chat": re.compile("POST /rest/app-chat/conversations/(?:new|[^/]+/responses)"),
+    "reconnect": re.compile("[A-Z]+ /rest/app-chat/conversations/reconnect-response-v2/[^/]+"),
+    "upload": re.compile("[A-Z]+ (?:/rest/app-chat|/http)/upload-file(?:-v2/complete|-v2/direct)?"),
+}
 _BEGINNINGS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
-_STAGES_OF_CHAT = frozenset({"content", "framing", "delivery"})
-_STAGES_OF_RECONNECT = frozenset({"framing", "delivery"})
+_STREAMS = frozenset({"chat", "reconnect"})
+_PLAYED_BY_ENDPOINT: Mapping[faults.Occasion, frozenset[faults.Stage]] = {
+    "chat": frozenset({"content", "framing", "delivery"}),
+    "reconnect": frozenset({"framing", "delivery"}),
+    "upload": frozenset({"upload"}),
+}
 
 
 def application(service: Service) -> ASGIApp:
     """The emulator as an ASGI application."""
-    routes = [*chat.ROUTES, *history.ROUTES, *files.ROUTES, *site.ROUTES, *sockets.ROUTES]
-    app = Starlette(routes=routes, exception_handlers={Refused: refused_reply, HTTPException: _unknown})
+    routes = [*chat.ROUTES, *files.ROUTES, *site.ROUTES, *sockets.ROUTES]
+    app = Starlette(routes=routes, exception_handlers={faults.Refused: refused_reply, HTTPException: _unknown})
     app.state.service = service
     app.router.redirect_slashes = False
     return Front(app, service)
 
 
 async def _unknown(_request: HttpRequest, _exc: Exception) -> Response:
-    return error_reply(ErrorReply(404, "Not Found"))
+    return error_reply(faults.ErrorReply(404, "Not Found"))
 
 
 class Front:
@@ -64,10 +71,8 @@ class Front:
         """Serve one request or socket; a shutdown may end it at any point, without a word."""
         scope["grok.transport"] = self._service.transport_of(scope["client"])
         serve = self._serve if scope["type"] == "http" else self._upgrade
-        try:
+        with suppress(asyncio.CancelledError, ClientDisconnect):
             await serve(scope, receive, send)
-        except asyncio.CancelledError:
-            return
 
     async def _upgrade(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._record(scope, b"")
@@ -78,10 +83,10 @@ class Front:
     async def _instead_of_socket(self, scope: Scope, receive: Receive) -> Response | None:
         """The reply to an upgrade that is refused; None where it may go on."""
         path = scope["path"]
-        if path != GATEWAY_PATH:
-            return error_reply(ErrorReply(404, "Not Found"))
-        if (exchange := self._service.recorded.take("gateway", refused=True)) is not None and exchange.refusal:
-            return recorded_refusal(exchange.refusal)
+        if path != faults.GATEWAY_PATH:
+            return error_reply(faults.ErrorReply(404, "Not Found"))
+        if (refused := self._service.recorded.take_refused_upgrade()) is not None:
+            return recorded_refusal(refused)
         fault = self._service.script.next_fault(path, "upgrade")
         if fault is not None and fault.stage == "refusal":
             return await self._struck(scope, receive, fault)
@@ -98,7 +103,7 @@ class Front:
         if "authorization" in headers:
             return _forbidden(OAUTH)
         if not account.knows("; ".join(headers.getlist("cookie"))):
-            return error_reply(ERROR_REPLIES["expired"])
+            return error_reply(faults.ERROR_REPLIES["expired"])
         if headers.get("origin") not in (ORIGIN, f"http://{headers.get('host')}"):
             return _forbidden("Origin is not allowed")
         try:
@@ -108,42 +113,47 @@ class Front:
         return None if is_own else _forbidden("uid does not match the session")
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _read(receive)
-        record = self._record(scope, body)
-        is_chat = record.method == "POST" and _CHAT.fullmatch(record.path) is not None
-        occasion: Occasion = "chat" if is_chat else "upload" if _UPLOAD.fullmatch(record.path) else "request"
+        scope["grok.body"] = await HttpRequest(scope, receive).body()
+        record = self._record(scope, scope["grok.body"])
+        asked = f"{record.method} {record.path}"
+        fitting = (name for name, pattern in _OCCASIONS.items() if pattern.fullmatch(asked))
+        occasion: faults.Occasion = next(fitting, "request")
         fault = self._service.script.next_fault(record.path, occasion)
         scope["grok.record"], scope["grok.fault"] = record, fault
         latency = self._service.settings.latency
-        await asyncio.sleep(latency if is_chat or _RECONNECT.fullmatch(record.path) else 2 * latency)
-        reply = await self._instead(scope, receive, fault, is_chat=is_chat)
-        await (reply or self._app)(scope, _replayed(body, receive), self._dressed(scope, send))
+        await asyncio.sleep(latency if occasion in _STREAMS else 2 * latency)
+        reply = await self._instead(scope, receive, fault, occasion)
+        await (reply or self._app)(scope, receive, self._dressed(scope, send))
 
     def _record(self, scope: Scope, body: bytes) -> Request:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         query = scope["query_string"].decode("latin-1")
-        record = Request(scope.get("method", "GET"), scope["path"], query, headers, _parsed(body))
+        try:
+            parsed = json.loads(body) if body else None
+        except ValueError:
+            parsed = body
+        record = Request(scope.get("method", "GET"), scope["path"], query, headers, parsed)
         self._service.saw(self._service.requests, record)
         return record
 
-    async def _instead(self, scope: Scope, receive: Receive, fault: Fault | None, *, is_chat: bool) -> Response | None:
+    async def _instead(
+        self, scope: Scope, receive: Receive, fault: faults.Fault | None, occasion: faults.Occasion
+    ) -> Response | None:
         """What is answered instead of the endpoint; None where the endpoint may answer."""
         path = scope["path"]
-        is_reconnect = _RECONNECT.fullmatch(path) is not None
-        stages = _STAGES_OF_CHAT if is_chat else _STAGES_OF_RECONNECT if is_reconnect else frozenset()
         if fault is not None and fault.stage == "opening":
             with suppress(TimeoutError):
                 async with asyncio.timeout(fault.options["seconds"]):
                     return await gone(receive)  # what was asked is not answered then, and uses up no reply
-        elif fault is not None and fault.stage not in {"upload", *stages}:
-            return await self._struck(scope, receive, fault, nested=is_chat or is_reconnect)
+        elif fault is not None and fault.stage not in _PLAYED_BY_ENDPOINT.get(occasion, ()):
+            return await self._struck(scope, receive, fault, nested=occasion in _STREAMS)
         is_open = path.startswith(("/users/", files.SIGNED)) or path in site.OPEN_PATHS
         cookies = "; ".join(Headers(scope=scope).getlist("cookie"))
         if not is_open and not self._service.account.knows(cookies):
-            return error_reply(ERROR_REPLIES["expired"])
+            return error_reply(faults.ERROR_REPLIES["expired"])
         return None
 
-    async def _struck(self, scope: Scope, receive: Receive, fault: Fault, *, nested: bool = False) -> Response:
+    async def _struck(self, scope: Scope, receive: Receive, fault: faults.Fault, *, nested: bool = False) -> Response:
         """What a fault answers instead of the endpoint; of a stream's faults only reset and silence make sense here."""
         if fault.name in ("hang_up", "reset"):
             return await hung_up(scope, receive)
@@ -151,10 +161,10 @@ class Front:
             return await gone(receive)
         if fault.stage == "refusal":
             return refusal(fault, nested=nested)
-        return error_reply(ErrorReply(500, f"Emulator: {fault.name} cannot strike {scope['path']}"))
+        return error_reply(faults.ErrorReply(500, f"Emulator: {fault.name} cannot strike {scope['path']}"))
 
     def _dressed(self, scope: Scope, send: Send) -> Send:
-        """Cloudflare's headers on every reply, with a cookie that changes each time (chat.md 1.1 and 1.3).
+        """Cloudflare's headers on every reply, with a cookie that changes each time (rest.md 1.1 and 1.3).
 
         Where the client has gone, uvicorn is given the chance to notice; else asyncio would complain of the writes.
         """
@@ -178,32 +188,4 @@ class Front:
 
 
 def _forbidden(message: str) -> Response:
-    return error_reply(ErrorReply(403, message))
-
-
-async def _read(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    """The request again for the endpoint, then what comes after it: the client going away."""
-    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replayed() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return replayed
-
-
-def _parsed(body: bytes) -> Any:
-    if not body:
-        return None
-    try:
-        return json.loads(body)
-    except ValueError:
-        return body
+    return error_reply(faults.ErrorReply(403, message))

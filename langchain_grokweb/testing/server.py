@@ -94,7 +94,7 @@ class _QuietWebSockets(WebSocketsSansIOProtocol):
 
 
 class Server:
-    """Serves an application on a socket from `start` to `stop`; can be started once.
+    """Serves an application on a socket, at `port`, from `start` to `stop`; can be started once.
 
     `before_close` runs in the server's loop when it stops.
     """
@@ -117,16 +117,12 @@ class Server:
         self._server = uvicorn.Server(self._config)
         self._before_close = before_close
         self._socket = _listening(host, port)
+        self.port: int = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._run, name="grok-emulator", daemon=True)
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._failure: BaseException | None = None
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        return int(self._socket.getsockname()[1])
 
     def start(self) -> None:
         """Start the thread, and wait until connections are accepted.

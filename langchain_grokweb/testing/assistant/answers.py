@@ -13,7 +13,7 @@ import mimetypes
 import re
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import anyio.to_thread
@@ -21,7 +21,7 @@ import anyio.to_thread
 from langchain_grokweb.testing.assistant.instructions import messages_of, read
 from langchain_grokweb.testing.assistant.tools import decide
 from langchain_grokweb.testing.state.composition import Text, Thought
-from langchain_grokweb.testing.state.script import Reply, UploadedFile
+from langchain_grokweb.testing.state.script import Reply, TurnContext
 
 SIGNATURE = "I am the built-in assistant of the grok.com emulator, not Grok."
 CAPITALS = {
@@ -43,45 +43,7 @@ _SEARCH = re.compile(r"\b(?:search|news|latest|look up)\b", re.IGNORECASE)
 
 _PAGE = "https://example.com/emulator/result"
 _LONGEST_QUOTE = 200
-
-
-@dataclass(frozen=True, slots=True)
-class TurnContext:
-    """The turn that an assistant answers, for `GrokEmulator(assistant=...)`.
-
-    Attributes:
-        prompt: The text of this turn, as the client sent it.
-        history: `("human" | "ai", text)` from the conversation's root down to the parent of this turn.
-        conversation_id: The conversation.
-        parent_response_id: The answer that this turn continues; None for the first turn.
-        mode: The mode id, or the model name of a body of 2025.
-        thinking: Reasoning was asked for.
-        search: The site's own search is allowed.
-        images: Pictures are allowed.
-        temporary: The chat is private.
-        files: What was attached to this turn.
-    """
-
-    prompt: str
-    history: tuple[tuple[str, str], ...]
-    conversation_id: str
-    parent_response_id: str | None
-    mode: str
-    thinking: bool
-    search: bool
-    images: bool
-    temporary: bool
-    files: tuple[UploadedFile, ...] = ()
-
-    @property
-    def messages(self) -> list[tuple[str, str]]:
-        """The history and this turn, as LangChain's chat models take them."""
-        return [*self.history, ("human", self.prompt)]
-
-    @property
-    def turn_number(self) -> int:
-        """1 for the first turn of a branch."""
-        return 1 + sum(role == "human" for role, _ in self.history)
+_FAILED = "The emulator's assistant failed: {!r}"
 
 
 async def answer_of(assistant: Any, context: TurnContext) -> Reply:
@@ -96,13 +58,8 @@ async def answer_of(assistant: Any, context: TurnContext) -> Reply:
         if inspect.isawaitable(answer):
             answer = await answer
     except Exception as exc:  # noqa: BLE001 - it is the user's code, and its failure is shown where the user looks
-        return Reply(_failed(exc), error="internal_error")
+        return Reply(_FAILED.format(exc), error="internal_error")
     return answer if isinstance(answer, Reply) else Reply(str(answer))
-
-
-def streams(assistant: Any) -> bool:
-    """Whether it is a chat model of LangChain, or a chain that ends in one."""
-    return hasattr(assistant, "astream")
 
 
 async def streamed(model: Any, context: TurnContext) -> AsyncGenerator[Thought | Text | Reply, None]:
@@ -120,7 +77,7 @@ async def streamed(model: Any, context: TurnContext) -> AsyncGenerator[Thought |
                     said.append(part)
                     yield part
     except Exception as exc:  # noqa: BLE001 - as above
-        failure = Text(f"{chr(10) * 2 if said else ''}{_failed(exc)}")
+        failure = Text(("\n\n" if said else "") + _FAILED.format(exc))
         said.append(failure)
         error = "internal_error"
         yield failure
@@ -134,15 +91,15 @@ async def streamed(model: Any, context: TurnContext) -> AsyncGenerator[Thought |
     )
 
 
-def _failed(exc: Exception) -> str:
-    return f"The emulator's assistant failed: {exc!r}"
-
-
 def _messages(context: TurnContext) -> list[Any]:
     """The history and the question; what is attached to it as blocks."""
     if not context.files:
         return list(context.messages)
-    blocks = [{"type": "text", "text": context.prompt}, *map(_block, context.files)]
+    blocks: list[dict[str, Any]] = [{"type": "text", "text": context.prompt}]
+    for file in context.files:
+        kind = "image" if file.mime_type.startswith("image/") else "file"
+        content, extras = base64.b64encode(file.content).decode(), {"filename": file.name}
+        blocks.append({"type": kind, "base64": content, "mime_type": file.mime_type, "extras": extras})
     return [*context.messages[:-1], ("human", blocks)]
 
 
@@ -165,13 +122,6 @@ def _file(number: int, block: Mapping[str, Any]) -> dict[str, Any]:
     default = f"{block['type']}-{number}{mimetypes.guess_extension(kind) or ''}"
     name = (block.get("extras") or {}).get("filename") or default
     return {"name": name, "content": base64.b64decode(block["base64"]), "mime_type": kind}
-
-
-def _block(file: UploadedFile) -> dict[str, Any]:
-    """A file as LangChain's chat models take it."""
-    kind = "image" if file.mime_type.startswith("image/") else "file"
-    content = base64.b64encode(file.content).decode()
-    return {"type": kind, "base64": content, "mime_type": file.mime_type, "extras": {"filename": file.name}}
 
 
 def built_in(context: TurnContext) -> Reply:

@@ -72,6 +72,7 @@ def read(prompt: str, history: History) -> Brief:
     spoken = [message for message in spoken if message.role != "system"]
     asked = max((place for place, message in enumerate(spoken) if message.role == "user"), default=-1)
     replies = {kind: text for message in own if message.role == "system" for kind, text in _REPLY.findall(message.text)}
+    example = _schema_like(json.loads(replies["example"])) if "example" in replies else None
     return Brief(
         question=spoken[asked].text if asked >= 0 else "",
         results=tuple(message for message in spoken[asked + 1 :] if message.role == "tool"),
@@ -80,7 +81,7 @@ def read(prompt: str, history: History) -> Brief:
         use=system.get("use", ""),
         at_most_one=system.get("calls") == "one",
         is_json=system.get("reply") == "json",
-        schema=_reply_schema(replies),
+        schema=json.loads(replies["schema"]) if "schema" in replies else example,
     )
 
 
@@ -99,14 +100,8 @@ def _system(messages: Sequence[Message]) -> dict[str, Any]:
     return {name: value for one in messages if one.role == "system" for name, value in one.attributes.items()}
 
 
-def _reply_schema(replies: Mapping[str, str]) -> Mapping[str, Any] | None:
-    """The schema of the reply; where only an example of it is given, the schema of what is like that."""
-    if "schema" in replies:
-        return dict(json.loads(replies["schema"]))
-    return _schema_like(json.loads(replies["example"])) if "example" in replies else None
-
-
 def _schema_like(value: Any) -> dict[str, Any]:
+    """The schema of what is like this example."""
     if isinstance(value, dict):
         members = {name: _schema_like(of_it) for name, of_it in value.items()}
         return {"type": "object", "properties": members, "required": list(value)}

@@ -77,7 +77,7 @@ def _calls(brief: Brief) -> tuple[Mapping[str, Any], ...]:
         due = (left or list(brief.tools))[:1]
     texts = [question, *(result.text for result in brief.results)]
     return tuple(
-        {"name": tool, "args": _filled({"type": "object", **brief.tools[tool]}, [named.get(tool, ""), *texts])}
+        {"name": tool, "args": _Filler({"type": "object", **brief.tools[tool]}, [named.get(tool, ""), *texts]).filled()}
         for tool in (due[:1] if brief.at_most_one else due)
     )
 
@@ -104,16 +104,12 @@ def _json(brief: Brief) -> Any:
     """One value for the question: by the schema, with the keys that the question quotes, or a mere answer."""
     texts = [brief.question, *(result.text for result in brief.results)]
     if brief.schema is not None:
-        return _filled(brief.schema, texts)
+        return _Filler(brief.schema, texts).filled()
     words = " ".join(map(_in_words, brief.results)) or brief.question
     return dict.fromkeys(_quoted(brief.question) or ["answer"], words)
 
 
 # -- filling in schemas
-
-
-def _filled(schema: Mapping[str, Any], texts: Sequence[str]) -> Any:
-    return _Filler(schema, texts).value(schema)
 
 
 def _quoted(text: str) -> list[str]:
@@ -141,8 +137,11 @@ class _Filler:
     def _first(self, find: Any) -> list[str]:
         return next((values for text in self._texts if (values := find(text))), [])
 
-    def value(self, schema: Any, depth: int = 0) -> Any:  # noqa: PLR0911  # one for each kind of schema
-        """A value for a part of the schema."""
+    def filled(self) -> Any:
+        """A value that fits the schema."""
+        return self._value(self._root, 0)
+
+    def _value(self, schema: Any, depth: int) -> Any:  # noqa: PLR0911 - one for each kind of schema
         schema = self._resolved(schema, depth)
         if "const" in schema:
             return schema["const"]
@@ -153,7 +152,7 @@ class _Filler:
         match _kind(schema):
             case "object":
                 members = schema.get("properties", {})
-                return {name: self.value(members.get(name, {}), depth + 1) for name in schema.get("required", ())}
+                return {name: self._value(members.get(name, {}), depth + 1) for name in schema.get("required", ())}
             case "array":
                 return self._array(schema, depth)
             case "integer" | "number":
@@ -191,12 +190,12 @@ class _Filler:
 
     def _array(self, schema: Mapping[str, Any], depth: int) -> list[Any]:
         if "prefixItems" in schema:
-            return [self.value(item, depth + 1) for item in schema["prefixItems"]]
+            return [self._value(item, depth + 1) for item in schema["prefixItems"]]
         items = schema.get("items", {})
         count = schema.get("minItems", 1 if depth < _DEEP else 0)
         if _kind(self._resolved(items, depth)) in {"integer", "number"}:
             count = max(count, len(self._numbers))
-        return [self.value(items, depth + 1) for _ in range(min(count, schema.get("maxItems", count)))]
+        return [self._value(items, depth + 1) for _ in range(min(count, schema.get("maxItems", count)))]
 
     def _string(self, schema: Mapping[str, Any]) -> str:
         if schema.get("format") in _SAMPLES:

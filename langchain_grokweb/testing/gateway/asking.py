@@ -28,11 +28,11 @@ class Question:
 
 def question_of(created: Sequence[Mapping[str, Any]], event: Mapping[str, Any]) -> Question | None:
     """The question that a `response.create` asks: its own item, or the newest that was created; None without any."""
-    asking = event if _item(event) else created[-1] if created else None
+    asking = event if mapping(event.get("item")) else created[-1] if created else None
     if asking is None:
         return None
     return Question(
-        prompt=_text(_item(asking)),
+        prompt=_text(mapping(asking.get("item"))),
         parent=string(event, "parent_response_id") or string(asking, "parent_response_id"),
         file_ids=tuple(dict.fromkeys([*_files(asking), *_files(event)])),
         mode=string(mapping(event.get("response")), "model"),
@@ -42,16 +42,14 @@ def question_of(created: Sequence[Mapping[str, Any]], event: Mapping[str, Any]) 
 
 def _text(item: Mapping[str, Any]) -> str:
     """All text of an item, in input chunks or in Realtime-style content."""
-    texts = [
-        mapping(chunk.get("text")).get("text") for chunk in _mappings(mapping(item.get("x_grok")).get("input_chunks"))
-    ]
+    texts = [mapping(chunk.get("text")).get("text") for chunk in _chunks(item)]
     texts += [part.get("text") for part in _mappings(item.get("content")) if part.get("type") in _TEXT_PARTS]
     return "".join(text for text in texts if isinstance(text, str))
 
 
 def _files(event: Mapping[str, Any]) -> Iterator[str]:
-    item = _item(event)
-    for chunk in _mappings(mapping(item.get("x_grok")).get("input_chunks")):
+    item = mapping(event.get("item"))
+    for chunk in _chunks(item):
         mention = mapping(chunk.get("mention"))
         file_id = string(mapping((mapping(mention.get("target")) or mention).get("file_mention")), "file_id")
         if file_id:
@@ -61,8 +59,8 @@ def _files(event: Mapping[str, Any]) -> Iterator[str]:
         yield from (one for one in named if isinstance(one, str)) if isinstance(named, list) else ()
 
 
-def _item(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    return mapping(event.get("item"))
+def _chunks(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return _mappings(mapping(item.get("x_grok")).get("input_chunks"))
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

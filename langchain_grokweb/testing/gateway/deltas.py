@@ -5,7 +5,7 @@ text that says so; searches and what was made are outputs beside it.
 """
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +13,6 @@ from langchain_grokweb.testing.gateway.events import said
 from langchain_grokweb.testing.gateway.writer import GatewayWriter
 from langchain_grokweb.testing.state.assets import drawn, preview
 from langchain_grokweb.testing.state.chunks import RESPONSE
-from langchain_grokweb.testing.state.composition import Composition, Text, Thought
-from langchain_grokweb.testing.state.faults import Fault
 from langchain_grokweb.testing.state.inflight import Frame
 
 _POST_URL = "https://x.com/{userhandle}/status/{post_id}"
@@ -23,45 +21,34 @@ _POST_URL = "https://x.com/{userhandle}/status/{post_id}"
 class DeltaWriter(GatewayWriter):
     """Writes the events of one turn in deltas."""
 
-    def opening(self) -> list[Frame]:
-        """What comes at once, before there is an answer."""
-        return list(_in_deltas(super().opening()))
+    _text = ""
 
-    def answered(self, composition: Composition, title: str | None, faults: Sequence[Fault]) -> list[Frame]:
-        """The answer from its first to its last event; fills in the node."""
-        out = "".join(step.text for step in composition.of(Text) if step.is_out)
-        return list(_in_deltas(super().answered(composition, title, faults), out))
-
-    def streamed(self, part: Thought | Text) -> list[Frame]:
-        """A thought or words of an answer that is not whole yet."""
-        return list(_in_deltas(super().streamed(part)))
-
-
-def _in_deltas(frames: Iterable[Frame], text: str = "") -> Iterator[Frame]:
-    """The same frames after this text; chunks that name no response (late headers) are left out."""
-    cited = list[Frame]()
-    for frame in frames:
-        text += frame.text
-        match frame.body:
-            case {"type": "response.chunk", "response_id": response_id, "chunk": chunk}:
-                bodies = list(_bodies(chunk, frame.text, response_id)) if response_id else []
-                for body in bodies:
-                    part = None if frame.text or body is not bodies[-1] else frame.part
-                    yield replace(frame, body=body, text=body.get("delta", "") if frame.text else "", part=part)
-                if page := chunk.get("render_citation"):
-                    cited.append(said(_output("card_attachment", {"id": page["id"], "url": page["url"]})))
-            case {"type": "response.output_text.done"}:
-                yield replace(frame, body={**frame.body, "text": text})
-                yield from cited
-            case {"type": "response.content_part.done"}:
-                yield replace(frame, body={**frame.body, "part": {"type": "text", "text": text}})
-            case {"type": "response.done", "response": {"id": response_id, "status": "completed"}}:
-                message = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]}
-                response = {"id": response_id, "status": "completed", "output": [message]}
-                yield said({"type": "response.completed", "response": response})
-                yield frame
-            case _:
-                yield frame
+    def _in_dialect(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The same frames in deltas; chunks that name no response (late headers) are left out."""
+        cited = list[Frame]()
+        for frame in frames:
+            self._text += frame.text
+            match frame.body:
+                case {"type": "response.chunk", "response_id": response_id, "chunk": chunk}:
+                    bodies = list(_bodies(chunk, frame.text, response_id)) if response_id else []
+                    for body in bodies:
+                        part = None if frame.text or body is not bodies[-1] else frame.part
+                        yield replace(frame, body=body, text=body.get("delta", "") if frame.text else "", part=part)
+                    if page := chunk.get("render_citation"):
+                        cited.append(said(_output("card_attachment", {"id": page["id"], "url": page["url"]})))
+                case {"type": "response.output_text.done"}:
+                    yield replace(frame, body={**frame.body, "text": self._text})
+                    yield from cited
+                case {"type": "response.content_part.done"}:
+                    yield replace(frame, body={**frame.body, "part": {"type": "text", "text": self._text}})
+                case {"type": "response.done", "response": {"id": response_id, "status": "completed"}}:
+                    content = [{"type": "output_text", "text": self._text}]
+                    message = {"type": "message", "role": "assistant", "content": content}
+                    response = {"id": response_id, "status": "completed", "output": [message]}
+                    yield said({"type": "response.completed", "response": response})
+                    yield frame
+                case _:
+                    yield frame
 
 
 def _bodies(chunk: Mapping[str, Any], tag: str, response_id: str) -> Iterator[dict[str, Any]]:

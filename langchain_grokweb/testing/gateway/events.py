@@ -110,16 +110,14 @@ SPELLINGS: Mapping[str, Callable[[Any], str]] = {
 }
 
 
-def objects_in(message: str) -> Iterator[Any]:
-    """The JSON values of one message, which may hold several.
-
-    Raises:
-        ValueError: it holds something else.
-    """
-    rest = message.strip()
-    if not rest:
-        raise ValueError("empty message")
-    while rest:
-        value, end = _DECODER.raw_decode(rest)
-        yield value
-        rest = rest[end:].lstrip()
+def objects_in(message: str) -> list[Any]:
+    """The JSON values of one message, which may hold several; the message itself where it holds something else."""
+    values, rest = [], message.strip()
+    try:
+        while rest:
+            value, end = _DECODER.raw_decode(rest)
+            values.append(value)
+            rest = rest[end:].lstrip()
+    except ValueError:
+        return [message]
+    return values or [message]

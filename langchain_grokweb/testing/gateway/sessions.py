@@ -59,23 +59,19 @@ class Line:
 
 @dataclass(slots=True)
 class Session:
-    """A session on a socket; `pending` are the items that wait for a `response.create`."""
+    """A session on a socket; `pending` are the items that wait for a `response.create`, `questions` what is asked."""
 
     record: GatewaySession
     service: Service
     line: Line
     is_ready: bool = True
     pending: list[Mapping[str, Any]] = field(default_factory=list)
-    _questions: asyncio.Queue[Question] = field(default_factory=asyncio.Queue)
+    questions: asyncio.Queue[Question] = field(default_factory=asyncio.Queue)
 
     async def work(self) -> None:
         """Answer what is asked, for as long as the socket is open."""
         while True:
-            await self._answer(await self._questions.get())
-
-    def ask(self, question: Question) -> None:
-        """Put a question at the end of the queue."""
-        self._questions.put_nowait(question)
+            await self._answer(await self.questions.get())
 
     # -- one question
 
@@ -125,7 +121,8 @@ class Session:
         if conversation is None or conversation.deleted:
             await self._fail(CONVERSATION_NOT_FOUND, "Conversation not found", question)
             return None
-        await self.service.wait_for_turn(conversation.conversation_id)
+        while running := self.service.active(conversation.conversation_id):
+            await running[0].ended.wait()
         parent = question.parent or conversation.newest
         if parent is not None and parent not in conversation.nodes:
             await self._fail(INVALID_PARENT, "Invalid parent_response_id", question)
@@ -172,54 +169,32 @@ def _event_of(frame: Frame) -> Any:
     return events.failure(frame.body["code"], frame.body["message"]) if frame.kind == "error" else frame.body
 
 
-def created_event(record: GatewaySession, given: Mapping[str, Any], client_event_id: str | None) -> dict[str, Any]:
-    """`session.created`: an echo; the id stands in it unless the client chose it (gateway.md 3.1, samples)."""
-    named = {} if record.session_id != record.conversation_id else {"id": record.session_id}
-    return {"type": "session.created", **events.answering(client_event_id), "session": {**named, **given}}
-
-
-def attached_event(record: GatewaySession) -> dict[str, Any]:
-    """`conversation.attached`; the mode of one that was loaded is a guess."""
-    conversation = {"id": record.conversation_id, "object": "realtime.conversation"}
-    mode = "existing" if record.resumed else "new"
-    return {"type": "conversation.attached", "conversation": conversation, "mode": mode}
-
-
 class RecordedSession:
     """A recorded session, said again: after what the client said then, once it has said the same kind of thing now.
 
-    The ids that the client gave to its events take the place of those that were recorded.
+    `heard` takes what the client says. The ids that it gives to its events take the place of those that were recorded.
     """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._heard: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+        self.heard: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
         self._ids: dict[str, str] = {}
-
-    def hear(self, event: Mapping[str, Any]) -> None:
-        """The client said this."""
-        self._heard.put_nowait(event)
 
     async def play(self, socket: "Socket") -> None:
         """Say everything, and close the socket where it was closed."""
         async for entry in self._exchange.steps():
             if "sent" in entry:
-                await self._until(entry["sent"]["event"])
+                recorded = entry["sent"]["event"]
+                while (event := await self.heard.get()).get("type") != recorded.get("type"):
+                    pass
+                with suppress(KeyError):
+                    self._ids[recorded["event_id"]] = str(event["event_id"])
             elif "unreadable" in entry:
                 await socket.send(entry["unreadable"])
             elif "received" in entry:
-                await socket.send(self._text(entry["received"]))
+                text = b"".join(map(go_json, entry["received"])).decode()
+                for then, now in self._ids.items():
+                    text = text.replace(f'"{then}"', f'"{now}"')
+                await socket.send(text)
             elif "ended" in entry:
                 await socket.close(entry["ended"].get("code") or 1000, entry["ended"].get("reason", ""))
-
-    async def _until(self, recorded: Mapping[str, Any]) -> None:
-        while (event := await self._heard.get()).get("type") != recorded.get("type"):
-            pass
-        with suppress(KeyError):
-            self._ids[recorded["event_id"]] = str(event["event_id"])
-
-    def _text(self, objects: list[Any]) -> str:
-        text = b"".join(map(go_json, objects)).decode()
-        for recorded, now in self._ids.items():
-            text = text.replace(f'"{recorded}"', f'"{now}"')
-        return text

@@ -15,14 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from langchain_grokweb.testing.gateway.asking import mapping, question_of, string
 from langchain_grokweb.testing.gateway.events import answering, failure, objects_in
-from langchain_grokweb.testing.gateway.sessions import (
-    CONVERSATION_NOT_FOUND,
-    Line,
-    RecordedSession,
-    Session,
-    attached_event,
-    created_event,
-)
+from langchain_grokweb.testing.gateway.sessions import CONVERSATION_NOT_FOUND, Line, RecordedSession, Session
 from langchain_grokweb.testing.server import reset
 from langchain_grokweb.testing.state.faults import GATEWAY_PATH, Fault
 from langchain_grokweb.testing.state.script import GatewayEvent, GatewaySession
@@ -74,7 +67,8 @@ class Socket:
             if message["type"] == "websocket.disconnect":
                 return
             try:
-                await self._take(message.get("text") or "")
+                for envelope in objects_in(message.get("text") or ""):
+                    await self._take(envelope)
             except WebSocketDisconnect:
                 return
 
@@ -110,15 +104,7 @@ class Socket:
 
     # -- what a client says
 
-    async def _take(self, text: str) -> None:
-        try:
-            envelopes = list(objects_in(text))
-        except ValueError:
-            envelopes = [text]
-        for envelope in envelopes:
-            await self._take_one(envelope)
-
-    async def _take_one(self, envelope: Any) -> None:
+    async def _take(self, envelope: Any) -> None:
         event = mapping(mapping(envelope).get("event"))
         is_event = isinstance(event.get("type"), str)
         kind, session_id = (event["type"], string(envelope, "session_id")) if is_event else ("", None)
@@ -145,7 +131,7 @@ class Socket:
             self._start(self._recorded.play(self))
         if self._recorded is None or kind == "ping":
             return False
-        self._recorded.hear(event)
+        self._recorded.heard.put_nowait(event)
         return True
 
     async def _fail(self, code: str, message: str, client_event_id: str | None, session_id: str | None = None) -> None:
@@ -185,33 +171,40 @@ class Socket:
             self.number,
             resumed=wanted is not None,
         )
-        await self._begin(record, created_event(record, given, event.get("event_id")), fault)
-
-    async def _begin(self, record: GatewaySession, created: Mapping[str, Any], fault: Fault | None) -> None:
-        line = Line(self, record.session_id)
-        session = Session(record, self.service, line)
+        session = Session(record, self.service, Line(self, record.session_id))
         self._sessions[record.session_id] = session
         self._start(session.work())
         self.service.saw(self.service.sessions, record)
         for generation in self.service.active(record.conversation_id):
             generation.release()
-        first, second = created, attached_event(record)
+        # an echo; the id stands in it unless the client chose it (gateway.md 3.1, samples)
+        named = {} if record.session_id != record.conversation_id else {"id": record.session_id}
+        created = {"type": "session.created", **answering(event.get("event_id")), "session": {**named, **given}}
+        await self._begin(session, created, fault)
+
+    async def _begin(self, session: Session, created: Mapping[str, Any], fault: Fault | None) -> None:
+        """The two events that begin a session, and the sign that it is ready.
+
+        The content of that sign, and the mode of a conversation that was loaded, are guesses.
+        """
+        mode = "existing" if session.record.resumed else "new"
+        conversation = {"id": session.record.conversation_id, "object": "realtime.conversation"}
+        first, second = created, {"type": "conversation.attached", "conversation": conversation, "mode": mode}
         if fault is not None and fault.name == "attached_first":
             first, second = second, first
-        await line.say(first)
-        if fault is not None and fault.name == "late_attach":
-            session.is_ready = False
-            self._start(self._attach(session, second, fault.options["seconds"]))
-        else:
-            await self._attach(session, second)
+        seconds = fault.options["seconds"] if fault is not None and fault.name == "late_attach" else 0.0
+        await session.line.say(first)
 
-    async def _attach(self, session: Session, attached: Mapping[str, Any], seconds: float = 0.0) -> None:
-        """The second event of a session, and the sign that it is ready, whose content is a guess."""
-        if seconds:
+        async def attach() -> None:
             await asyncio.sleep(seconds)
-        session.is_ready = True
-        await session.line.say(attached)
-        await session.line.say({"type": "conversation.commands.updated", "commands": []})
+            session.is_ready = True
+            await session.line.say(second, {"type": "conversation.commands.updated", "commands": []})
+
+        if seconds:
+            session.is_ready = False
+            self._start(attach())
+        else:
+            await attach()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         async def quietly() -> None:
@@ -241,7 +234,7 @@ class Socket:
         if question is None:
             await self._fail("no_input", "there is nothing to respond to", event.get("event_id"), session_id)
         else:
-            session.ask(question)
+            session.questions.put_nowait(question)
 
 
 _Handler = Callable[[Socket, Mapping[str, Any], str | None], Coroutine[Any, Any, None]]

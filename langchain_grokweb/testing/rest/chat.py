@@ -1,4 +1,4 @@
-"""The chat endpoints of rest.md 2.1: ask, stop, reconnect, and read what was said.
+"""The endpoints of conversations, rest.md 2.1 and 2.3: ask, stop, reconnect, read what was said, and tidy up.
 
 The two POSTs parse a body of either era into an `Ask`, begin the turn, and stream its log;
 `reconnect-response-v2` streams the same log again. A request is refused before it uses up a planned reply.
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -16,7 +17,6 @@ from starlette.routing import Route
 from langchain_grokweb.testing.rest.frames import FrameWriter
 from langchain_grokweb.testing.rest.replies import (
     body_of,
-    conversation_of,
     error_reply,
     only_line,
     recorded_refusal,
@@ -24,7 +24,7 @@ from langchain_grokweb.testing.rest.replies import (
     service_of,
     unary,
 )
-from langchain_grokweb.testing.rest.stream import Cutter, Stream, line
+from langchain_grokweb.testing.rest.stream import Cutter, line, streamed
 from langchain_grokweb.testing.server import hung_up, reset
 from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
 from langchain_grokweb.testing.state.delivery import Delivery, held_after, settle
@@ -34,6 +34,7 @@ from langchain_grokweb.testing.state.service import Service
 from langchain_grokweb.testing.state.stored import chunk_view, conversation_object, response_head, response_object
 
 _PREFIX = "/rest/app-chat/conversations"
+_LARGEST_PAGE = 60
 _SEARCH_TOOLS = ("webSearch", "xSearch")
 
 
@@ -127,7 +128,8 @@ def _stream(
         # its placeholder is the headline of step 0
         writer = FrameWriter(writer.ask, writer.conversation, writer.question, writer.answer, steps=-1)
         translate = writer.translate
-    framing = fault_at("framing", faults)
+    fault = fault_at("framing", faults)
+    framing = fault.name if fault else ""
     delivery = Delivery(
         generation,
         fault_at("delivery", faults),
@@ -136,10 +138,9 @@ def _stream(
         latency=service.settings.latency,
     )
     cutter = Cutter(service.settings.chunk_size or 0) if chunk_size is None else Cutter(chunk_size, exact=True)
-    stream = Stream(delivery, cutter, framing.name if framing else None, flat, writer.keep_alive())
-    body = stream.body() if start is None else stream.body(writer.stub(), start)
-    is_sse = framing is not None and framing.name == "sse"
-    return StreamingResponse(body, media_type="text/event-stream" if is_sse else "application/json")
+    first = None if start is None else writer.stub()
+    body = streamed(delivery, cutter, framing, writer.keep_alive(), flat=flat, first=first, start=start or 0)
+    return StreamingResponse(body, media_type="text/event-stream" if framing == "sse" else "application/json")
 
 
 async def reconnect(request: HttpRequest) -> Response:
@@ -184,8 +185,12 @@ async def load_responses(request: HttpRequest) -> Response:
     return unary({"responses": [response_object(node, "2026", loaded=True) for node in nodes]})
 
 
+def _conversation(request: HttpRequest) -> Conversation:
+    return service_of(request).conversations.find(request.path_params["conversation_id"])
+
+
 def _state(request: HttpRequest) -> tuple[Conversation, list[dict[str, Any]]]:
-    conversation = conversation_of(request)
+    conversation = _conversation(request)
     active = [generation.writer.answer for generation in service_of(request).active(conversation.conversation_id)]
     return conversation, [
         {
@@ -201,7 +206,7 @@ def _state(request: HttpRequest) -> tuple[Conversation, list[dict[str, Any]]]:
 async def stop_conversation(request: HttpRequest) -> Response:
     """#7: stop everything that is being written in a conversation."""
     service = service_of(request)
-    for generation in service.active(conversation_of(request).conversation_id):
+    for generation in service.active(_conversation(request).conversation_id):
         service.stop(generation.turn.response_id)
     return unary({})
 
@@ -220,12 +225,86 @@ async def create(request: HttpRequest) -> Response:
 
 async def add(request: HttpRequest) -> Response:
     """#10: a question that nobody answers, or an answer that nobody has written."""
-    conversation, body = conversation_of(request), body_of(request)
+    conversation, body = _conversation(request), body_of(request)
     sender = HUMAN if request.url.path.endswith("/user-responses") else ASSISTANT
     node = Node(str(uuid4()), sender, str(body.get("message", "")), body.get("parentResponseId") or None)
     conversation.check_parent(node.parent_id)
     service_of(request).conversations.add(conversation, node)
     return unary(response_object(node, "2026"))
+
+
+# -- management (rest.md 2.3): list, look, rename, star, delete, restore
+
+
+async def listed(request: HttpRequest) -> Response:
+    """A page of the account's conversations, newest change first."""
+    conversations = service_of(request).conversations.listed()
+    words = request.query_params.get("searchQuery", "").casefold()
+    if words:
+        conversations = [one for one in conversations if _mentions(one, words)]
+    return unary({**_page(conversations, request.query_params), "textSearchMatches": []})
+
+
+async def listed_deleted(request: HttpRequest) -> Response:
+    """A page of the soft-deleted ones."""
+    return unary(_page(service_of(request).conversations.listed(deleted=True), request.query_params))
+
+
+def _mentions(conversation: Conversation, words: str) -> bool:
+    texts = [conversation.title, *(node.message for node in conversation.nodes.values())]
+    return any(words in text.casefold() for text in texts)
+
+
+def _page(conversations: Sequence[Conversation], query: QueryParams) -> dict[str, Any]:
+    wanted = query.get("pageSize", "")
+    size = min((int(wanted) if wanted.isdecimal() else 0) or _LARGEST_PAGE, _LARGEST_PAGE)
+    token = query.get("pageToken") or "0"
+    if not token.isdecimal():
+        raise Refused(400, "Invalid pageToken")
+    start = int(token)
+    return {
+        "conversations": [conversation_object(one) for one in conversations[start : start + size]],
+        "nextPageToken": str(start + size) if start + size < len(conversations) else "",
+    }
+
+
+async def one(request: HttpRequest) -> Response:
+    """The bare conversation, as older pages read it."""
+    return unary(conversation_object(_conversation(request)))
+
+
+async def one_v2(request: HttpRequest) -> Response:
+    """The conversation in its envelope."""
+    return unary({"conversation": conversation_object(_conversation(request)), "shareLinkPath": ""})
+
+
+async def change(request: HttpRequest) -> Response:
+    """Rename, star, or both."""
+    conversation, body = _conversation(request), body_of(request)
+    conversation.title = str(body.get("title", conversation.title))
+    conversation.starred = bool(body.get("starred", conversation.starred))
+    service_of(request).conversations.touch(conversation)
+    return unary(conversation_object(conversation))
+
+
+async def soft_delete(request: HttpRequest) -> Response:
+    """Put one where it can be restored from."""
+    _conversation(request).deleted = True
+    return unary({})
+
+
+async def restore(request: HttpRequest) -> Response:
+    """Take one back. The reply's form is a guess."""
+    conversation_id = str(body_of(request).get("conversationId", ""))
+    service_of(request).conversations.find(conversation_id, deleted=True).deleted = False
+    return unary({})
+
+
+async def hard_delete(request: HttpRequest) -> Response:
+    """Delete one for good, soft-deleted before or not."""
+    if service_of(request).conversations.by_id.pop(request.path_params["conversation_id"], None) is None:
+        raise Refused(404, "Conversation not found")
+    return unary({})
 
 
 ROUTES = (
@@ -240,4 +319,12 @@ ROUTES = (
     Route(f"{_PREFIX}/{{conversation_id}}/response-node", response_node),
     Route(f"{_PREFIX}/{{conversation_id}}/load-responses", load_responses, methods=["POST"]),
     Route(f"{_PREFIX}/{{conversation_id}}/stop-inflight-responses", stop_conversation, methods=["POST"]),
+    Route(_PREFIX, listed),
+    Route(f"{_PREFIX}/deleted", listed_deleted),
+    Route(f"{_PREFIX}/restore", restore, methods=["POST"]),
+    Route(f"{_PREFIX}/soft/{{conversation_id}}", soft_delete, methods=["DELETE"]),
+    Route(f"{_PREFIX}/{{conversation_id}}", change, methods=["PUT"]),
+    Route(f"{_PREFIX}/{{conversation_id}}", hard_delete, methods=["DELETE"]),
+    Route(f"{_PREFIX}/{{conversation_id}}", one),
+    Route("/rest/app-chat/conversations_v2/{conversation_id}", one_v2),
 )

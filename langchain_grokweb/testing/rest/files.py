@@ -41,7 +41,7 @@ async def upload(request: HttpRequest) -> Response:
 async def upload_direct(request: HttpRequest) -> Response:
     """The newest upload: a part `file` of a multipart form."""
     head = b"content-type: " + request.headers.get("content-type", "").encode() + b"\r\n\r\n"
-    form = BytesParser(policy=HTTP).parsebytes(head + await request.body())
+    form = BytesParser(policy=HTTP).parsebytes(head + request.scope["grok.body"])
     parts = {one.get_param("name", header="content-disposition"): one for one in form.iter_parts()}
     part = parts.get("file")
     if part is None:
@@ -68,7 +68,7 @@ async def put(request: HttpRequest) -> Response:
     announced = service_of(request).announced.get(request.path_params["name"])
     if announced is None or request.headers.get("content-type") != announced.mime_type:
         return _denied()
-    announced.content = await request.body()
+    announced.content = request.scope["grok.body"]
     return Response()
 
 

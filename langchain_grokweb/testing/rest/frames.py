@@ -80,7 +80,7 @@ class FrameWriter(Writer):
     def stopped(self, text: str) -> list[Frame]:
         """How a stopped answer ends: a soft stop, and a modelResponse with the text so far. A guess."""
         stored.keep_stopped(self.answer, text, self.ask.era)
-        return [self.soft_stop(), self.model_response()]
+        return [self._soft_stop(), self._model_response()]
 
     def stub(self) -> Frame:
         """The empty modelResponse that opens a reconnected stream (rest.md 2.2)."""
@@ -148,7 +148,11 @@ class FrameWriter(Writer):
         """One step of an answer; the pictures in frames of their own, `apart`, all stand where the first one does."""
         match step:
             case Search():
-                return self._search(step)
+                if self.ask.era == "2025":
+                    return [self._results(step)]
+                self.steps += 1
+                card = {"token": stored.search_token(step), "toolUsageCard": stored.search_card(step)}
+                return [self._tool_frame(card, _CARD, step.card_id), self._results(step)]
             case Text():
                 return [self._token(token) for token in step.tokens]
             case Mark() | MadeFile():
@@ -190,7 +194,7 @@ class FrameWriter(Writer):
                 frames = [self._token(frame.text)] if frame.text else []
             case _:
                 frames = list(self._step(frame.part))
-        return [*frames, self.soft_stop(), *self._follow_ups(), self.model_response()] if frame.completes else frames
+        return [*frames, self._soft_stop(), *self._follow_ups(), self._model_response()] if frame.completes else frames
 
     # -- reasoning and tools
 
@@ -213,13 +217,6 @@ class FrameWriter(Writer):
         return self._frame(
             {"token": token}, thinking=True, tag=tag, step=self.steps, rollout=self._rollout, is_token=True
         )
-
-    def _search(self, search: Search) -> list[Frame]:
-        if self.ask.era == "2025":
-            return [self._results(search)]
-        self.steps += 1
-        card = {"token": stored.search_token(search), "toolUsageCard": stored.search_card(search)}
-        return [self._tool_frame(card, _CARD, search.card_id), self._results(search)]
 
     def _results(self, search: Search) -> Frame:
         return self._tool_frame({"token": "", **stored.search_results(search)}, "raw_function_result", search.card_id)
@@ -278,14 +275,13 @@ class FrameWriter(Writer):
         if composition.reply.error is not None:
             yield self._frame({"error": stored.stream_error(composition.reply.error)})
         if self.ask.era == "2026" and not composition.of(Video):
-            yield self.soft_stop()
+            yield self._soft_stop()
         yield from self._follow_ups()
-        yield self.model_response()
+        yield self._model_response()
         if title is not None:
             yield Frame("result", {"title": {"newTitle": title}})
 
-    def soft_stop(self) -> Frame:
-        """The end of the text."""
+    def _soft_stop(self) -> Frame:
         return self._frame({"token": ""}, soft_stop=True, tag="final")
 
     def _follow_ups(self) -> Iterator[Frame]:
@@ -299,8 +295,7 @@ class FrameWriter(Writer):
         rest: dict[str, Any] = {"feedbackLabels": [], "toolsUsed": {}, "disclaimer": ""}
         yield self._frame({"finalMetadata": {"followUpSuggestions": suggestions, **rest}})
 
-    def model_response(self) -> Frame:
-        """The definitive answer."""
+    def _model_response(self) -> Frame:
         return self._frame({"modelResponse": stored.response_object(self.answer, self.ask.era)}, completes=True)
 
     # -- content faults

@@ -7,9 +7,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from langchain_grokweb.testing.rest.stream import go_json, line
-from langchain_grokweb.testing.state.conversations import Conversation
 from langchain_grokweb.testing.state.faults import ERROR_REPLIES, LINE_ERRORS, ErrorReply, Fault, Refused
-from langchain_grokweb.testing.state.recorded import page_of
 from langchain_grokweb.testing.state.service import Service
 
 CHALLENGE_PAGE = (
@@ -27,15 +25,6 @@ def service_of(request: HttpRequest) -> Service:
     """The service that a request came to."""
     service: Service = request.app.state.service
     return service
-
-
-def conversation_of(request: HttpRequest) -> Conversation:
-    """The conversation that the path of a request names.
-
-    Raises:
-        Refused: 404, code 5: there is none, or it is deleted.
-    """
-    return service_of(request).conversations.find(request.path_params["conversation_id"])
 
 
 def body_of(request: HttpRequest) -> dict[str, Any]:
@@ -65,7 +54,7 @@ def error_reply(
     return unary({"error": error.body} if is_nested else error.body, status or error.status, headers)
 
 
-def refused_reply(_request: HttpRequest, refused: Exception) -> Response:
+async def refused_reply(_request: HttpRequest, refused: Exception) -> Response:
     """The reply to a request that was refused."""
     if not isinstance(refused, Refused):
         raise refused
@@ -112,5 +101,7 @@ def recorded_refusal(refused: Mapping[str, Any]) -> Response:
     """A refusal as a capture has it: with its body, or with a page that has the signs of the one that came."""
     headers = dict(refused.get("headers", {}))
     kind = headers.pop("content-type", "application/json" if "body" in refused else "text/html")
-    body = go_json(refused["body"]) if "body" in refused else page_of(refused)
+    signs = " ".join(refused.get("page", {}).get("signs", ()))
+    page = f"<!DOCTYPE html><html><head><title>{signs}</title></head><body></body></html>"
+    body = go_json(refused["body"]) if "body" in refused else str(refused.get("text", page))
     return Response(body, refused["status"], headers, kind)

@@ -8,6 +8,7 @@ Framing faults change the spelling.
 """
 
 import asyncio
+import functools
 import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -57,7 +58,6 @@ _FRAMINGS: Mapping[str, Callable[[Any], bytes]] = {
     "sse": lambda value: b"data: " + go_json(value) + b"\n\n",
     "reordered": lambda value: line(reversed_members(value)),
 }
-_LAST_WORDS = b"data: [DONE]\n\n"  # of server-sent events
 
 
 @dataclass(slots=True)
@@ -83,48 +83,44 @@ class Cutter:
             start += size
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+async def streamed(
+    delivery: Delivery, cutter: Cutter, framing: str, keep_alive: Frame, *, flat: bool, first: Frame | None, start: int
+) -> AsyncIterator[bytes]:
     """An answer as the body of a reply.
 
-    Attributes:
+    Args:
         delivery: What is sent, and what keeps it from arriving.
         cutter: Cuts the bytes.
-        framing: The name of a framing fault; None for the usual lines.
-        flat: The envelope of `responses`.
+        framing: The name of a framing fault; empty for the usual lines.
         keep_alive: The frame that says nothing.
+        flat: The envelope of `responses`.
+        first: The frame that opens it for somebody who comes again.
+        start: The place of the log from which on it is sent.
     """
+    spelled = functools.partial(_spelled, framing=framing, keep_alive=keep_alive, flat=flat)
+    fault = delivery.fault
+    if first is not None:
+        delivery.responses += 1
+        for piece in cutter.cut([spelled(first)]):
+            yield piece
+    async for frames in delivery.frames(start, again=first is not None):
+        lines = [spelled(frame) for frame in frames]
+        if lines and delivery.has_struck and fault is not None and fault.options.get("torn"):
+            lines[-1] = torn(lines[-1])
+        for piece in cutter.cut(lines):
+            yield piece
+    if not delivery.has_struck and framing == "sse":
+        for piece in cutter.cut([b"data: [DONE]\n\n"]):
+            yield piece
+    elif delivery.has_struck and fault is not None and fault.name == "reset":
+        await asyncio.Event().wait()  # a stream that ended would end with words of its own
 
-    delivery: Delivery
-    cutter: Cutter
-    framing: str | None
-    flat: bool
-    keep_alive: Frame
 
-    async def body(self, first: Frame | None = None, start: int = 0) -> AsyncIterator[bytes]:
-        """The stream from this place of the log on; `first` is the frame that opens it for one who comes again."""
-        fault = self.delivery.fault
-        if first is not None:
-            self.delivery.responses += 1
-            for piece in self.cutter.cut([self._spelled(first)]):
-                yield piece
-        async for frames in self.delivery.frames(start, again=first is not None):
-            lines = [self._spelled(frame) for frame in frames]
-            if lines and self.delivery.has_struck and fault is not None and fault.options.get("torn"):
-                lines[-1] = torn(lines[-1])
-            for piece in self.cutter.cut(lines):
-                yield piece
-        if not self.delivery.has_struck:
-            for piece in self.cutter.cut([_LAST_WORDS] if self.framing == "sse" else []):
-                yield piece
-        elif fault is not None and fault.name == "reset":
-            await asyncio.Event().wait()  # a stream that ended would end with words of its own
-
-    def _spelled(self, frame: Frame) -> bytes:
-        if frame.kind == "raw":
-            return bytes(frame.body)
-        spell = _FRAMINGS.get(self.framing or "", line)
-        return spell(enveloped(self.keep_alive if frame.kind == "keep_alive" else frame, flat=self.flat))
+def _spelled(frame: Frame, framing: str, keep_alive: Frame, *, flat: bool) -> bytes:
+    if frame.kind == "raw":
+        return bytes(frame.body)
+    spell = _FRAMINGS.get(framing, line)
+    return spell(enveloped(keep_alive if frame.kind == "keep_alive" else frame, flat=flat))
 
 
 def torn(data: bytes) -> bytes:

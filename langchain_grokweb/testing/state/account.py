@@ -127,11 +127,13 @@ class Account:
                 "title": mode.title,
                 "description": mode.description,
                 "badgeText": mode.badge,
-                "availability": {"available": {}}
-                if self.may_use(mode)
-                else {"requiresUpgrade": {"message": "", "minimumSubscriptionTier": mode.upgrade}},
+                "availability": self._availability(mode),
                 "iconHint": "",
                 "tags": ["TAG_PRIMARY"],
             }
             for mode in MODES
         ]
+
+    def _availability(self, mode: Mode) -> dict[str, Any]:
+        upgrade = {"message": "", "minimumSubscriptionTier": mode.upgrade}
+        return {"available": {}} if self.may_use(mode) else {"requiresUpgrade": upgrade}

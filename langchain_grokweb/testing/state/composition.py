@@ -240,13 +240,7 @@ class Composition:
 
 
 def compose(
-    reply: Reply,
-    user_id: str,
-    shape: Shape,
-    mark: str,
-    original: Source | None,
-    *,
-    is_out: bool,
+    reply: Reply, user_id: str, shape: Shape, mark: str, original: Source | None, *, is_out: bool
 ) -> Composition:
     """Compose an answer for this account.
 
@@ -384,17 +378,7 @@ def _videos(reply: Reply, user_id: str) -> Iterator[Video]:
 
 def _marked_text(reply: Reply) -> Iterator[Text | Mark]:
     """The text, cut where marks of citations stand."""
-    start = 0
-    for end, mark in sorted(_marks(reply), key=itemgetter(0)):
-        if end > start:
-            yield Text(reply.text[start:end])
-        yield mark
-        start = end
-    if reply.text[start:]:
-        yield Text(reply.text[start:])
-
-
-def _marks(reply: Reply) -> Iterator[tuple[int, Mark]]:
+    marks: list[tuple[int, Mark]] = []
     for index, citation in enumerate(reply.citations):
         after = citation.get("after")
         end = reply.text.index(after) + len(after) if after else len(reply.text)
@@ -403,7 +387,15 @@ def _marks(reply: Reply) -> Iterator[tuple[int, Mark]]:
         # citation_id is an opaque number, on purpose not the index of anything (rest.md 4.5)
         number = 9 + 4 * index
         tag = _render_tag(card_id, "citation_card", "render_inline_citation", "citation_id", str(number))
-        yield end, Mark(card, number, tag)
+        marks.append((end, Mark(card, number, tag)))
+    start = 0
+    for end, mark in sorted(marks, key=itemgetter(0)):
+        if end > start:
+            yield Text(reply.text[start:end])
+        yield mark
+        start = end
+    if reply.text[start:]:
+        yield Text(reply.text[start:])
 
 
 def _render_tag(card_id: str, card_type: str, render_type: str, argument: str, value: str) -> str:

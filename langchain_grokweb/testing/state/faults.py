@@ -9,7 +9,8 @@ number (`"cut:3"`). Every kind of error that is reported inside a stream is a co
 name.
 
 A name means the same on both wires where both know it. What can be struck is an `Occasion`: the POST that asks
-a question; on the gateway the upgrade, the beginning of a session, and the question; an upload; or any other request.
+a question; on the gateway the upgrade, the beginning of a session, and the question; an upload; somebody who
+reconnects; or any other request.
 """
 
 import fnmatch
@@ -19,7 +20,7 @@ from typing import Any, Literal
 
 Stage = Literal["refusal", "opening", "session", "resume", "content", "framing", "delivery", "upload"]
 Wire = Literal["rest", "gateway"]
-Occasion = Literal["request", "upload", "chat", "upgrade", "session", "resume", "question"]
+Occasion = Literal["request", "upload", "chat", "reconnect", "upgrade", "session", "resume", "question"]
 
 GATEWAY_PATH = "/ws/mgw/"
 
@@ -74,15 +75,9 @@ class FaultKind:
     options: Mapping[str, Any] = field(default_factory=dict)
     wires: tuple[Wire, ...] = ("rest", "gateway")
 
-    @property
-    def argument(self) -> str | None:
-        """The option that can be given after a colon: the first, where it is a number."""
-        name = next(iter(self.options), None)
-        return None if name is None or isinstance(self.options[name], bool | str) else name
-
 
 @dataclass(frozen=True, slots=True)
-class StreamErrorKind:
+class StreamError:
     """One StreamError of rest.md 4.11: its text, its member, and whether it ends the answer.
 
     The names of the members are known; of the texts only the one of `usage_limit` is, the others are guesses.
@@ -99,32 +94,32 @@ class StreamErrorKind:
         return f"STREAM_ERROR_SEVERITY_{'FATAL' if self.fatal else 'NORMAL'}"
 
 
-STREAM_ERRORS: Mapping[str, StreamErrorKind] = {
-    "usage_limit": StreamErrorKind("You've reached your usage limit. Please try again later."),
-    "usage_pool_exhausted": StreamErrorKind("You've used up your credits.", "usagePoolExhausted"),
-    "global_rate_limit": StreamErrorKind("Too many requests right now.", "globalRateLimit"),
-    "concurrency": StreamErrorKind("Too many answers are being written at once.", "concurrencyLimit"),
-    "model_not_available": StreamErrorKind("This model is not available right now.", "modelNotAvailable"),
-    "kill_switch": StreamErrorKind("Switched off.", "systemKillSwitch", {"featureName": "chat"}),
-    "context_overflow": StreamErrorKind("This conversation is too long.", "beyondContextLength"),
-    "prompt_too_long": StreamErrorKind("Your message is too long.", "userPromptTooLong"),
-    "moderated": StreamErrorKind("This content was moderated.", "contentModerated"),
-    "attachment_moderated": StreamErrorKind("An attachment was moderated.", "attachmentModerated"),
-    "attachment_load_failed": StreamErrorKind("An attachment could not be loaded.", "attachmentLoadFailed"),
-    "attachment_too_large": StreamErrorKind(
+STREAM_ERRORS: Mapping[str, StreamError] = {
+    "usage_limit": StreamError("You've reached your usage limit. Please try again later."),
+    "usage_pool_exhausted": StreamError("You've used up your credits.", "usagePoolExhausted"),
+    "global_rate_limit": StreamError("Too many requests right now.", "globalRateLimit"),
+    "concurrency": StreamError("Too many answers are being written at once.", "concurrencyLimit"),
+    "model_not_available": StreamError("This model is not available right now.", "modelNotAvailable"),
+    "kill_switch": StreamError("Switched off.", "systemKillSwitch", {"featureName": "chat"}),
+    "context_overflow": StreamError("This conversation is too long.", "beyondContextLength"),
+    "prompt_too_long": StreamError("Your message is too long.", "userPromptTooLong"),
+    "moderated": StreamError("This content was moderated.", "contentModerated"),
+    "attachment_moderated": StreamError("An attachment was moderated.", "attachmentModerated"),
+    "attachment_load_failed": StreamError("An attachment could not be loaded.", "attachmentLoadFailed"),
+    "attachment_too_large": StreamError(
         "An attachment is too large.", "attachmentFileTooLarge", {"fileName": "notes.txt"}
     ),
-    "image_too_large": StreamErrorKind(
+    "image_too_large": StreamError(
         "An image is too large.", "attachmentImageTooLarge", {"maxSizeBytes": 20971520, "fileName": "picture.png"}
     ),
-    "too_many_pages": StreamErrorKind("An attachment has too many pages.", "attachmentTooManyPages", {"maxPages": 100}),
-    "request_cancelled": StreamErrorKind("The request was cancelled.", "requestCancelled"),
-    "internal_error": StreamErrorKind("Something went wrong.", "internalError"),
-    "tool_call_failed": StreamErrorKind(
+    "too_many_pages": StreamError("An attachment has too many pages.", "attachmentTooManyPages", {"maxPages": 100}),
+    "request_cancelled": StreamError("The request was cancelled.", "requestCancelled"),
+    "internal_error": StreamError("Something went wrong.", "internalError"),
+    "tool_call_failed": StreamError(
         "A tool failed.", "toolCallFailed", {"toolUsageCardId": "", "toolName": "web_search"}, fatal=False
     ),
-    "render_tool_failed": StreamErrorKind("A picture could not be made.", "renderToolFailed", fatal=False),
-    "render_tool_rate_limited": StreamErrorKind(
+    "render_tool_failed": StreamError("A picture could not be made.", "renderToolFailed", fatal=False),
+    "render_tool_rate_limited": StreamError(
         "Too many pictures.", "renderToolRateLimited", {"rateLimitedCount": 1}, fatal=False
     ),
 }
@@ -299,7 +294,7 @@ class Fault:
             return False
         if self.stage == "upload":
             return occasion == "upload"
-        if occasion in ("request", "upload"):
+        if occasion in ("request", "upload", "reconnect"):
             return self.path is not None
         if occasion == "chat":
             return "rest" in self.kind.wires
@@ -337,16 +332,17 @@ def fault_named(name: str, path: str | None = None, options: Mapping[str, Any] |
 
 
 def fault_spelled(spelling: str) -> Fault:
-    """A fault out of `"name"` or `"name:where"`, where is the number that the fault's `argument` takes.
+    """A fault out of `"name"` or `"name:where"`; where is the value of its first option, which must be a number.
 
     Raises:
-        ValueError: unknown name, a fault without argument, or `where` is no number.
+        ValueError: unknown name, a fault without such an option, or `where` is no number.
     """
     name, colon, where = spelling.partition(":")
-    kind = fault_named(name).kind
+    fault = fault_named(name)
     if not colon:
-        return fault_named(name)
-    if kind.argument is None:
+        return fault
+    option, default = next(iter(fault.options.items()), ("", ""))
+    is_number = not isinstance(default, bool | str)
+    if not is_number:
         raise ValueError(f"{name} takes nothing after a colon")
-    value = float(where) if kind.argument == "seconds" else int(where)
-    return fault_named(name, options={kind.argument: value})
+    return fault_named(name, options={option: float(where) if option == "seconds" else int(where)})

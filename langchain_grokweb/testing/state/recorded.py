@@ -28,11 +28,6 @@ class Exchange:
         """What was answered instead of a stream."""
         return next((entry["refused"] for entry in self.entries if "refused" in entry), None)
 
-    @property
-    def is_question(self) -> bool:
-        """Whether it began with a prompt, or the way to one; else a stream was resumed."""
-        return self.wire == "gateway" or self.entries[0].get("sent", {}).get("method") == "POST"
-
     async def steps(self) -> AsyncIterator[Entry]:
         """The entries, each at its time where that is wanted."""
         before = self.entries[0]["at"]
@@ -64,16 +59,19 @@ class Recorded:
             is_known = False
         if not is_known:
             raise ValueError(f"{path} is no capture that this version can play")
-        self.exchanges += [exchange for exchange in exchanges if exchange.is_question]
+        for exchange in exchanges:  # on the conversations endpoint, what began without a prompt resumed a stream
+            if exchange.wire == "gateway" or exchange.entries[0].get("sent", {}).get("method") == "POST":
+                self.exchanges.append(exchange)
 
-    def take(self, wire: Literal["rest", "gateway"], *, refused: bool | None = None) -> Exchange | None:
-        """The next exchange, where it is of this wire; `refused` where only a refusal will do, or none."""
-        following = self.exchanges[0] if self.exchanges else None
-        if following is None or following.wire != wire:
-            return None
-        if refused is not None and (following.refusal is not None) is not refused:
-            return None
-        return self.exchanges.popleft()
+    def take(self, wire: Literal["rest", "gateway"]) -> Exchange | None:
+        """The next exchange, where it is of this wire."""
+        is_next = self.exchanges and self.exchanges[0].wire == wire
+        return self.exchanges.popleft() if is_next else None
+
+    def take_refused_upgrade(self) -> Mapping[str, Any] | None:
+        """What an upgrade was answered instead of a socket, where that is next."""
+        refused = self.exchanges[0].refusal if self.exchanges else None
+        return refused if refused and self.take("gateway") else None
 
 
 def _grouped(entries: list[Any]) -> list[list[Any]]:
@@ -86,11 +84,3 @@ def _grouped(entries: list[Any]) -> list[list[Any]]:
             groups.append([])
         groups[-1].append(entry)
     return groups
-
-
-def page_of(refusal: Mapping[str, Any]) -> str:
-    """The text that was recorded, or a page with the signs of the one that was."""
-    if "text" in refusal:
-        return str(refusal["text"])
-    signs = " ".join(refusal.get("page", {}).get("signs", ()))
-    return f"<!DOCTYPE html><html><head><title>{signs}</title></head><body></body></html>"

@@ -124,6 +124,45 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnContext:
+    """The turn that an assistant answers, for `GrokEmulator(assistant=...)`.
+
+    Attributes:
+        prompt: The text of this turn, as the client sent it.
+        history: `("human" | "ai", text)` from the conversation's root down to the parent of this turn.
+        conversation_id: The conversation.
+        parent_response_id: The answer that this turn continues; None for the first turn.
+        mode: The mode id, or the model name of a body of 2025.
+        thinking: Reasoning was asked for.
+        search: The site's own search is allowed.
+        images: Pictures are allowed.
+        temporary: The chat is private.
+        files: What was attached to this turn.
+    """
+
+    prompt: str
+    history: tuple[tuple[str, str], ...]
+    conversation_id: str
+    parent_response_id: str | None
+    mode: str
+    thinking: bool
+    search: bool
+    images: bool
+    temporary: bool
+    files: tuple[UploadedFile, ...] = ()
+
+    @property
+    def messages(self) -> list[tuple[str, str]]:
+        """The history and this turn, as LangChain's chat models take them."""
+        return [*self.history, ("human", self.prompt)]
+
+    @property
+    def turn_number(self) -> int:
+        """1 for the first turn of a branch."""
+        return 1 + sum(role == "human" for role, _ in self.history)
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """An HTTP request. Header names are in lower case; `body` is parsed JSON, else bytes, and None if it is empty."""
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import uuid4
 
-from langchain_grokweb.testing.assistant.answers import TurnContext, answer_of, streamed, streams
+from langchain_grokweb.testing.assistant.answers import answer_of, streamed
 from langchain_grokweb.testing.assistant.instructions import offered
 from langchain_grokweb.testing.state.account import Account, Tier
 from langchain_grokweb.testing.state.assets import AnnouncedUpload, Asset, Source
@@ -41,6 +41,7 @@ from langchain_grokweb.testing.state.script import (
     Request,
     Script,
     Turn,
+    TurnContext,
     TurnStatus,
     UploadedFile,
 )
@@ -216,11 +217,6 @@ class Service:
         self.running(response_id).stop()
         self.saw(self.stops, response_id)
 
-    async def wait_for_turn(self, conversation_id: str) -> None:
-        """Wait until nothing runs in a conversation: the gateway's questions queue (a guess; gateway.md 5, item 7)."""
-        while running := self.active(conversation_id):
-            await running[0].ended.wait()
-
     # -- how a turn comes about
 
     async def _written(
@@ -232,7 +228,7 @@ class Service:
         error = next((fault for fault in faults if fault.name in STREAM_ERRORS), None)
         alone = Reply(error=error.name) if error is not None and error.replaces_answer else None
         reply, is_out = planned or alone, False
-        if reply is None and streams(self.settings.assistant):
+        if reply is None and hasattr(self.settings.assistant, "astream"):  # a chat model, or a chain that ends in one
             is_out = True
             async with aclosing(streamed(self.settings.assistant, context)) as parts:
                 async for part in parts:
@@ -245,7 +241,7 @@ class Service:
         if error is not None and reply.error is None:
             reply = replace(reply, error=error.name)
         composition = self._composed(writer, context, reply, is_out=is_out)
-        title = None
+        title = None  # a planned one, or for a new conversation the first words of its prompt
         if reply.title is not False and (reply.title is not None or writer.ask.begins):
             title = writer.conversation.title = reply.title or _title_of(turn.prompt)
         for frame in writer.answered(composition, title, faults):
@@ -263,7 +259,7 @@ class Service:
             self.plan_errors.append(error)
             reply, mark, is_out = Reply(f"The emulator failed: {error}", error="internal_error"), "", False
         # an edited picture is made of the newest that is attached, or that was made in this conversation
-        path = writer.conversation.path_to(context.parent_response_id)
+        path = writer.conversation.path_to(context.parent_response_id) if reply.images else ()
         keys = [key for node in path for key in pictures_of(node) if key in self.assets]
         pictures: list[Source] = [self.assets[key].source for key in keys]
         pictures += [file.content for file in context.files if file.mime_type.startswith("image/")]

@@ -25,7 +25,7 @@ _TOOL_NAMES = {"web": "web_search", "x": "x_keyword_search"}
 _CARD_MEMBERS = {"web": "webSearch", "x": "xSearch"}
 _RESULT_MEMBERS = {"web": "webSearchResults", "x": "xSearchResults"}
 
-# -- response objects: all members in wire order
+# -- all members in wire order
 
 _MEMBERS = """manual partial shared query queryType webSearchResults xpostIds xposts generatedImageUrls imageAttachments
     fileAttachments cardAttachmentsJson fileUris fileAttachmentsMetadata isControl thinkingTrace steps imageEditUris
@@ -44,6 +44,12 @@ _NOT_LISTS: Mapping[str, Any] = {
     **dict.fromkeys(("manual", "partial", "shared", "isControl"), False),
     **dict.fromkeys(("query", "queryType", "model"), ""),
     "metadata": {},
+}
+
+_STEP: Mapping[str, Any] = {  # of `steps`
+    **dict.fromkeys("text tags webSearchResults xpostIds xposts toolUsageResults".split(), ()),
+    "rolloutId": "",
+    **dict.fromkeys("ragResults connectorSearchResults collectionSearchResults toolUsageCards".split(), ()),
 }
 
 
@@ -79,23 +85,19 @@ def chunk_view(node: Node, conversation: Conversation) -> dict[str, Any]:
     The first question has a parent that no response of the conversation has (rest.md 8.4).
     """
     nowhere = str(uuid5(NAMESPACE_URL, conversation.conversation_id))
-    chunks = camel(chunks_of(node))
     is_question = node.sender == HUMAN
+    if is_question:
+        files = node.details.get("fileAttachments", ())
+        chunks = [{"mention": {"file_mention": {"file_id": one}}} for one in files] + [{"text": {"text": node.message}}]
+    else:  # of a response that was put there by hand, its text
+        chunks = node.chunks or [{"metadata": {"step_id": 0}, **text_chunk(node.message, RESPONSE)}]
+    chunks = camel(chunks)
     view: dict[str, Any] = {"parentResponseId": nowhere, **response_head(node), "query": ""}
     view |= {"inputChunks": chunks if is_question else [], "outputChunks": [] if is_question else chunks}
     for name in ("webSearchResults", "fileAttachments", "fileAttachmentAssetMetadata", "streamErrors"):
         if name == "webSearchResults" or node.details.get(name):
             view[name] = node.details.get(name, [])
     return view
-
-
-def chunks_of(node: Node) -> list[dict[str, Any]]:
-    """The chunks of a node in snake case; of a response that was put there by hand, its text."""
-    if node.sender == HUMAN:
-        files = node.details.get("fileAttachments", ())
-        mentions: list[dict[str, Any]] = [{"mention": {"file_mention": {"file_id": one}}} for one in files]
-        return [*mentions, {"text": {"text": node.message}}]
-    return node.chunks or [{"metadata": {"step_id": 0}, **text_chunk(node.message, RESPONSE)}]
 
 
 def camel(value: Any) -> Any:
@@ -184,20 +186,12 @@ def _steps(composition: Composition) -> Iterator[dict[str, Any]]:
     """What the model did before it answered. That each thought and each search is a step of its own is a guess."""
     for step in composition.steps:
         if isinstance(step, Thought):
-            parts = {"header": step.header, "summary": step.text}
-            yield _step([text for text in parts.values() if text], [tag for tag, text in parts.items() if text])
+            parts = {tag: text for tag, text in (("header", step.header), ("summary", step.text)) if text}
+            yield {**_STEP, "text": list(parts.values()), "tags": list(parts)}
         elif isinstance(step, Search):
             result = {"toolUsageCardId": step.card_id, **search_results(step)}
             used = {"toolUsageResults": [result], "rolloutId": "Grok", "toolUsageCards": [search_card(step)]}
-            yield _step([search_token(step)], ["tool_usage_card"]) | used
-
-
-def _step(texts: list[str], tags: list[str]) -> dict[str, Any]:
-    """One of the `steps` in wire order (rest.md 4.9)."""
-    before = ("webSearchResults", "xpostIds", "xposts", "toolUsageResults")
-    after = ("ragResults", "connectorSearchResults", "collectionSearchResults", "toolUsageCards")
-    empty: dict[str, Any] = {name: [] for name in before} | {"rolloutId": ""} | {name: [] for name in after}
-    return {"text": texts, "tags": tags} | empty
+            yield {**_STEP, "text": [search_token(step)], "tags": ["tool_usage_card"], **used}
 
 
 def metadata() -> dict[str, Any]:
