@@ -15,7 +15,7 @@ from typing import Any, Literal, Self, TypeVar
 import anyio.to_thread
 
 from langchain_grokweb.testing.assistant.slips import SLIPS
-from langchain_grokweb.testing.front import application
+from langchain_grokweb.testing.front import Front
 from langchain_grokweb.testing.server import Server
 from langchain_grokweb.testing.state.account import TIERS, Account, Quota, Tier
 from langchain_grokweb.testing.state.conversations import Conversation
@@ -96,7 +96,7 @@ class GrokEmulator:
         """Start the server, and return when it accepts connections."""
         if self._server is not None:
             raise RuntimeError("The emulator runs already")
-        server = Server(application(self._service), *self._address, self._cancel_all)
+        server = Server(Front(self._service), *self._address, self._cancel_all)
         self._service.transport_of = server.transport_of
         self._server = server
         server.start()

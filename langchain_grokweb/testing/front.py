@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from langchain_grokweb.testing.gateway import sockets
 from langchain_grokweb.testing.rest import chat, files, site
@@ -47,25 +47,19 @@ _PLAYED_BY_ENDPOINT: Mapping[faults.Occasion, frozenset[faults.Stage]] = {
 }
 
 
-def application(service: Service) -> ASGIApp:
-    """The emulator as an ASGI application."""
-    routes = [*chat.ROUTES, *files.ROUTES, *site.ROUTES, *sockets.ROUTES]
-    app = Starlette(routes=routes, exception_handlers={faults.Refused: refused_reply, HTTPException: _unknown})
-    app.state.service = service
-    app.router.redirect_slashes = False
-    return Front(app, service)
-
-
 async def _unknown(_request: HttpRequest, _exc: Exception) -> Response:
     return error_reply(faults.ErrorReply(404, "Not Found"))
 
 
 class Front:
-    """The ASGI application around the routes."""
+    """The emulator as an ASGI application: what comes before its routes, and these."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        self._app = app
-        self._service = service
+    def __init__(self, service: Service) -> None:
+        routes = [*chat.ROUTES, *files.ROUTES, *site.ROUTES, *sockets.ROUTES]
+        handlers = {faults.Refused: refused_reply, HTTPException: _unknown}
+        self._app = Starlette(routes=routes, exception_handlers=handlers)
+        self._app.state.service = self._service = service
+        self._app.router.redirect_slashes = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or socket; a shutdown may end it at any point, without a word."""

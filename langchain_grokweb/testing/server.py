@@ -111,6 +111,7 @@ class Server:
             access_log=False,
             server_header=False,
             date_header=False,
+            proxy_headers=False,
             timeout_keep_alive=3600,
             backlog=_BACKLOG,
         )

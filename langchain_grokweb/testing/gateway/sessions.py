@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from langchain_grokweb.testing.gateway.sockets import Socket
 
 CONVERSATION_NOT_FOUND = "conversation_not_found"
-INVALID_PARENT = "invalid_parent_response_id"
 
 _CLOSING = frozenset({"cut", "session_ended", "close_without_done"})
 _INSTEAD = {403: "model_not_available", 429: "usage_limit"}  # by the status of the other wire
@@ -125,7 +124,7 @@ class Session:
             await running[0].ended.wait()
         parent = question.parent or conversation.newest
         if parent is not None and parent not in conversation.nodes:
-            await self._fail(INVALID_PARENT, "Invalid parent_response_id", question)
+            await self._fail("invalid_parent_response_id", "Invalid parent_response_id", question)
             return None
         options, mode = self.record.options, question.mode or self.record.model
         tools = mapping(options.get("tool_overrides"))

@@ -26,6 +26,7 @@ from langchain_grokweb.testing.rest.replies import (
 )
 from langchain_grokweb.testing.rest.stream import Cutter, line, streamed
 from langchain_grokweb.testing.server import hung_up, reset
+from langchain_grokweb.testing.state.account import MODES_BY_ID
 from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
 from langchain_grokweb.testing.state.delivery import Delivery, held_after, settle
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, Fault, Refused, fault_at
@@ -90,8 +91,7 @@ def _parsed(body: Mapping[str, Any], conversation_id: str | None, service: Servi
     tools = body.get("toolOverrides") or {}
     conversation = service.conversations.by_id.get(conversation_id or "")
     # without modeId a conversation keeps its mode (rest.md 3.2); one that began with a model name becomes `auto`
-    known = {mode["id"] for mode in service.account.modes()}
-    mode_so_far = conversation.mode if conversation is not None and conversation.mode in known else "auto"
+    mode_so_far = conversation.mode if conversation is not None and conversation.mode in MODES_BY_ID else "auto"
     mode = body.get("modelName") if by_model else body.get("modeId") or mode_so_far
     return Ask(
         prompt=prompt,

@@ -47,9 +47,9 @@ async def upload_direct(request: HttpRequest) -> Response:
     if part is None:
         raise Refused(400, "Invalid file")
     content = part.get_payload(decode=True)
-    announced = AnnouncedUpload(part.get_filename() or "file", part.get_content_type())
-    announced.content = content if isinstance(content, bytes) else b""
-    return _kept(request, str(uuid4()), announced)
+    content = content if isinstance(content, bytes) else b""
+    upload = AnnouncedUpload(part.get_filename() or "file", part.get_content_type(), content)
+    return _kept(request, str(uuid4()), upload)
 
 
 async def announce(request: HttpRequest) -> Response:

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from langchain_grokweb.testing.rest.replies import body_of, service_of, unary
-from langchain_grokweb.testing.state.account import WINDOW_SECONDS
+from langchain_grokweb.testing.state.account import MODES_BY_ID, WINDOW_SECONDS
 
 EMAIL = "user@example.com"
 OPEN_PATHS = frozenset({"/", "/sign-in"})
@@ -57,7 +57,7 @@ async def rate_limits(request: HttpRequest) -> Response:
     name = str(body.get("modelName", "auto"))
     account = service_of(request).account
     old = "requestKind" in body
-    is_model = old or name not in {mode["id"] for mode in account.modes()}
+    is_model = old or name not in MODES_BY_ID
     account.check_mode(name, is_model=is_model)
     quota = account.quota(name)
     limits: dict[str, Any] = {"windowSizeSeconds": WINDOW_SECONDS, "remainingQueries": quota.remaining}

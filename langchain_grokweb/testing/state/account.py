@@ -8,6 +8,7 @@ import base64
 import json
 import secrets
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Literal
 from uuid import uuid4
@@ -45,7 +46,7 @@ MODES = (
     Mode("heavy", "Heavy", "Team of Experts", "", "heavy", "TIER_SUPERGROK_HEAVY", (0, 0, 20)),
     Mode("build", "Build", "Build apps and sites", "Beta", "heavy", "TIER_SUPERGROK_PLUS", (0, 0, 50)),
 )
-_BY_ID = {mode.mode_id: mode for mode in MODES}
+MODES_BY_ID = {mode.mode_id: mode for mode in MODES}
 
 
 @dataclass(slots=True)
@@ -65,6 +66,15 @@ def _session_token() -> str:
     return ".".join([*(part.decode().rstrip("=") for part in encoded), secrets.token_urlsafe(32)])
 
 
+@lru_cache(maxsize=64)  # a client sends the same cookies each time
+def _session_of(cookie_header: str) -> str | None:
+    try:
+        morsel = SimpleCookie(cookie_header).get("sso")
+    except CookieError:
+        return None
+    return None if morsel is None else morsel.value
+
+
 @dataclass(slots=True)
 class Account:
     """The account: ids, session, tier, quotas."""
@@ -81,11 +91,8 @@ class Account:
 
     def knows(self, cookie_header: str) -> bool:
         """Whether these cookies are this account's session. That `sso` alone decides is a guess."""
-        try:
-            morsel = SimpleCookie(cookie_header).get("sso")
-        except CookieError:
-            return False
-        return morsel is not None and secrets.compare_digest(morsel.value.encode(), self.session.encode())
+        session = _session_of(cookie_header)
+        return session is not None and secrets.compare_digest(session.encode(), self.session.encode())
 
     def may_use(self, mode: Mode) -> bool:
         """Whether the tier suffices."""
@@ -93,7 +100,7 @@ class Account:
 
     def lacks(self, name: str) -> bool:
         """Whether this is a mode of the menu that the account may not use."""
-        return name in _BY_ID and not self.may_use(_BY_ID[name])
+        return name in MODES_BY_ID and not self.may_use(MODES_BY_ID[name])
 
     def check_mode(self, name: str, *, is_model: bool) -> None:
         """Refuse a model or mode that this account does not have.
@@ -101,7 +108,7 @@ class Account:
         Raises:
             Refused: 403, code 7, "Model is not found" (rest.md 1.5).
         """
-        mode = _BY_ID.get(name)
+        mode = MODES_BY_ID.get(name)
         known = name in MODEL_NAMES if is_model else mode is not None and self.may_use(mode)
         if not known:
             raise Refused(403, "Model is not found", nested=True)
@@ -109,7 +116,7 @@ class Account:
     def quota(self, name: str) -> Quota:
         """The quota of a mode or model, made at first use."""
         if name not in self.quotas:
-            mode = _BY_ID.get(name)
+            mode = MODES_BY_ID.get(name)
             total = mode.quotas[TIERS.index(self.tier)] if mode else 100
             self.quotas[name] = Quota(total, total)
         return self.quotas[name]
