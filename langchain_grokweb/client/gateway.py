@@ -9,8 +9,7 @@ answer it is kept for the conversation's next turn (`client.network.kept_session
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from enum import Enum, auto
@@ -83,8 +82,7 @@ TRANSITIONS: Mapping[tuple[State, Step], State] = {
 STORED_SECONDS = 0.5  # after an answer, until the service has surely stored it, so that a prompt may follow
 KEPT_SECONDS = 10.0  # for any word on a socket that was kept; then the service is asked whether it has the prompt
 ASKED_SECONDS = 10.0  # of silence after a question of Grok's own; then the service waits for a reply
-MESSAGES_AT_ONCE = 128
-_BYTES_AT_ONCE = 16 * 1024  # of messages: nested ones take a millisecond or two to read
+HOLD_SECONDS = 0.001  # for which reading messages may hold the event loop; what came meanwhile is one batch
 MENU_SECONDS = 5.0  # how long to wait for the list of modes, which only makes a reason surer
 
 
@@ -258,26 +256,15 @@ class GatewayTurn:
     # --- the task and the timer
 
     async def _listen(self, socket: Socket) -> None:
-        heard, size, now, tap = 0, 0, asyncio.get_running_loop().time, self._http.service.tap or no_tap
         most = socket.received + MAX_STREAM_BYTES
         try:
-            for number in itertools.count(1):
-                message = await socket.recv(decode=False)
-                tap("gateway", "received", message)
-                self._session.receive(message)
-                if self._session.heard != heard:
-                    heard, self._last_event = self._session.heard, now()
-                    if self._state is State.SILENT:
-                        self._move("heard")
-                self._woken.set()
-                if socket.received > most:
-                    self._move("message too big")
-                    hang_up(socket)
-                    return
-                size += len(message)
-                if number % MESSAGES_AT_ONCE == 0 or size > _BYTES_AT_ONCE:
-                    size = 0
-                    await asyncio.sleep(0)
+            while socket.received <= most:
+                await socket.wait()
+                self._read_messages(socket.messages)
+                if socket.messages:
+                    await asyncio.sleep(0)  # others have their turn
+            self._move("message too big")
+            hang_up(socket)
         except asyncio.CancelledError:
             if not self._is_kept:
                 hang_up(socket)
@@ -287,6 +274,23 @@ class GatewayTurn:
         finally:
             self._move("closed")
             self._woken.set()
+
+    def _read_messages(self, messages: deque[bytes]) -> None:
+        """Read what waits, for `HOLD_SECONDS`: it is one batch for whoever waits for it."""
+        session, tap, now = self._session, self._http.service.tap, asyncio.get_running_loop().time
+        heard, until = session.heard, now() + HOLD_SECONDS
+        while messages:
+            message = messages.popleft()
+            if tap is not None:
+                tap("gateway", "received", message)
+            session.receive(message)
+            if now() > until:
+                break
+        if session.heard != heard:
+            self._last_event = now()
+            if self._state is State.SILENT:
+                self._move("heard")
+        self._woken.set()
 
     def _note_end(self, error: ConnectionClosed) -> None:
         """The socket is closed; the service may have given the reason."""

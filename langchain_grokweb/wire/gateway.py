@@ -68,7 +68,6 @@ _Readers = Mapping[str, Callable[["GatewaySession", Any, Fields], None]]
 _MESSAGE = "a message of the realtime gateway"
 _MAX_OBJECTS, _MAX_SLICES = 256, 32  # of one message: it is read without a pause
 _TEXT_PARTS = {"output_text", "text"}
-_PLAIN_MEMBERS = 5  # of an event that brings a piece of text: its type, three ids and the chunk
 _PLAIN_CHANNEL = "CHANNEL_ASSISTANT_RESPONSE"
 
 # Known, and of no use here.
@@ -121,7 +120,7 @@ class GatewaySession:
         self.unexplained_mode: str | None = None
         self._pending: set[str] = set(turn.late)  # what may still come after a whole answer
         self._run: list[str] = []  # neighbouring pieces of plain text, which are read as one
-        self._is_in_chunks = False  # it is known that the text comes in chunks
+        self._is_in_chunks = False  # the text comes in chunks, and some of it has come
 
     # --- the face
 
@@ -144,10 +143,10 @@ class GatewaySession:
         except orjson.JSONDecodeError:
             self._receive_several(raw)
             return
-        if envelope.__class__ is dict:
-            self._object(envelope)
-        else:
+        if envelope.__class__ is not dict:
             self._fail(wrong_type(_MESSAGE, "dict", envelope))
+        elif not self._is_plain_text(envelope):
+            self._object(envelope)
 
     def take(self) -> list[ev.Event]:
         """The events since the last call; a `TurnFailed` is the last one ever."""
@@ -283,9 +282,6 @@ class GatewaySession:
                 return  # it came before
             self._event_ids.add(event_id)
         kind = event.get("type")
-        if kind == "response.chunk" and self._plain_text(event):
-            self.heard += 1
-            return
         self._join_run()
         if self._is_heard(str(kind), event):
             self.heard += 1
@@ -300,25 +296,34 @@ class GatewaySession:
         except GrokWebProtocolError as error:
             self._fail(error)
 
-    def _plain_text(self, event: Fields) -> bool:
-        """The short cut for nearly all frames: a piece of the answer's text."""
+    def _is_plain_text(self, envelope: Fields) -> bool:
+        """The short cut for nearly all messages: a piece of the answer's text and nothing else, which is taken."""
+        if not self._is_in_chunks or self.state is not State.ANSWERING:
+            return False
         try:
-            chunk = event["chunk"]
-            text = chunk["text"]
-            if text["channel"] != _PLAIN_CHANNEL or event["response_id"] != self._answer_id:
-                return False
-            if len(event) > _PLAIN_MEMBERS or len(text) > 2 or len(chunk) != 1 + ("metadata" in chunk):  # noqa: PLR2004
-                return False  # there is more in it
+            event = envelope["event"]
+            event_id, chunk = event["event_id"], event["chunk"]
+            text, metadata = chunk["text"], chunk["metadata"]
             piece = text["text"]
+            # Where there are no more members than those that are named here, all of them are known.
+            if (
+                event["response_id"] != self._answer_id
+                or text["channel"] != _PLAIN_CHANNEL
+                or event["type"] != "response.chunk"
+                or envelope["session_id"] != self._session_id
+                or len(event) != 4 + ("item_id" in event)
+                or not len(envelope) == len(chunk) == len(text) == 2  # noqa: PLR2004 - two members each
+                or len(metadata) != ("step_id" in metadata) + ("phase_index" in metadata) + ("rollout_id" in metadata)
+                or event_id in self._event_ids
+                or piece.__class__ is not str
+                or event_id.__class__ is not str
+            ):
+                return False
         except (KeyError, TypeError, AttributeError):
             return False
-        if piece.__class__ is not str or self._answer_id is None:
-            return False
-        if self._chunks.leader is None or self._chunks.is_leader(chunk.get("metadata")):
-            if not self._is_in_chunks:
-                if not self._dialects.counts("chunk", piece):
-                    return True
-                self._is_in_chunks = bool(piece)  # of the first that is not empty
+        self._event_ids.add(event_id)
+        self.heard += 1
+        if self._chunks.leader is None or self._chunks.is_leader(metadata):
             self._run.append(piece)
         return True
 
@@ -396,6 +401,7 @@ class GatewaySession:
             elif name in ChunkReader.MEMBERS:
                 if is_ours:
                     self._chunks.read(name, value, chunk)
+                    self._is_in_chunks = self._dialects.has_text_in("chunk")
             elif name not in _SILENT_MEMBERS:
                 self.unknown.add("chunk.", name, value)
 

@@ -33,6 +33,10 @@ class Dialects:
             return True
         return self._first.setdefault(is_thought, dialect) == dialect
 
+    def has_text_in(self, dialect: Literal["chunk", "delta"]) -> bool:
+        """Whether the answer's text is known to come in this dialect."""
+        return self._first.get(False) == dialect
+
 
 class ChunkReader:
     """Reads the members of chunks for an `AnswerReader`.

@@ -1,17 +1,28 @@
-"""A socket to the gateway: opened with the account's cookies, read in small steps, and its errors as ours."""
+"""A socket to the gateway: opened with the account's cookies, read in small steps, and its errors as ours.
+
+Nearly all that comes is text in one frame, a hundred or more in one read. The library takes longer to read such a frame
+than it takes to make an event of it, so these are cut out here (`plain_frames`). Everything else is the library's to
+read and to check: the handshake, frames of another kind, large ones and parts of messages, and all that comes once the
+socket is being closed.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections import deque
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus, ProxyError
+from websockets.frames import DATA_OPCODES, Frame
+from websockets.protocol import Event, State
 from websockets.typing import Origin
 
 from langchain_grokweb.client.network.failures import what_failed, what_to_check
 from langchain_grokweb.client.network.http import Http, RedactedHeaders
+from langchain_grokweb.client.network.plain_frames import BeginningFrame, beginning_frame, take_plain_messages
 from langchain_grokweb.client.network.pool import shared_context, socks_package_missing
 from langchain_grokweb.client.network.tap import no_tap
 from langchain_grokweb.client.service import Service
@@ -25,7 +36,9 @@ from langchain_grokweb.wire import gateway_frames
 from langchain_grokweb.wire.framing import MAX_OBJECT_BYTES
 
 HOLD_SECONDS = 0.002  # for which reading may hold the event loop
-MIN_STEP_BYTES, MAX_STEP_BYTES = 1024, 4096  # small where many messages are in few bytes
+MIN_STEP_BYTES, MAX_STEP_BYTES = 1024, 4096  # of what the library reads; small where many messages are in few bytes
+_MESSAGES_IN_A_STEP = 256
+_END_OF_HANDSHAKE = b"\r\n\r\n"
 
 # The library would log the handshake's headers, cookies among them. This logger is in no hierarchy, so that no
 # configuration of logging reaches it.
@@ -40,13 +53,40 @@ class _Connect(connect):
 
 
 class Socket(ClientConnection):
-    """The library's connection, which reads in small steps: what comes at once may be thousands of messages."""
+    """The library's connection, which reads in small steps: what comes at once may be thousands of messages.
+
+    Attributes:
+        received: How many bytes came.
+        messages: What came and was not taken; `wait` until there is something.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.received = 0  # bytes
+        self.received = 0
+        self.messages: deque[bytes] = deque()
+        self._has_news = asyncio.Event()  # a message, or the end
+        self._is_lost = False
         self._unread = b""
         self._step = MAX_STEP_BYTES
+        self._knows_frames = False  # it is known where a frame begins
+        self._head = b""  # of a frame whose size is not known yet
+        self._owed = 0  # bytes of the frame that the library is reading
+        self._is_in_parts = False  # more parts of the message come
+        self._parts = bytearray()
+
+    async def wait(self) -> None:
+        """Wait until there are messages; at once where there are.
+
+        Raises:
+            ConnectionClosed: There are none, and none will come.
+        """
+        while not self.messages:
+            if self._is_lost:
+                await self.recv(decode=False)  # which has none
+            self._has_news.clear()
+            await self._has_news.wait()
+
+    # --- what the transport calls
 
     def data_received(self, data: bytes) -> None:
         """Read for `HOLD_SECONDS`, and the rest when the loop's other tasks have had their turn."""
@@ -54,19 +94,30 @@ class Socket(ClientConnection):
         if self._unread:
             self._unread += data
             return
+        if self._head:
+            data, self._head = self._head + data, b""
         self._read(data)
         if self._unread and not self.transport.is_closing():
             self.transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing more comes."""
+        super().connection_lost(exc)
+        self._is_lost = True
+        self._has_news.set()
+
+    # --- reading
 
     def _read(self, data: bytes) -> None:
         position, now = 0, self.loop.time()
         until = now + HOLD_SECONDS
         while position < len(data) and (not position or now < until):
-            super().data_received(data[position : position + self._step])
-            position += self._step
+            position = self._read_step(data, position)
             before, now = now, self.loop.time()
             self._step = MAX_STEP_BYTES if now - before < HOLD_SECONDS / 8 else MIN_STEP_BYTES
         self._unread = data[position:]
+        if self.messages:
+            self._has_news.set()
         if self._unread:
             self.loop.call_soon(self._read_on)
 
@@ -75,6 +126,45 @@ class Socket(ClientConnection):
             self._read(self._unread)
             if not self._unread:
                 self.transport.resume_reading()
+
+    def _read_step(self, data: bytes, position: int) -> int:
+        """Read a little from a position on; return how far."""
+        size = self._step
+        if self._knows_frames and self.protocol.state is State.OPEN:
+            if not self._owed:
+                if not self._is_in_parts:
+                    start, position = position, take_plain_messages(data, position, self.messages, _MESSAGES_IN_A_STEP)
+                    if position > start:
+                        return position
+                frame = beginning_frame(data, position)
+                if frame is None:
+                    self._head = data[position:]
+                    return len(data)
+                self._begin(frame)
+            size = min(size, self._owed)
+            self._owed -= min(size, len(data) - position)
+        piece = data[position : position + size]
+        was_connecting = self.protocol.state is State.CONNECTING
+        super().data_received(piece)
+        if was_connecting and self.protocol.state is State.OPEN:
+            # Not known where something came with the handshake's end: then the library reads all.
+            self._knows_frames = piece.find(_END_OF_HANDSHAKE) == len(piece) - len(_END_OF_HANDSHAKE)
+        return position + len(piece)
+
+    def _begin(self, frame: BeginningFrame) -> None:
+        self._owed = frame.size
+        if frame.is_data:
+            self._is_in_parts = not frame.is_last
+
+    def process_event(self, event: Event) -> None:
+        """Take what the library has read: the parts of messages here, everything else there."""
+        if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
+            super().process_event(event)
+            return
+        self._parts += event.data
+        if event.fin:
+            self.messages.append(bytes(self._parts))
+            self._parts = bytearray()
 
 
 async def open_socket(service: Service, uid: str, headers: RedactedHeaders) -> Socket:
