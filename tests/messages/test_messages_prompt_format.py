@@ -159,6 +159,7 @@ WEATHER = {
         ("get_weather", '{"name": "get_weather", "args": {"city": "Oslo", "days": 9}}', {"city": "Oslo", "days": 2}),
         ("getWeather", '{"name": "getWeather", "args": {"days": 1, "else": 1}}', {"city": "Tartu", "days": 1}),
         ("get_weather", '{"name": "get_weather", "args": {', {"city": "Tartu", "days": 2}),
+        ("how_warm", '{"name": "how_warm", "args": {"city": "Oslo", "unit": "c"}}', {"city": "Oslo", "days": 2}),
         ("get_weather", json.dumps({"name": "get_weather", "args": {"city": "x" * 999}}), {"city": "Tartu", "days": 2}),
     ],
 )

@@ -19,12 +19,17 @@ _MOST_ARGUMENTS = 20
 def corrected_call(box: Toolbox, faults: Sequence[ToolFault]) -> str:
     """What stands between the marks of the call that was meant first, as far as that can be made out."""
     fault = next(iter(faults), ToolFault("", ""))
-    near = difflib.get_close_matches(fault.name, box.names, n=1, cutoff=0.5)
-    tool = box.find(box.choice) or (box.find(near[0]) if near else box.tools[0])
-    if tool is None:
-        return ""
-    call = tool.written(_with_what_fits(tool, _arguments(fault.raw)))
+    args = _arguments(fault.raw)
+    tool = box.find(box.choice) or _nearest(box, fault.name, args)
+    call = tool.written(_with_what_fits(tool, args))
     return call if len(call) <= _LONGEST_CALL else tool.example
+
+
+def _nearest(box: Toolbox, name: str, args: Mapping[str, Any]) -> Tool:
+    """The tool with a name like this, else the one that takes most of these arguments."""
+    near = difflib.get_close_matches(name, box.names, n=1, cutoff=0.5)
+    named = box.find(near[0]) if near else None
+    return named or max(box.tools, key=lambda tool: len(args.keys() & (tool.parameters.get("properties") or {}).keys()))
 
 
 def _with_what_fits(tool: Tool, args: Mapping[str, Any]) -> dict[str, Any]:
