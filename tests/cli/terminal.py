@@ -151,8 +151,8 @@ class Terminal:
 
     def end(self) -> int:
         """Wait for its end; the exit code."""
-        while not self._is_over and self._read():
-            pass
+        while not self._is_over:
+            self._read()
         if self.code is None:
             _, status = os.waitpid(self._pid, 0)
             self.code = os.waitstatus_to_exitcode(status)
@@ -162,10 +162,12 @@ class Terminal:
         return str(self.screen.display[self.screen.cursor.y])
 
     def _read(self) -> bool:
-        """Take what the command has written; False where it has ended, or writes nothing for too long."""
+        """Take what the command has written; whether it still runs."""
         ready, _, _ = select.select([self._fd], [], [], HANG_SECONDS)
+        if not ready:
+            raise AssertionError(f"It neither writes nor ends. The screen:\n{self.text}")
         try:
-            data = os.read(self._fd, 65536) if ready else b""
+            data = os.read(self._fd, 65536)
         except OSError:  # the other end is closed
             data = b""
         self._is_over = not data

@@ -17,18 +17,20 @@ PARIS = "What is the capital of France?"
 
 
 def ask(seen, question, answer):
+    before = seen.text.count(answer)  # the same may have been shown already
     seen.type(question + ENTER)
-    seen.wait_for(answer)
+    seen.wait_for(lambda text: text.count(answer) > before)
     seen.wait_for_prompt()
 
 
 def complete(seen, typed, completed, effect):
+    before = seen.text.count(effect)
     seen.type(typed)
     seen.wait_for(typed)
     seen.type(TAB)
     seen.wait_for(completed)
     seen.type(ENTER)
-    seen.wait_for(effect)
+    seen.wait_for(lambda text: text.count(effect) > before)
     seen.wait_for_prompt()
 
 
