@@ -86,7 +86,7 @@ class GrokEmulator:
             if value not in allowed:
                 raise ValueError(f"{name}={value!r}; it can be one of {allowed}")
         self._address = (host, port)
-        settings = Settings(chunk_size, era, pace, assistant, tier, reconnect, longest_prompt, latency)
+        settings = Settings(chunk_size, era, pace, assistant, reconnect, longest_prompt, latency)
         self._service = Service(settings, Account(tier))
         self._server: Server | None = None
 

@@ -21,7 +21,7 @@ _POST_URL = "https://x.com/{userhandle}/status/{post_id}"
 class DeltaWriter(GatewayWriter):
     """Writes the events of one turn in deltas."""
 
-    _text = ""
+    _text = ""  # of the answer so far
 
     def _in_dialect(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The same frames in deltas; chunks that name no response (late headers) are left out."""

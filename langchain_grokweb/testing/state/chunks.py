@@ -35,8 +35,15 @@ SUMMARY = "CHANNEL_ASSISTANT_NOTETAKER_SUMMARY"
 
 _ROUND = 2
 _KINDS = {1: "KIND_THINKING_START", 2: "KIND_RESPONSE_START"}
-_POST_MEMBERS = {"userhandle": "username", "name": "name", "text": "text", "create_time": "createTime"}
-_POST_MEMBERS |= {"profile_image_url": "profileImageUrl", "post_id": "postId", "view_count": "viewCount"}
+_POST_MEMBERS = {
+    "userhandle": "username",
+    "name": "name",
+    "text": "text",
+    "create_time": "createTime",
+    "profile_image_url": "profileImageUrl",
+    "post_id": "postId",
+    "view_count": "viewCount",
+}
 _READ = {"category": "ATTACHMENTS_PREPROCESSING", "state": "SUCCESS", "message": "Reading attachments"}
 
 

@@ -152,7 +152,7 @@ class Generation:
         self.cancel()
         self.on_end(self, None)
         self.ended.set()
-        self._wake()
+        self._grown.set()
 
     def cancel(self) -> None:
         """Stop the task that writes, and nothing else."""
@@ -163,7 +163,6 @@ class Generation:
         """Go on, where a fault holds the answer; to where another one holds it."""
         self.hold_after = hold_after
         self._released.set()
-        self._released = asyncio.Event()
 
     async def follow(self, start: int = 0) -> AsyncIterator[list[Frame]]:
         """The log from this place on, in batches of what is there, until the generation ends."""
@@ -176,6 +175,7 @@ class Generation:
             elif self.ended.is_set():
                 return
             else:
+                self._grown.clear()
                 await self._grown.wait()
 
     async def _run(self, source: AsyncIterator[Frame]) -> None:
@@ -187,6 +187,7 @@ class Generation:
     async def _wait_before(self, frame: Frame) -> None:
         is_held = self.hold_after is not None and self._responses >= self.hold_after
         if is_held and not self._is_complete:  # who would let go of what comes late?
+            self._released.clear()
             await self._released.wait()
         seconds = frame.delay + (self.pace if frame.is_token else 0.0)
         if seconds or len(self.log) % _BREATHE_EVERY == 0:
@@ -199,7 +200,7 @@ class Generation:
         self._responses += frame.kind == "response"
         if frame.completes:
             self._complete("finished")
-        self._wake()
+        self._grown.set()
 
     def _complete(self, status: TurnStatus) -> None:
         if not self._is_complete:
@@ -209,11 +210,7 @@ class Generation:
     def _end(self, status: TurnStatus) -> None:
         self._complete(status)
         self.ended.set()
-        self._wake()
-
-    def _wake(self) -> None:
         self._grown.set()
-        self._grown = asyncio.Event()
 
     def _check(self, task: asyncio.Task[None]) -> None:
         """A source that breaks is a bug of the emulator: say so on the wire rather than hang."""

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from langchain_grokweb.testing.assistant.answers import answer_of, streamed
 from langchain_grokweb.testing.assistant.instructions import offered
-from langchain_grokweb.testing.state.account import Account, Tier
+from langchain_grokweb.testing.state.account import Account
 from langchain_grokweb.testing.state.assets import AnnouncedUpload, Asset, Source
 from langchain_grokweb.testing.state.composition import Composition, Shape, compose
 from langchain_grokweb.testing.state.conversations import (
@@ -59,7 +59,6 @@ class Settings:
     era: Era = "2026"
     pace: float = 0.0
     assistant: Any = None
-    tier: Tier = "heavy"
     reconnect: Literal["replay", "continue"] = "replay"
     longest_prompt: int | None = None
     latency: float = 0.0
