@@ -11,6 +11,7 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import certifi
 import httpx
@@ -20,6 +21,7 @@ from pydantic import ValidationError
 
 from langchain_grokweb import ChatGrokWeb, GrokWebClient, GrokWebConnectionError, GrokWebError
 from langchain_grokweb.client.network.environment import is_excepted, proxy_for, read_proxy
+from langchain_grokweb.client.network.gateway_socket import _DECODES_PROXY_PASSWORDS
 from langchain_grokweb.client.service import check_url
 from tests import leaks
 from tests.clock import HANG_SECONDS
@@ -138,8 +140,13 @@ def test_a_proxy_of_the_environment_that_is_understood(monkeypatch, proxy, trans
     for name, value in variables.items():
         monkeypatch.setenv(name, value.format(proxy.place))
     name = next(iter(variables))
-    assert "the proxy refused" in (message := str(failure(transport)))
+    message = str(failure(transport))
     assert name in message
+    if transport == "gateway" and not _DECODES_PROXY_PASSWORDS and quote(user, safe=":") != user:
+        assert "websockets>=17.1" in message
+        assert not proxy.asked
+        return
+    assert "the proxy refused" in message
     (head,) = proxy.asked
     assert head.startswith("CONNECT grok.com:443 ")
     assert ("proxy-authorization" in head.lower()) == bool(user)
@@ -248,7 +255,7 @@ def test_no_proxy_gets_cookies_in_clear_text(shared_grok, proxy, transport, addr
 def test_the_field_goes_before_the_environment(monkeypatch, proxy, transport):
     monkeypatch.setenv("HTTPS_PROXY", "socks4://x")
     monkeypatch.setenv("NO_PROXY", "*")
-    assert "`proxy=`" in str(failure(transport, proxy=f"http://me:p#s@{proxy.place}"))
+    assert "`proxy=`" in str(failure(transport, proxy=f"http://me:pw@{proxy.place}"))
     assert "CONNECT grok.com:443" in proxy.asked[0]
 
 

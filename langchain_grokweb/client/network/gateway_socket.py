@@ -12,13 +12,14 @@ import asyncio
 import logging
 from collections import deque
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus, ProxyError
 from websockets.frames import DATA_OPCODES, Frame
 from websockets.protocol import Event, State
 from websockets.typing import Origin
+from websockets.version import version as websockets_version
 
 from langchain_grokweb.client.network.failures import what_failed, what_to_check
 from langchain_grokweb.client.network.http import Http, RedactedHeaders
@@ -38,6 +39,7 @@ from langchain_grokweb.wire.framing import MAX_OBJECT_BYTES
 HOLD_SECONDS = 0.002  # for which reading may hold the event loop
 MIN_STEP_BYTES, MAX_STEP_BYTES = 1024, 4096  # of what the library reads; small where many messages are in few bytes
 _MESSAGES_IN_A_STEP = 256
+_DECODES_PROXY_PASSWORDS = tuple(map(int, websockets_version.split(".")[:2])) >= (17, 1)
 _END_OF_HANDSHAKE = b"\r\n\r\n"
 
 # The library would log the handshake's headers, cookies among them. This logger is in no hierarchy, so that no
@@ -174,10 +176,18 @@ async def open_socket(service: Service, uid: str, headers: RedactedHeaders) -> S
         service: Where it is.
         uid: The account's id.
         headers: Of the handshake.
+
+    Raises:
+        GrokWebInvalidRequestError: The proxy's password needs a newer version of the library.
     """
     parts, secure, proxy = urlsplit(service.base_url), service.is_secure, service.find_proxy()
     url = f"{'wss' if secure else 'ws'}://{parts.netloc}{gateway_frames.PATH}?uid={quote(uid, safe='')}"
     proxy_options: dict[str, Any] = {}
+    if proxy is not None and not _DECODES_PROXY_PASSWORDS and unquote(proxy.url) != proxy.url:
+        raise GrokWebInvalidRequestError(
+            f"{proxy.source} has a character in its password that websockets {websockets_version} sends wrongly.",
+            next_step='Run: pip install "websockets>=17.1"',
+        )
     if proxy is not None and proxy.is_secure:
         proxy_options["proxy_ssl"] = await shared_context()
     socket = await _Connect(
