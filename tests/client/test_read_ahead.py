@@ -59,11 +59,11 @@ async def test_what_came_meanwhile_is_taken_together_and_nothing_waits_for_more(
 
 
 async def test_pieces_that_take_long_to_read_are_not_taken_together():
-    body = Body(*[b"{}" * 400] * 4, *[b" " * 10_000] * 4, StopAsyncIteration())
+    body = Body(*[b"{}" * 400] * 4, *[b" " * 40_000] * 4, StopAsyncIteration())
     ahead = ReadAhead()
     ahead.start(body)
     await turns_of_the_loop()
-    assert [len(data) for data in await everything_of(ahead)] == [800, 800, 800, 10_800, 10_000, 10_000, 10_000]
+    assert [len(data) for data in await everything_of(ahead)] == [800, 800, 800, 40_800, 40_000, 40_000, 40_000]
 
 
 @pytest.mark.parametrize(("piece", "most"), [(b"{}\n", MAX_PIECES), (b" " * 16_000, MAX_BYTES // 16_000 + 1)])

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 MAX_PIECES, MAX_BYTES = 256, 256 * 1024  # that wait to be taken
-_MAX_BRACES, _MAX_TAKEN = 512, 16 * 1024  # of what is taken together, so that it is read within about a millisecond
+_MAX_BRACES, _MAX_TAKEN = 512, 64 * 1024  # of what is taken together, so that it is read within about a millisecond
 
 
 class ReadAhead:
