@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
 import pytest
-from httpcore._backends.anyio import AnyIOStream
-from httpcore._backends.auto import AutoBackend
+from anyio.streams.tls import TLSStream
 
 PUBLIC = "93.184.216.34"
 
@@ -51,7 +51,7 @@ class OpenWeb:
 def open_web(monkeypatch: pytest.MonkeyPatch, base_url: str) -> Iterator[OpenWeb]:
     """From now on, every address that is not on this machine leads to the server at `base_url`."""
     web = OpenWeb(base_url)
-    look_up, connect = socket.getaddrinfo, AutoBackend.connect_tcp
+    look_up, connect = socket.getaddrinfo, anyio.connect_tcp
 
     def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
         found = web.addresses(host.decode() if isinstance(host, bytes) else host)
@@ -60,25 +60,23 @@ def open_web(monkeypatch: pytest.MonkeyPatch, base_url: str) -> Iterator[OpenWeb
         families = [socket.AF_INET6 if ":" in one else socket.AF_INET for one in found]
         return [(family, socket.SOCK_STREAM, 6, "", (one, port)) for family, one in zip(families, found, strict=True)]
 
-    async def connect_tcp(self: Any, host: str, port: int, *args: Any, **kwargs: Any) -> Any:
-        if port != 443:  # the services of the test itself
-            return await connect(self, host, port, *args, **kwargs)
-        web.connected.append((host, port))
-        if host in web.unreachable:
-            import httpcore
+    async def connect_tcp(remote_host: str, remote_port: int, **options: Any) -> Any:
+        if remote_port != 443:  # the services of the test itself
+            return await connect(remote_host, remote_port, **options)
+        web.connected.append((remote_host, remote_port))
+        if remote_host in web.unreachable:
+            raise OSError
+        return await connect("127.0.0.1", web.port, **options)
 
-            raise httpcore.ConnectError
-        return await connect(self, "127.0.0.1", web.port, *args, **kwargs)
-
-    async def start_tls(self: Any, ssl_context: ssl.SSLContext, server_hostname: str | None = None, **_: Any) -> Any:
+    async def wrap(stream: Any, *, ssl_context: ssl.SSLContext, hostname: str | None = None, **_: Any) -> Any:
         assert ssl_context.check_hostname
         assert ssl_context.verify_mode is ssl.CERT_REQUIRED
-        web.certified.append(server_hostname or "")
-        return self
+        web.certified.append(hostname or "")
+        return stream
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    monkeypatch.setattr(AutoBackend, "connect_tcp", connect_tcp)
-    monkeypatch.setattr(AnyIOStream, "start_tls", start_tls)
+    monkeypatch.setattr(anyio, "connect_tcp", connect_tcp)
+    monkeypatch.setattr(TLSStream, "wrap", wrap)
     yield web
 
 

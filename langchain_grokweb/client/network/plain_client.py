@@ -2,7 +2,7 @@
 
 `httpx.AsyncClient` also merges headers and addresses, signs in, follows redirects, and keeps cookies, none of which is
 wanted here: what an account receives must not go out with another's requests. That takes as long as half of a short
-request's other work, so the transport of httpx is used directly.
+request's other work, so a transport is used directly: our own (`direct`), or that of httpx where there is a proxy.
 """
 
 from __future__ import annotations

@@ -21,13 +21,14 @@ from weakref import WeakKeyDictionary
 import anyio.to_thread
 import httpx
 
+from langchain_grokweb.client.network.direct import KEEP_SECONDS, DirectTransport
 from langchain_grokweb.client.network.environment import Proxy, TrustSettings, make_context, plain_context
 from langchain_grokweb.client.network.kept_sessions import KeptSessions
 from langchain_grokweb.client.network.plain_client import PlainClient
 from langchain_grokweb.errors import GrokWebConnectionError, GrokWebInvalidRequestError
 
 MAX_IDLE_CLIENTS = 100
-_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=30)
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=KEEP_SECONDS)
 
 _TICKS = 5  # turns of an ending loop in which generators that nobody closed are closed
 FINISH_SECONDS = 10.0  # for turns that are being left, where their loop or the process ends
@@ -137,12 +138,11 @@ class _LoopClients:
 
     async def _make(self, proxy: Proxy | None, trust: TrustSettings | None) -> PlainClient:
         context = plain_context() if trust is None else await self.context(trust)
+        if proxy is None:
+            return PlainClient(DirectTransport(context))
         try:
             transport = httpx.AsyncHTTPTransport(
-                verify=context,
-                proxy=None if proxy is None else _httpx_proxy(proxy, context),
-                trust_env=False,
-                limits=_LIMITS,
+                verify=context, proxy=_httpx_proxy(proxy, context), trust_env=False, limits=_LIMITS
             )
         except ImportError:
             raise socks_package_missing(proxy) from None
