@@ -33,7 +33,7 @@ from langchain_grokweb.messages.answer_content import (
     same_calls,
 )
 from langchain_grokweb.messages.output_spec import UNFIT_KEY, OutputSpec, Piece, unfit
-from langchain_grokweb.messages.planner import LINK_KEY, RequestInfo, hash_answer
+from langchain_grokweb.messages.planner import LINK_KEY, RequestInfo, hash_answer, hash_text
 from langchain_grokweb.messages.stop import StopCut
 from langchain_grokweb.messages.structured.stream import EmittedObject, JsonFault
 from langchain_grokweb.messages.tools.call_parser import ToolCall, ToolFault, Unmarked
@@ -378,11 +378,12 @@ class Answer:
     def _metadata(self) -> dict[str, Any]:
         content, plan, spec = self._content, self._request.plan, self._spec
         blocked = content.withheld and not (content.images or content.videos)
+        text, calls = "".join(content.texts), content.tool_calls
         link = {
             **self._request.link(self._content.link),
             **({"started": True} if plan.started else {}),
             "turn_hash": plan.turn_hash,
-            "self_hash": hash_answer(AIMessage("".join(content.texts), tool_calls=content.tool_calls)),
+            "self_hash": hash_answer(AIMessage(text, tool_calls=calls)) if calls else hash_text(text),
             "system_hash": plan.system_hash,
             **({"tools_hash": spec.tools_hash, "tools_salt": spec.tools_salt} if spec.tools_hash else {}),
         }

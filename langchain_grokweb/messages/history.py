@@ -18,12 +18,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
-from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_grokweb.messages.content import attachments, parts, text_of
 from langchain_grokweb.wire.conversation_ids import is_id
@@ -54,6 +53,11 @@ def hash_answer(message: BaseMessage) -> str:
     return _turn_hash([_hash_of_answer(message)])
 
 
+def hash_text(text: str) -> str:
+    """The hash of an answer that is nothing but text."""
+    return _turn_hash([digest(_PLAIN[AIMessage] + text)])
+
+
 def _hash_of_answer(message: BaseMessage) -> str:
     return digest(_canonical_text(message, named=False))
 
@@ -78,6 +82,11 @@ _HASH_OF_NONE = digest(_ENCODER.encode([[], []]))  # of no instructions
 
 def _canonical_text(message: BaseMessage, *, named: bool = True) -> str:
     """What a message says, in one spelling."""
+    content = message.content
+    head = _PLAIN.get(message.__class__)
+    has_calls = isinstance(message, AIMessage) and message.tool_calls
+    if head and isinstance(content, str) and not (has_calls or (named and message.name)):
+        return head + content  # as nearly all
     kind = "ai" if isinstance(message, AIMessage) else message.type
     kind = f"{kind} {message.role}" if isinstance(message, ChatMessage) else kind
     calls = [[call["name"], call["args"]] for call in message.tool_calls] if isinstance(message, AIMessage) else []
@@ -91,8 +100,11 @@ def _canonical_text(message: BaseMessage, *, named: bool = True) -> str:
 
 @lru_cache(maxsize=64)
 def _plain_head(kind: str) -> str:
-    """What stands before the text of a message that is nothing but text, as nearly all are."""
+    """What stands before the text of a message that is nothing but text."""
     return _ENCODER.encode([kind, [], [], []])
+
+
+_PLAIN = {HumanMessage: _plain_head("human"), AIMessage: _plain_head("ai")}
 
 
 def _attached(message: BaseMessage) -> list[list[Any]]:
@@ -118,8 +130,14 @@ def _turn_hash(hashes: Sequence[str]) -> str:
 def _chain_hash(chain: str, hashes: Iterable[str]) -> str:
     """The chain after some more messages, from the chain before them and their hashes."""
     for message_hash in hashes:
-        chain = digest(chain + message_hash)
+        chain = _chained(chain, message_hash)
     return chain
+
+
+@lru_cache(maxsize=4096)
+def _chained(chain: str, message_hash: str) -> str:
+    """The chain after one more message. Each turn proves the ones before it once more."""
+    return digest(chain + message_hash)
 
 
 def _has_chain(turn_hash: str, chain: str) -> bool:
@@ -150,9 +168,8 @@ def private_conversations(messages: Iterable[BaseMessage]) -> set[str]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class ConversationLink:
-    """An answer's place at the service, and what was said there.
+class ConversationLink(NamedTuple):
+    """An answer's place at the service, and what was said there. A long history has hundreds: a tuple is made faster.
 
     Attributes:
         conversation_id: The conversation.

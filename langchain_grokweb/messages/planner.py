@@ -30,6 +30,7 @@ from langchain_grokweb.messages.history import (
     hash_answer,
     hash_messages,
     hash_system,
+    hash_text,
 )
 from langchain_grokweb.wire.conversation_ids import check_id, parse_conversation
 from langchain_grokweb.wire.turn import ConversationRef
@@ -46,6 +47,7 @@ __all__ = [
     "hash_answer",
     "hash_messages",
     "hash_system",
+    "hash_text",
     "plan",
 ]
 

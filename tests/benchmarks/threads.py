@@ -7,11 +7,15 @@ keeps conversations; what comes down is not counted.
 
 Then the time that it takes to find out which conversation a history continues: of 400 messages of two kilobytes, and
 of ten times as many, as they were and with the first one edited.
+
+And the time from a call until its prompt is at the service, as the relay sees it: in the 20th and in the 200th turn of
+a thread of such messages. The turns take turns, and the median counts.
 """
 
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import statistics
 import time
@@ -28,12 +32,13 @@ from langchain_grokweb import ChatGrokWeb
 from langchain_grokweb.messages.planner import hash_answer, hash_messages, hash_system, plan
 from langchain_grokweb.testing import GrokEmulator
 from tests.benchmarks import harness, server
-from tests.benchmarks.harness import say, verdict
+from tests.benchmarks.harness import QUESTION, say, verdict
 
 TOKENS = 400  # about two kilobytes
 XAI = "ChatXAI"
 OURS = {"ChatGrokWeb rest": "rest", "ChatGrokWeb gateway": "gateway"}
 ACCOUNT = "account"
+TURNS = (20, 200)  # that are compared
 
 
 # --- bytes ----------------------------------------------------------------------------------------------------------
@@ -46,6 +51,7 @@ class Relay:
         parts = urlsplit(target)
         self._target = (parts.hostname, parts.port)
         self.counted = 0
+        self.arrived = 0.0  # when the client's newest bytes came
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.CancelledError):  # at the program's end
@@ -55,7 +61,9 @@ class Relay:
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counts: bool) -> None:
         with contextlib.suppress(ConnectionError), contextlib.closing(writer):
             while data := await reader.read(65536):
-                self.counted += len(data) if counts else 0
+                if counts:
+                    self.counted += len(data)
+                    self.arrived = time.perf_counter()
                 writer.write(data)
                 await writer.drain()
 
@@ -186,10 +194,50 @@ def compare_plans(rounds: int) -> None:
     verdict("400 messages of 2 KB, < 10 ms", met=found[0].milliseconds < 10, figure=f"{found[0].milliseconds:.2f} ms")
 
 
+# --- the way to the service -----------------------------------------------------------------------------------------
+
+
+async def measure_arrivals(rounds: int) -> dict[str, list[float]]:
+    """Milliseconds until the prompt of the turns `TURNS` is at the service, over each wire."""
+    found: dict[str, list[float]] = {}
+    with harness.running_server(20, frames=[1]) as urls:
+        for name, wire in OURS.items():
+            async with relay_to(urls[1]) as (address, relay):
+                model = harness.grokweb_model(address, transport=wire)
+                answer = await model.ainvoke(QUESTION)
+                account = answer.response_metadata["grokweb"]["account"]
+                threads = [linked_thread(2 * (turn - 1), account) for turn in TURNS]
+                times: list[list[float]] = [[] for _ in threads]
+                for number in range(rounds + 2):
+                    for thread, of_thread in zip(threads, times, strict=True):
+                        gc.collect()
+                        milliseconds = await arrival(model, relay, thread)
+                        if number > 1:  # the first ones open connections
+                            of_thread.append(milliseconds)
+                found[name] = [statistics.median(of_thread) for of_thread in times]
+    return found
+
+
+async def arrival(model: Any, relay: Relay, thread: list[BaseMessage]) -> float:
+    start = time.perf_counter()
+    arrived = 0.0
+    async for _ in model.astream(thread):
+        arrived = arrived or relay.arrived  # what comes after the prompt is no part of it
+    return (arrived - start) * 1000
+
+
+def report_arrivals(found: dict[str, list[float]]) -> None:
+    first, last = TURNS
+    header = ["ms until the prompt is at the service", f"turn {first}", f"turn {last}", "ratio"]
+    harness.print_table(header, [[name, f"{a:.2f}", f"{b:.2f}", f"{b / a:.1f}"] for name, (a, b) in found.items()])
+    for name, (a, b) in found.items():
+        verdict(f"{name}, turn {last} at the service in <= 3 times turn {first}", met=b <= 3 * a, figure=f"{b / a:.2f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.threads", description="What a long thread costs.")
     parser.add_argument("--turns", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=9, help="of planning")
+    parser.add_argument("--rounds", type=int, default=15, help="of planning, and of the way to the service")
     options = parser.parse_args()
     os.environ.update(harness.quiet_environment())
     say(f"A thread of {options.turns} turns, answers of {len(server.answer_text(TOKENS)):,} characters")
@@ -197,6 +245,8 @@ def main() -> None:
     report_uploads(asyncio.run(measure_all(options.turns)))
     say()
     compare_plans(options.rounds)
+    say()
+    report_arrivals(asyncio.run(measure_arrivals(options.rounds)))
 
 
 if __name__ == "__main__":
