@@ -482,7 +482,8 @@ class ChatGrokWeb(GrokWebFields):
             "deep_search",
             "stop",
         )
-        return {name: getattr(self, name) for name in names}
+        fields = self.__dict__  # an attribute is found in there, but slowly
+        return {name: fields[name] for name in names}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)

@@ -160,7 +160,7 @@ class GatewayTurn:
         if self._was_kept:
             await self._hear_anything()
         await self._until(lambda: self._session.answering)
-        self._last_event = anyio.current_time()
+        self._last_event = asyncio.get_running_loop().time()
 
     def _listen_to(self, socket: Socket) -> None:
         self._socket = socket
@@ -248,10 +248,10 @@ class GatewayTurn:
 
     async def _send(self) -> None:
         assert self._socket is not None  # noqa: S101 - for the type checker
-        tap = self._http.service.tap or no_tap
-        for frame in self._session.outgoing():
+        tap, frames = self._http.service.tap or no_tap, self._session.outgoing()
+        for frame in frames:
             tap("gateway", "sent", frame)
-            await self._socket.send(frame)
+        await self._socket.send_all(frames)
 
     # --- the task and the timer
 

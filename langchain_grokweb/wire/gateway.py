@@ -174,11 +174,11 @@ class GatewaySession:
         """Put the prompt among the frames to send; once, and only when the session is ready."""
         if self.state is State.READY and self._session_id is not None:
             self._advance("prompt sent")
-            turn_id = uuid.uuid4()
-            message_id, self._request_id = f"evt_msg_{turn_id}", f"evt_resp_{turn_id}"
-            ids = (message_id, self._request_id)
-            for frame, event_id in zip(prompt_frames(self._turn, self._session_id, *ids), ids, strict=True):
-                self._send(frame, event_id)
+            turn_id = str(uuid.uuid4())
+            self._request_id = f"evt_resp_{turn_id}"
+            message, request = prompt_frames(self._turn, self._session_id, turn_id, self._request_id)
+            self._send(message, f"evt_msg_{turn_id}")
+            self._send(request, self._request_id)
 
     @property
     def session_id(self) -> str | None:

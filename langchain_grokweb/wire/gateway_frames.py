@@ -63,8 +63,10 @@ def session_frame(turn: Turn, event_id: str) -> str:
     return _frame(place.conversation_id if place else None, "session.create", event_id, session=session)
 
 
-def prompt_frames(turn: Turn, session_id: str, message_id: str, request_id: str) -> list[str]:
-    """The frames that hold the prompt and ask for an answer, by these ids of events (gateway.md 3.3, the split form).
+def prompt_frames(turn: Turn, session_id: str, message_id: str, request_id: str) -> tuple[str, str]:
+    """The frame that holds the prompt, by the id `message_id`, and the one that asks for an answer, by `request_id`.
+
+    This is the split form (gateway.md 3.3).
 
     Of the four shapes that refer to a file (gateway.md 3.5) this is the schema's mention, with which alone one client
     works, together with `file_attachment_ids` on item and event, which the three others have in common.
@@ -78,16 +80,16 @@ def prompt_frames(turn: Turn, session_id: str, message_id: str, request_id: str)
         "type": "message",
         "role": "user",
         "x_grok": {
-            "client_message_id": str(uuid.uuid4()),
+            "client_message_id": message_id,
             "input_chunks": [*mentions, *({"text": {"text": text}} for text in texts)],
         },
         **files,
     }
     parent = {} if turn.conversation is None else {"parent_response_id": turn.conversation.parent_response_id}
-    return [
-        _frame(session_id, "conversation.item.create", message_id, item=item, **files, **parent),
+    return (
+        _frame(session_id, "conversation.item.create", f"evt_msg_{message_id}", item=item, **files, **parent),
         _frame(session_id, "response.create", request_id),
-    ]
+    )
 
 
 def _frame(session_id: str | None, kind: str, event_id: str, **members: Any) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -87,6 +88,22 @@ class Socket(ClientConnection):
                 await self.recv(decode=False)  # which has none
             self._has_news.clear()
             await self._has_news.wait()
+
+    async def send_all(self, messages: Sequence[str]) -> None:
+        """Send messages, all in one write.
+
+        Raises:
+            websockets.exceptions.ConnectionClosed: The socket is closed.
+            OSError: It was lost.
+        """
+        if len(messages) > 1 and self.state is State.OPEN:
+            for message in messages:
+                self.protocol.send_text(message.encode())
+            self.transport.write(b"".join(self.protocol.data_to_send()))
+            await self.drain()
+        else:
+            for message in messages:
+                await self.send(message)
 
     # --- what the transport calls
 
