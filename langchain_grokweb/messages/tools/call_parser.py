@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 from langchain_grokweb.messages.json_schema import short
@@ -155,7 +156,6 @@ class ToolCallParser:
         self._quotations = Quotations(box, mark)
         self._tag = f"tool:{mark}"
         self._open, self._close = f"<{self._tag}", f"</{self._tag}"
-        self._either = re.compile(f"{re.escape(self._open)}|{re.escape(self._close)}")
         self._out: list[Outcome] = []
         self._given: list[str] = []  # all text
         self._has_calls = self._is_holding = False
@@ -167,6 +167,10 @@ class ToolCallParser:
         self._running = self._run() if box.tools and box.choice != "none" else None
         if self._running:
             next(self._running)
+
+    @cached_property
+    def _either(self) -> re.Pattern[str]:
+        return re.compile(f"{re.escape(self._open)}|{re.escape(self._close)}")
 
     @property
     def held(self) -> str:

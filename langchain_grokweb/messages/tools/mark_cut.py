@@ -91,7 +91,7 @@ class MarkCut:
 
     def _hide(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self._pattern.sub(INSTEAD, value)
+            return self._pattern.sub(INSTEAD, value) if self._mark in value.lower() else value
         if isinstance(value, list | tuple):
             return type(value)(map(self._hide, value))
         if isinstance(value, Mapping):

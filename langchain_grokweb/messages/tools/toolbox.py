@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
@@ -28,7 +28,7 @@ SITE_TOOLS = ("web_search", "x_search", "image_generation")
 _CHOICES = {"auto": "auto", "none": "none", "any": "any", "required": "any"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tool:
     """One tool that the model may call.
 
@@ -57,8 +57,17 @@ class Tool:
 
     def render(self, mark: str) -> str:
         """The tool in one line: an example call; its signature, or its schema where that says more; what it is for."""
-        example, form = _written_out(self.name, self.description, _json(self.parameters))
+        example, form = self._example_and_form
         return f"{prompt_format.call(mark, example)} {form}"
+
+    @cached_property
+    def line(self) -> str:
+        """All of it in one spelling."""
+        return json.dumps([self.name, self.description, self.parameters], sort_keys=True)
+
+    @cached_property
+    def _example_and_form(self) -> tuple[str, str]:
+        return _written_out(self.name, self.description, _json(self.parameters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +101,7 @@ class Toolbox:
         """Changes when a definition does, and only then; `""` without tools."""
         if not self.tools:
             return ""
-        lines = sorted(json.dumps([t.name, t.description, t.parameters], sort_keys=True) for t in self.tools)
-        return _digest("\n".join(lines), 16)
+        return _digest("\n".join(sorted(tool.line for tool in self.tools)), 16)
 
     def instructions(self, mark: str) -> str:
         """How calls are to be written, and what can be called; without tools, that there are none any more."""
@@ -147,15 +155,31 @@ def toolbox(
         GrokWebInvalidRequestError: A built-in tool that this service does not have, a name twice, or no JSON schema.
         ValueError: The choice names no tool, or something is not a tool.
     """
-    plain = definitions(tools, strict=strict)
-    site = frozenset(tool["type"] for tool in plain if tool["type"] != "function")
-    bound = tuple(_tool(tool["function"]) for tool in plain if tool["type"] == "function")
+    try:
+        written = json.dumps(list(tools))
+    except (TypeError, ValueError, RecursionError):  # there are functions or classes among them
+        bound, site = _tools(tools, strict)
+    else:
+        bound, site = _written_tools(written, strict)
     names = [tool.name for tool in bound]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise GrokWebInvalidRequestError(
             f"Several tools have the same name: {', '.join(twice)}.", next_step="Give each tool its own name."
         )
     return Toolbox(bound, site, chosen(tool_choice, names), parallel_tool_calls is not False)
+
+
+@lru_cache(maxsize=64)
+def _written_tools(tools: str, strict: bool | None) -> tuple[tuple[Tool, ...], frozenset[str]]:  # noqa: FBT001
+    """The tools of a list of dicts in JSON: those that are bound are the same in each call of the model."""
+    return _tools(json.loads(tools), strict)
+
+
+def _tools(tools: Sequence[Any], strict: bool | None) -> tuple[tuple[Tool, ...], frozenset[str]]:  # noqa: FBT001
+    """Those that are asked for in words, and the names of the service's own."""
+    plain = definitions(tools, strict=strict)
+    bound = tuple(_tool(tool["function"]) for tool in plain if tool["type"] == "function")
+    return bound, frozenset(tool["type"] for tool in plain if tool["type"] != "function")
 
 
 def definitions(tools: Sequence[Any], *, strict: bool | None = None) -> list[dict[str, Any]]:
