@@ -184,10 +184,12 @@ class GatewayTurn:
         self._session.is_stored = kept.is_stored
         self._listen_to(kept.socket)
         try:
-            await asyncio.sleep(0)  # what came meanwhile is read first
+            if kept.socket.messages:
+                await asyncio.sleep(0)  # what came meanwhile is read first
             if not self._session.is_stored:
-                with anyio.move_on_after(kept.since + STORED_SECONDS - anyio.current_time()):
-                    await self._until(lambda: self._session.is_stored)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(kept.since + STORED_SECONDS):
+                        await self._until(lambda: self._session.is_stored)
             self._take()
             self._was_kept = not (self._is_closed or self._session.ended or self._session.settled)
         except GrokWebError:  # it has ended: nothing was sent
@@ -235,7 +237,7 @@ class GatewayTurn:
         if sessions is None or session_id is None or conversation_id is None:
             hang_up(socket)
             return
-        kept = KeptSession(socket, session_id, self._session.is_stored, anyio.current_time())
+        kept = KeptSession(socket, session_id, self._session.is_stored, asyncio.get_running_loop().time())
         seconds = self._http.service.keep_session
         sessions.put(self._key(conversation_id), kept, seconds, gateway_frames.heartbeat)
 
