@@ -199,14 +199,14 @@ class Composition:
         """The whole reasoning as one text."""
         return "\n".join(part for thought in self.of(Thought) for part in (thought.header, thought.text) if part)
 
-    def found(self, kind: Literal["web", "x"]) -> list[Mapping[str, Any]]:
+    def results_of(self, kind: Literal["web", "x"]) -> list[Mapping[str, Any]]:
         """What the searches of this kind found."""
         return [result for search in self.of(Search) if search.kind == kind for result in search.results]
 
     @property
     def cited(self) -> list[Mapping[str, Any]]:
         """The cited pages as search results: the only place where the wire names their titles."""
-        results = {str(result["url"]): result for result in self.found("web")}
+        results = {str(result["url"]): result for result in self.results_of("web")}
         return [results.get(one["url"]) or web_result(one) for one in self.reply.citations]
 
     @property

@@ -150,9 +150,9 @@ def pictures_of(node: Node) -> Iterator[str]:
 def keep(answer: Node, composition: Composition, era: Era) -> None:
     """Fill in the node of an answer."""
     details: dict[str, Any] = {
-        "webSearchResults": composition.found("web"),
-        "xpostIds": [post["postId"] for post in composition.found("x")],
-        "xposts": composition.found("x"),
+        "webSearchResults": composition.results_of("web"),
+        "xpostIds": [post["postId"] for post in composition.results_of("x")],
+        "xposts": composition.results_of("x"),
         "generatedImageUrls": composition.finished_keys,
         "cardAttachmentsJson": composition.cards,
     }
