@@ -74,7 +74,7 @@ def hash_system(messages: Sequence[SystemMessage]) -> str:
 
 def digest(text: str) -> str:
     """The hash of a text."""
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[: _DIGITS // 2].hex()
 
 
 _HASH_OF_NONE = digest(_ENCODER.encode([[], []]))  # of no instructions
@@ -209,17 +209,17 @@ class ConversationLink(NamedTuple):
         if not (is_id(conversation_id) and is_id(response_id)):  # messages may come from anywhere
             return None
         parent = link.get("parent_response_id")
-        return cls(
-            conversation_id=conversation_id,
-            response_id=response_id,
-            self_hash=self_hash,
-            turn_hash=turn_hash,
-            parent_response_id=parent if isinstance(parent, str) else None,
-            system_hash=str(link.get("system_hash") or ""),
-            tools_hash=str(link.get("tools_hash") or ""),
-            tools_salt=str(link.get("tools_salt") or ""),
-            started=link.get("started") is True,
-            temporary=link.get("temporary") is True,
+        return cls(  # by place: names take longer
+            conversation_id,
+            response_id,
+            parent if isinstance(parent, str) else None,
+            turn_hash,
+            self_hash,
+            str(link.get("system_hash") or ""),
+            str(link.get("tools_hash") or ""),
+            str(link.get("tools_salt") or ""),
+            link.get("started") is True,
+            link.get("temporary") is True,
         )
 
     @property
