@@ -332,6 +332,31 @@ def test_unknown_events_and_members_are_counted_by_kind():
     assert session.unknown == {"event response.future": 1, "chunk.future:dict": 1, "output.future:int": 1}
 
 
+@pytest.mark.parametrize(
+    ("place", "counted"),
+    [
+        ((), {"event response.chunk.future:int": 1}),
+        (("chunk",), {"chunk.future:int": 1}),
+        (("chunk", "text"), {"chunk.text.future:int": 1}),
+        (("chunk", "metadata"), {"chunk.metadata.future:int": 1}),
+    ],
+)
+@pytest.mark.parametrize("instead", ["", "item_id", "step_id"])
+def test_an_unknown_member_of_plain_text_is_counted(place: tuple[str, ...], counted: dict[str, int], instead: str):
+    session = begun()
+    session.receive(text("Par", step_id=0, phase_index=2))
+    message = json.loads(text("is", step_id=0, phase_index=2))
+    holder = message["event"]
+    for name in place:
+        holder = holder[name]
+    holder["future"] = 1
+    holder.pop(instead, None)
+    session.receive(json.dumps(message))
+    session.receive(text(".", step_id=0))
+    assert session.unknown == counted
+    assert ev.text_of(session.take()) == "Paris."
+
+
 # --- tools, citations, pictures
 
 
