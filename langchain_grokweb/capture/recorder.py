@@ -20,13 +20,14 @@ from langchain_grokweb._version import __version__
 from langchain_grokweb.capture import vocabulary as words
 from langchain_grokweb.capture.anonymizer import Anonymizer, mask
 from langchain_grokweb.client.network.tap import Heard
-from langchain_grokweb.errors import GrokWebProtocolError
+from langchain_grokweb.errors import LOGIN_URL, GrokWebProtocolError
+from langchain_grokweb.wire.error_mapping import is_sign_in
 from langchain_grokweb.wire.framing import JsonObjects
 from langchain_grokweb.wire.json_fields import get_dict, get_str
 
 FORMAT = 1
 _Model = TypeVar("_Model")
-_HEADERS = ("cf-mitigated", "retry-after", "content-type")
+_HEADERS = ("cf-mitigated", "retry-after", "content-type", "location")
 _MAX_HEADER_DIGITS = 6
 
 Entry = dict[str, Any]
@@ -177,6 +178,8 @@ def _refusal(refusal: Any, anonymizer: Anonymizer) -> Entry:
     wait = headers.get("retry-after", "")
     if wait.isdigit() and len(wait) <= _MAX_HEADER_DIGITS:
         shown["retry-after"] = wait
+    if is_sign_in(headers.get("location", "")):
+        shown["location"] = LOGIN_URL + "sign-in"
     text = refusal["body"].decode("utf-8", "replace")
     try:
         body = orjson.loads(text)

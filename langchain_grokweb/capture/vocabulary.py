@@ -218,6 +218,7 @@ ERRORS = re.compile(
             "anti-bot",
             "moderated",
             "rate limit",
+            "subscription",
         )
     )
     + r"|\[WKE=[a-z0-9:-]{1,80}\]",
@@ -231,7 +232,11 @@ SIGNS = (
     "_cf_chl_opt",
     "challenge-platform",
     "you have been blocked",
-    *(f"error code: {code}" for code in (1005, 1006, 1007, 1008, 1009, 1010, 1012, 1015, 1020, 1106)),
+    *(
+        f"{words} {code}"
+        for words in ("error code:", "error")
+        for code in (1005, 1006, 1007, 1008, 1009, 1010, 1012, 1015, 1020, 1106)
+    ),
 )
 
 

@@ -203,8 +203,13 @@ def from_reply(reply: Reply) -> GrokWebError:
     return _judged(replace(problem, message=plain), text)
 
 
+def is_sign_in(location: str) -> bool:
+    """Whether an address is one at which users sign in."""
+    return re.search(r"sign-?in|login|accounts\.", location, re.IGNORECASE) is not None
+
+
 def _redirected(reply: Reply, problem: ServiceError) -> GrokWebError:
-    if re.search(r"sign-?in|login|accounts\.", reply.headers.get("location", ""), re.IGNORECASE):
+    if is_sign_in(reply.headers.get("location", "")):
         return error_for(Reason.SIGNED_OUT, problem)
     return errors.GrokWebServerError(
         "grok.com redirected the request to another address. Redirects are not followed with cookies.",
