@@ -136,22 +136,7 @@ def test_tools_that_are_not_needed_are_not_called(model):
 
 
 @pytest.mark.parametrize("way", PATHS)
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "wrong_name",
-        "broken_json",
-        "wrong_args",
-        "fenced",
-        "openai",
-        "openai_function",
-        "xml",
-        "xai",
-        "many_frames",
-        "prose_around",
-        "no_mark",
-    ],
-)
+@pytest.mark.parametrize("kind", sorted(GrokEmulator.slips().keys() - {"made_up_result", "refusal"}))
 def test_a_call_is_had_however_the_model_slips(grok, model, way, kind):
     grok.reply("Let me look.", tool_calls=PARIS, slip=kind)
     message = PATHS[way](model.bind_tools([get_weather]), "What is the weather in Paris?")

@@ -50,5 +50,12 @@ def test_each_reason_of_an_error_is_on_the_page_and_in_the_table():
     assert reasons_of(GrokWebRateLimitError) == set(get_args(RateLimitReason))
 
 
+def test_each_reason_of_a_refusal_has_advice_and_is_in_the_docstring():
+    advice = PAGE.read_text(encoding="utf-8").partition("\n## What do I do when")[2].partition("\n## ")[0]
+    for text in (advice, GrokWebPermissionError.__doc__ or ""):
+        assert set(get_args(PermissionReason)) <= set(re.findall(r'`"(\w+)"`', text))
+    assert set(get_args(RateLimitReason)) <= set(re.findall(r'`"(\w+)"`', GrokWebRateLimitError.__doc__ or ""))
+
+
 def reasons_of(error: type[GrokWebError]) -> set[object]:
     return {row.details["reason"] for row in ROWS.values() if row.error is error and row.details}

@@ -101,6 +101,7 @@ def test_every_kind_answers_with_something_else(grok, browser, kind):
     grok.reply(tool_calls=CALLS, slip=kind)
     grok.reply(ADA, slip=kind)
     texts = [browser.new(ASKED).text, browser.new("Ada?").text]
+    assert all(texts)
     assert [texts[0] == CALL, texts[1] == ADA] == [kind == "many_frames"] * 2
     assert GrokEmulator.slips()[kind]
 
@@ -108,7 +109,7 @@ def test_every_kind_answers_with_something_else(grok, browser, kind):
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ({"text": "{}", "slip": "rude"}, "No slip is called 'rude'; there are: broken_json, fenced, "),
+        ({"text": "{}", "slip": "rude"}, "No slip is called 'rude'; there are: broken_json, "),
         ({"text": "words", "slip": "fenced"}, "slip='fenced' needs tool calls, or a text that is JSON"),
     ],
 )

@@ -11,6 +11,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import assert_never
 from urllib.parse import urlsplit
 
 import anyio
@@ -34,6 +35,7 @@ from langchain_grokweb.errors import (
     GrokWebError,
     GrokWebPermissionError,
     GrokWebTimeoutError,
+    PermissionReason,
 )
 from langchain_grokweb.wire import error_mapping, modes
 from langchain_grokweb.wire import events as ev
@@ -48,8 +50,6 @@ _MENTIONED = 5  # unknown fields that are named
 _TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 _STATUS = re.compile(r"\s*([1-5]\d\d)\b")
 _CODE = re.compile(r"[a-z0-9][a-z0-9:_-]{0,60}", re.IGNORECASE)
-# After these no other request fares better.
-_OF_THE_ACCOUNT = {"challenge", "blocked", "region"}
 
 
 async def diagnose(
@@ -373,11 +373,22 @@ def _failed(name: str, error: GrokWebError) -> Check:
     facts: dict[str, Fact] = {"error": type(error).__name__, "reason": reason, "status": error.status_code}
     if error.error_code and _CODE.fullmatch(str(error.error_code)):
         facts["code"] = str(error.error_code)
-    is_account = isinstance(error, GrokWebPermissionError) and reason in _OF_THE_ACCOUNT
+    is_account = isinstance(error, GrokWebPermissionError) and _is_of_the_account(error.reason)
     if is_account or isinstance(error, GrokWebAuthenticationError | GrokWebConnectionError | GrokWebTimeoutError):
         facts["ends_here"] = True  # nothing else will work either
     detail = str(error).removesuffix(error.next_step).strip()
     return Check(name, "fail", detail, error.next_step, facts)
+
+
+def _is_of_the_account(reason: PermissionReason) -> bool:
+    """Whether no other request fares better either."""
+    match reason:
+        case "challenge" | "blocked" | "region":
+            return True
+        case "anti_bot" | "tier" | "other":
+            return False
+        case _:
+            assert_never(reason)
 
 
 def _without_need(endpoint: Check, gateway: Check) -> Check:

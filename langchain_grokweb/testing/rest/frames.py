@@ -11,7 +11,7 @@ lists, knows nothing of sockets, and leaves envelopes to `stream`. Content fault
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 from uuid import uuid4
 
 from langchain_grokweb.testing.state import stored
@@ -24,6 +24,7 @@ from langchain_grokweb.testing.state.composition import (
     Mark,
     Picture,
     Search,
+    Step,
     Text,
     Thought,
     Video,
@@ -144,7 +145,7 @@ class FrameWriter(Writer):
             frames[-1].body["isSoftStop"] = True
         return frames
 
-    def _step(self, step: Any, apart: Sequence[Picture] = ()) -> Iterable[Frame]:  # noqa: PLR0911 - one for each kind
+    def _step(self, step: Step, apart: Sequence[Picture] = ()) -> Iterable[Frame]:  # noqa: PLR0911 - one for each kind
         """One step of an answer; the pictures in frames of their own, `apart`, all stand where the first one does."""
         match step:
             case Search():
@@ -164,8 +165,10 @@ class FrameWriter(Writer):
                 return self._picture_card(step)
             case Picture() if step is apart[0]:
                 return self._picture_frames(apart)
-            case _:  # reasoning comes before all else
+            case Thought() | Picture():  # reasoning comes before all else, and so do the other pictures apart
                 return ()
+            case _:
+                assert_never(step)
 
     def translate(self, frame: Frame) -> list[Frame]:
         """An answer of the gateway in the frames of this wire, one by one; the part of a frame says what it stands for.

@@ -8,7 +8,7 @@ other way round, and each round is a step of its own.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 from uuid import uuid4
 
 from langchain_grokweb.testing.state.composition import (
@@ -125,6 +125,8 @@ class Chunks:
                 yield from self._picture(step)
             case Video():
                 yield from self._video(step)
+            case _:
+                assert_never(step)
 
     def _thought(self, thought: Thought) -> Iterator[Frame]:
         if thought.header:
