@@ -105,7 +105,7 @@ class OutputSpec:
         return salt, digits[:_MARK_DIGITS], digits[_MARK_DIGITS : _MARK_DIGITS + _HASH_DIGITS]
 
     def instructions(self, known: str) -> str:
-        """The element at the head of the prompt; `""` where nothing is to be said.
+        """The element at the head of the prompt, and examples; `""` where nothing is to be said.
 
         Args:
             known: The `tools_hash` of what the service has.
@@ -114,12 +114,16 @@ class OutputSpec:
         definitions = self.box.instructions(self.mark) if self.tools_hash != known else ""
         body = [definitions, self.box.note(), self.format.note() if self.format else ""]
         text = "\n".join(filter(None, body))
-        return prompt_format.element("message", text, role="system", **attributes) if text else ""
+        element = prompt_format.element("message", text, role="system", **attributes) if text else ""
+        examples = self.box.examples(self.mark) if definitions else []
+        return "\n".join([element, *examples])
 
     @property
     def ending(self) -> str:
-        """The last line of the prompt, after which the answer begins; `""` where it may begin in several ways."""
-        return prompt_format.THE_JSON if self.format and not self.box.tools else ""
+        """The last line of the prompt, after which the answer begins."""
+        if self.box.tools:
+            return prompt_format.opening("message", role="assistant")
+        return prompt_format.THE_JSON if self.format else ""
 
     def reader(self, emitted: EmittedObject, *, asked: bool = False) -> Reader | None:
         """How one turn's text is read; `None` where it is words and nothing else.

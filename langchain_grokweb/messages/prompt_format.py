@@ -31,8 +31,7 @@ NOT_ATTACHED = "[{kind} not shown here]"
 NOT_ATTACHED_NAMED = "[{kind} not shown here: {name}]"
 SYSTEM_REVOKED = "The instructions given before no longer apply."
 TOOLS = (
-    "Answer with a call like these, with values of the user's message, or several, one a line. "
-    "Where no tool helps, answer in words. "
+    "If a tool helps, answer with a call, or several, one a line, with values of the user's message, else in words. "
     "Results come with the next message: never make one up."
 )
 TOOLS_REVOKED = "The tools are not available any more: do not call any."
@@ -60,8 +59,13 @@ REPAIR_WORDS = "Write the answer in words, without a call, and nothing else."
 
 def element(tag: str, body: str, /, **attributes: str | None) -> str:
     """An element on lines of its own; attributes without a value are left out, and the body stands as it is."""
+    return f"{opening(tag, **attributes)}\n{body}\n</{tag}>"
+
+
+def opening(tag: str, /, **attributes: str | None) -> str:
+    """The first line of an element."""
     written = "".join(f' {key}="{attribute(value)}"' for key, value in attributes.items() if value)
-    return f"<{tag}{written}>\n{body}\n</{tag}>"
+    return f"<{tag}{written}>"
 
 
 def call(mark: str, body: str) -> str:

@@ -51,13 +51,15 @@ class RoleCut:
 
     Args:
         of_tools: Whether tags of the element that holds the tools are left out too: only then can they be ours.
+            Then the prompt has opened the answer's element, so its end is left out wherever it stands.
     """
 
     def __init__(self, *, of_tools: bool = False) -> None:
         self._of_tools = of_tools
         self._state = State.LINE_START
         self._held = ""
-        self._is_fenced = self._is_open = self._has_words = self._skips_newline = False
+        self._is_fenced = self._has_words = self._skips_newline = False
+        self._is_open = of_tools  # such a prompt ends with the beginning of the answer's own element
 
     def feed(self, text: str) -> str:
         """Take a piece, give what is settled."""

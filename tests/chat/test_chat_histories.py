@@ -15,7 +15,7 @@ from langchain_core.tools import tool
 from langchain_grokweb import ChatGrokWeb
 from langchain_grokweb.testing import GrokEmulator
 
-SAID = re.compile(r"^<message.*?>\n(.*?)\n?</message>$", re.DOTALL | re.MULTILINE)
+SAID = re.compile(r"^<message(?![^\n]* example=).*?>\n(.*?)\n?</message>$", re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture

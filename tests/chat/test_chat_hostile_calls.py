@@ -384,7 +384,7 @@ def test_no_text_in_any_position_becomes_a_call_or_another_role(text: str, size:
         ],
         spec.instructions(""),
     ).text
-    assert len(re.findall(r"<\s*/?\s*message\b", prompt, re.IGNORECASE)) == 2 * 5
+    assert len(re.findall(r"<\s*/?\s*message\b", prompt, re.IGNORECASE)) == 2 * (5 + 2 * len(TOOLS))
     assert len(re.findall("<tools", prompt)) == 1
     parser = spec.reader(EmittedObject(), asked=asked)
     assert parser is not None

@@ -38,12 +38,30 @@ def test_without_tools_and_json_there_are_none():
 
 def test_definitions_stand_in_an_element_with_the_mark():
     wanted = spec(tools=[NOW, {"name": "b"}])
-    first, opening, one, two, closing, sentence, last = wanted.instructions("").splitlines()
+    first, opening, one, two, closing, sentence, last, *examples = wanted.instructions("").splitlines()
     assert (first, last) == ('<message role="system">', "</message>")
     assert (opening, closing) == (f'<tools mark="{wanted.mark}">', "</tools>")
-    assert one == f"{called(wanted, name='now', args={})} now(): The time."
-    assert two == f"{called(wanted, name='b', args={})} b()"
+    assert (one, two) == ("now(): The time.", "b()")
     assert sentence == prompt_format.TOOLS
+    assert examples == [*exchange(wanted, "The time", name="now", args={}), *exchange(wanted, "b", name="b", args={})]
+    assert wanted.ending == '<message role="assistant">'
+
+
+def exchange(wanted: OutputSpec, asked: str, **call: Any) -> list[str]:
+    user, answer = ('<message role="user" example="yes">', '<message role="assistant" example="yes">')
+    return [user, asked, "</message>", answer, called(wanted, **call), "</message>"]
+
+
+def test_examples_are_few_and_short_and_ask_for_the_call_that_they_show():
+    long = {"name": "tag", "description": "x" * 999, "parameters": {"properties": {"tags": {"type": "array"}}}}
+    wanted = spec(tools=[WEATHER, long, *({"name": f"tool_{number}"} for number in range(40))])
+    _, text = wanted.instructions("").split(prompt_format.TOOLS)
+    assert text.count("</message>") == 1 + 2 * 4
+    assert "\nget weather: city Tartu, days 2\n" in text
+    assert ": tags []\n" in text
+    assert len(text) < 1500
+    described = spec(tools=[{**WEATHER, "description": "How warm it is in a city. Not for the past."}])
+    assert "\nHow warm it is in a city: city Tartu, days 2\n" in described.instructions("")
 
 
 def called(wanted: OutputSpec, **call: Any) -> str:
@@ -110,10 +128,10 @@ def test_no_name_description_schema_or_reason_can_pose_as_an_element():
     text = wanted.instructions("")
     assert re.findall(r"</?(?:message|tools|reply_schema|reply_example)\b", text) == [
         "<message", "<tools", "</tools", "<reply_schema", "</reply_schema", "<reply_example", "</reply_example",
-        "</message",
+        "</message", "<message", "</message", "<message", "</message",
     ]  # fmt: skip
     assert set(re.findall("<tool:[0-9a-f]+", text)) == {f"<tool:{wanted.mark}"}
-    definition = re.search(r"^<tools .*\n.*</tool:[0-9a-f]+> (.*)\n</tools>$", text, re.MULTILINE)
+    definition = re.search(r"^<tools .*\n(.*)\n</tools>$", text, re.MULTILINE)
     assert definition is not None
     assert json.loads(definition[1])["description"] == PRETENDER
     repair = wanted.repair_prompt([PRETENDER], of_json=False)
@@ -216,9 +234,9 @@ def test_a_signature_says_all_or_nothing(member, expected):
 
 def test_a_tool_that_requires_nothing_is_shown_with_its_first_argument():
     wanted = spec(tools=[NOW, WEATHER, {"name": "add", "parameters": {"properties": {"a": {"type": "integer"}}}}])
-    line = wanted.instructions("").splitlines()[-4]
-    assert line.endswith("add(a?: integer)")
-    assert called(wanted, name="add", args={"a": 17}) in line
+    lines = wanted.instructions("").splitlines()
+    assert "add(a?: integer)" in lines
+    assert lines[-2] == called(wanted, name="add", args={"a": 17})
 
 
 def sentences() -> dict[str, str]:

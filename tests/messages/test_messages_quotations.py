@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -25,12 +24,13 @@ def call(body: str) -> str:
 EXAMPLE = '{"name": "get_weather", "args": {"city": "Springfield"}}'
 NOW = '{"name": "now", "args": {}}'
 OTHER = call('{"name": "get_weather", "args": {"city": "Oslo"}}')
-INSTRUCTIONS = f"You can use tools.\nget_weather(city: string)\n{call(EXAMPLE)}\nnow()\n{call(NOW)}\n"
+INSTRUCTIONS = "You can use tools.\nget_weather(city: string)\nnow()\n"
 
 
 @pytest.fixture(autouse=True)
 def by_example(monkeypatch):
     monkeypatch.setattr(Toolbox, "instructions", lambda _self, _mark: INSTRUCTIONS)
+    monkeypatch.setattr(Toolbox, "examples", lambda _self, _mark: [call(EXAMPLE), call(NOW)])
 
 
 def read(answer: str, *, asked: bool = False, choice: Any = None) -> tuple[str, list[str], bool]:
@@ -63,7 +63,7 @@ def read(answer: str, *, asked: bool = False, choice: Any = None) -> tuple[str, 
         (f"{OTHER}\n{call(NOW)}", "", ["get_weather", "now"], False),
         (f"{call(EXAMPLE)}\n{OTHER}", "", ["get_weather", "get_weather"], False),
         (f"You can use tools.\n{call(NOW)}", f"You can use tools.\n{NOW}", [], False),
-        (INSTRUCTIONS, re.sub(rf"</?tool:{MARK}>|</?tools[^>]*>\n?", "", INSTRUCTIONS).rstrip("\n"), [], False),
+        (f"{INSTRUCTIONS}{call(EXAMPLE)}\n{call(NOW)}", f"{INSTRUCTIONS}{EXAMPLE}\n{NOW}", [], False),
     ],
 )
 def test_an_example_is_a_call_where_it_is_alone_or_stands_with_calls(answer, text, calls, asks):

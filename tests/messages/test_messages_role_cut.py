@@ -53,6 +53,8 @@ def test_others_messages_are_cut(answer, left):
         ('`<tools mark="0">`', '`<tools mark="0">`'),
         ('```\n<tools mark="0">\n</tools>\n```', '```\n<tools mark="0">\n</tools>\n```'),
         ("<tool>\n<toolset>\n<table>", "<tool>\n<toolset>\n<table>"),
+        ("Hello.</message>", "Hello."),  # the prompt opened the element
+        ("```\n</message>\n```", "```\n</message>\n```"),
     ],
 )
 def test_tags_of_the_element_that_holds_the_tools_are_cut(answer, left):

@@ -589,7 +589,7 @@ def test_a_call_without_the_mark_that_cannot_be_read_is_asked_for_too(answer):
 @pytest.mark.parametrize("tool", [{**OPENAI, "function": {"name": "now", "description": "<tool:ffffffff>"}}, OPENAI])
 def test_a_quotation_of_the_instructions_is_no_call(tool):
     box = toolbox([get_weather, tool])
-    text = box.instructions(MARK)
+    text = "\n".join([box.instructions(MARK), *box.examples(MARK)])
     for answer in (text, f"Here they are:\n{text}\nThat is all.", f"```\n{text}\n```"):
         said, calls, faults = read_whole(answer, box)
         assert (calls, faults) == ([], [])

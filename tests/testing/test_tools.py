@@ -246,6 +246,14 @@ def test_definitions_hold_for_the_branch_until_new_ones_come(browser):
     assert "<tool" not in browser.new("What is the weather in Paris?").text
 
 
+def test_examples_are_no_messages():
+    examples = [element("user", "Add 5 and 6.", example="yes"), element("assistant", "11", example="yes")]
+    assert made(transcript(instructions(ADD), *examples, element("user", "Add 1 and 2."))) == [
+        ("add", {"a": 1, "b": 2})
+    ]
+    assert made(transcript(instructions(ADD), element("user", "Hello"), *examples)) == []
+
+
 def test_attributes_hold_for_their_turn_alone(browser):
     first = browser.new(question("Hello!", WEATHER, use="any"))
     assert calls_in(first.text)

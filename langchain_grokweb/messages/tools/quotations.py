@@ -9,7 +9,6 @@ from typing import Any
 
 from langchain_grokweb.messages.tools.toolbox import Toolbox
 
-_CALL = re.compile(r"<tool(?::[0-9a-f]*)?>.*?</tool(?::[0-9a-f]*)?>")
 _SHORTEST_LINE = 12  # characters; shorter lines stand in other texts too
 
 
@@ -23,13 +22,13 @@ class Quotations:
     @cached_property
     def _examples(self) -> set[Any]:
         tag = re.escape(f"tool:{self._mark}")
-        text = self._box.instructions(self._mark)
+        text = "\n".join(self._box.examples(self._mark))
         return {_canonical(body) for body in re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)}
 
     @cached_property
     def _lines(self) -> set[str]:
-        lines = map(_without_call, self._box.instructions(self._mark).splitlines())
-        return {line for line in lines if len(line) >= _SHORTEST_LINE and not line.startswith("<")}
+        lines = "\n".join([self._box.instructions(self._mark), *self._box.examples(self._mark)]).splitlines()
+        return {line.strip() for line in lines if len(line) >= _SHORTEST_LINE and not line.startswith("<")}
 
     def is_example(self, body: str) -> bool:
         """Whether the inside of a call repeats an example, however it is spaced."""
@@ -37,12 +36,7 @@ class Quotations:
 
     def is_quoted_in(self, text: str) -> bool:
         """Whether a text holds a line of the instructions."""
-        return any(_without_call(line) in self._lines for line in text.splitlines())
-
-
-def _without_call(line: str) -> str:
-    """A line without the example at its head, of which the mark may have been taken out."""
-    return _CALL.sub("", line).strip()
+        return any(line.strip() in self._lines for line in text.splitlines())
 
 
 def _canonical(body: str) -> Any:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -19,12 +20,14 @@ from typing import Any
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages import prompt_format
-from langchain_grokweb.messages.json_schema import check_args, validator
+from langchain_grokweb.messages.json_schema import check_args, short, validator
 from langchain_grokweb.messages.tools.definitions import definition
 from langchain_grokweb.messages.tools.example_values import described, example_args
 from langchain_grokweb.messages.tools.signatures import signature
 
 SITE_TOOLS = ("web_search", "x_search", "image_generation")
+_MOST_EXAMPLES = 4
+_SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
 _CHOICES = {"auto": "auto", "none": "none", "any": "any", "required": "any"}
 
 
@@ -55,10 +58,17 @@ class Tool:
         """What stands between the marks of a call with these arguments."""
         return prompt_format.escape_json(json.dumps({"name": self.name, "args": args}, ensure_ascii=False))
 
-    def render(self, mark: str) -> str:
-        """The tool in one line: an example call; its signature, or its schema where that says more; what it is for."""
-        example, form = self._example_and_form
-        return f"{prompt_format.call(mark, example)} {form}"
+    @property
+    def form(self) -> str:
+        """The tool in one line: its signature, or its schema where that says more; what it is for."""
+        return self._written_out[1]
+
+    def exchange(self, mark: str) -> str:
+        """A message of a user, and the call that answers it."""
+        example, _, asked = self._written_out
+        user = prompt_format.element("message", asked, role="user", example="yes")
+        call = prompt_format.call(mark, example)
+        return f"{user}\n{prompt_format.element('message', call, role='assistant', example='yes')}"
 
     @cached_property
     def line(self) -> str:
@@ -66,7 +76,7 @@ class Tool:
         return json.dumps([self.name, self.description, self.parameters], sort_keys=True)
 
     @cached_property
-    def _example_and_form(self) -> tuple[str, str]:
+    def _written_out(self) -> tuple[str, str, str]:
         return _written_out(self.name, self.description, _json(self.parameters))
 
 
@@ -107,8 +117,12 @@ class Toolbox:
         """How calls are to be written, and what can be called; without tools, that there are none any more."""
         if not self.tools:
             return f"{prompt_format.TOOLS_REVOKED}\n{prompt_format.element('tools', '')}"
-        lines = "\n".join(tool.render(mark) for tool in self.tools)
+        lines = "\n".join(tool.form for tool in self.tools)
         return f"{prompt_format.element('tools', lines, mark=mark)}\n{prompt_format.TOOLS}"
+
+    def examples(self, mark: str) -> list[str]:
+        """How the first few of the tools are called, each in an exchange of messages."""
+        return [tool.exchange(mark) for tool in self.tools[:_MOST_EXAMPLES]]
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -266,14 +280,25 @@ def _asked_name(asked: Any) -> str:
 
 
 @lru_cache(maxsize=256)
-def _written_out(name: str, description: str, parameters: str) -> tuple[str, str]:
-    """The example of a tool, and what is said of it; of its parameters as JSON, the same for each call of the model."""
+def _written_out(name: str, description: str, parameters: str) -> tuple[str, str, str]:
+    """An example call of a tool, what is said of it, and what the call answers; the same for each call of the model."""
     tool = Tool(name, description, json.loads(parameters))
+    asked = prompt_format.escape(_asked_for(tool))
     if (form := signature(name, tool.parameters)) is not None:
         words = " ".join(filter(None, [" ".join(description.split()), described(tool.parameters)]))
-        return tool.example, prompt_format.escape_json(form) + prompt_format.escape(f": {words}" if words else "")
+        form = prompt_format.escape_json(form) + prompt_format.escape(f": {words}" if words else "")
+        return tool.example, form, asked
     named = {"description": description} if description else {}
-    return tool.example, prompt_format.escape_json(_json({"name": name, **named, "parameters": tool.parameters}))
+    form = prompt_format.escape_json(_json({"name": name, **named, "parameters": tool.parameters}))
+    return tool.example, form, asked
+
+
+def _asked_for(tool: Tool) -> str:
+    """What a user might say for the example call: what the tool is for, and the arguments."""
+    purpose = _SENTENCE_END.split(" ".join(tool.description.split()) or tool.name.replace("_", " "), maxsplit=1)[0]
+    args = example_args(tool.parameters).items()
+    values = ", ".join(f"{name} {value if isinstance(value, str) else _json(value)}" for name, value in args)
+    return short(": ".join(filter(None, [purpose, values])))
 
 
 def _json(value: Any) -> str:

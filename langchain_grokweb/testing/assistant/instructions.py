@@ -17,7 +17,6 @@ _MESSAGE = re.compile(r"^<message((?: [a-z_]+=\"[^\"]*\")+)>\n(.*?)\n?</message>
 _ATTRIBUTE = re.compile(r"([a-z_]+)=\"([^\"]*)\"")
 _TOOLS = re.compile(r"^<tools(?: mark=\"([0-9a-f]+)\")?>\n(.*?)\n?</tools>$", re.DOTALL | re.MULTILINE)
 _REPLY = re.compile(r"^<reply_(schema|example)>\n(.*?)\n</reply_\1>$", re.DOTALL | re.MULTILINE)
-_EXAMPLE = re.compile(r"^<tool:[0-9a-f]+>.*?</tool:[0-9a-f]+> ")
 _WORD = r"[A-Za-z_][\w.-]*"
 _TYPE = r"(?:string|integer|number|boolean|null|object|array|any)\b"
 _ESCAPED = re.compile(r"&lt;(?=\s*/?\s*(?:message\b|tool|reply_(?:schema|example)\b))", re.IGNORECASE)
@@ -86,10 +85,12 @@ def read(prompt: str, history: History) -> Brief:
 
 
 def messages_of(prompt: str) -> list[Message]:
-    """The messages of a transcript; a bare prompt is one message of the user."""
+    """The messages of a transcript without its examples; a bare prompt is one message of the user."""
     messages = []
     for attributes, text in _MESSAGE.findall(prompt):
         values = {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(attributes)}
+        if "example" in values:
+            continue
         role = values.get("role", "")
         messages.append(Message(role, text if role == "system" else _ESCAPED.sub("<", text), values))
     return messages or [Message("user", prompt)]
@@ -129,11 +130,10 @@ def offered(prompt: str, history: History) -> tuple[str | None, dict[str, Mappin
 
 
 def _definition(line: str) -> tuple[str, Mapping[str, Any]]:
-    """A tool and its parameters: after its example call stands its signature, or all of it as JSON."""
-    definition = _EXAMPLE.sub("", line)
-    if not definition.startswith("{"):
-        return read_signature(definition)
-    tool = json.loads(definition)
+    """A tool and its parameters: a signature, or all of it as JSON."""
+    if not line.startswith("{"):
+        return read_signature(line)
+    tool = json.loads(line)
     return tool["name"], tool.get("parameters", {})
 
 
