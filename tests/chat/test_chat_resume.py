@@ -253,8 +253,8 @@ async def test_another_text_is_an_error_and_no_mixture(grok, model):
     with pytest.raises(GrokWebInterruptedError, match="differs from the text") as raised:
         async for chunk in model.astream("Count."):
             got += chunk.text
-            (turn,) = grok.turns
-            if got and turn.status == "finished":
+            if got:
+                (turn,) = await asyncio.to_thread(grok.wait_for_turns, status="finished")
                 grok.conversations[turn.conversation_id].nodes[turn.response_id].message = "Eins zwei drei."
     assert got == raised.value.partial.text
     assert COUNT.startswith(got)

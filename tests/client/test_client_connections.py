@@ -33,9 +33,11 @@ class RawServer:
 async def raw_server(*replies: bytes, closes: bool = False) -> AsyncIterator[RawServer]:
     """Answers one read with one of these, and hangs up after each, or not."""
     server, left = RawServer(), list(replies)
+    talks: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
+        talks[asyncio.current_task()] = writer
         with suppress(ConnectionError):
             while data := await reader.read(READ_LIMIT):
                 server.reads.append(data)
@@ -57,6 +59,9 @@ async def raw_server(*replies: bytes, closes: bool = False) -> AsyncIterator[Raw
         await pool.close_idle()
         listening.close()
         await listening.wait_closed()
+        for writer in talks.values():
+            writer.close()
+        await asyncio.gather(*filter(None, talks))
 
 
 @asynccontextmanager
