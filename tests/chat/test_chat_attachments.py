@@ -511,7 +511,7 @@ def test_the_oldest_part_of_a_long_transcript_goes_up_as_a_file(make_model, long
     assert [file.name for file in turn.files] == ["conversation.txt", "fox.png"]
     assert "first 8 messages stand in the attached file conversation.txt" in turn.prompt.splitlines()[0]
     assert rest.index("Be brief.") < rest.index("look") < rest.index("8 wörd")  # instructions stay
-    assert rest.endswith("[image attached: fox.png]\n</message>")
+    assert rest.endswith('[image attached: fox.png]\n</message>\n<message role="assistant">')
     assert_whole(said, f"{earlier}\n{rest}")
 
 
