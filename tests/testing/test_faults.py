@@ -1,11 +1,13 @@
 """Every fault by name, each as a client would meet it."""
 
 import json
+import re
 
 import httpx
 import pytest
 
 from langchain_grokweb.testing import GrokEmulator
+from langchain_grokweb.testing.state.faults import FAULTS
 from testing.asking import CONVERSATIONS, SAMPLES, lines_of, sample
 
 NEW = f"{CONVERSATIONS}/new"
@@ -514,3 +516,43 @@ def test_every_fault_can_be_played(grok, browser):
         except httpx.TransportError:
             assert name in {"reset", "no_reply", "silence", "slow_open", "hang_up"}
     assert browser.new().text
+
+
+# -- all of them
+
+
+ONLY_LATER = {"slow_open", "late_title", "silence", "keepalive_only"}  # the same comes, or its beginning
+DIFFERS_EACH_TIME = re.compile(r"[0-9a-f]{8}[0-9a-f-]{24,28}|\d+")
+
+
+def spelled(browser):
+    """A reply line by line, without ids and times, and how it breaks off."""
+    found = []
+    try:
+        with browser.http.stream("POST", NEW, json={"message": "x", "modeId": "auto"}) as response:
+            found.append(f"{response.status_code} {response.headers.get('content-type')}")
+            found += (DIFFERS_EACH_TIME.sub("1", row) for row in response.iter_lines())
+    except httpx.HTTPError as error:
+        found.append(type(error).__name__)
+    return found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, kind in FAULTS.items()
+        if kind.stage != "upload" and "rest" in kind.wires and name not in ONLY_LATER
+    ],
+)
+def test_no_fault_is_a_name_alone(grok, browser, name):
+    """What strikes leaves another reply, and it is played: nothing in the emulator fails."""
+    told = []
+    for strikes in (False, False, True):
+        grok.reset()
+        if strikes:
+            grok.fault(name)
+        grok.reply("One two three four.", reasoning="Hm.")
+        told.append(spelled(browser))
+    assert told[0] == told[1] != told[2]
+    assert "Emulator: " not in "".join(told[2])
