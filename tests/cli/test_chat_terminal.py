@@ -96,7 +96,8 @@ def test_ctrl_c_before_anything_came(account, terminal, monkeypatch):
     seen = terminal("chat")
     seen.wait_for_prompt()
     seen.type("Hello" + ENTER)
-    seen.wait_for("Waiting 1 s")  # so the question is at the site
+    seen.wait_for("Waiting")
+    account.wait_for_turns()  # the question is at the site
     seen.type(CTRL_C)
     seen.wait_for("Stopped")
     account.reply("Hi.")
