@@ -76,7 +76,7 @@ def test_in_cookie_headers_to_the_service_and_nowhere_else(grok, marked, caplog,
 
 
 @pytest.mark.parametrize("while_", ["opening", "answering"])
-async def test_frames_of_a_call_that_is_cancelled(grok, make_model, wire, while_):
+async def test_frames_of_a_call_that_is_cancelled(clock, grok, make_model, wire, while_):
     if while_ == "opening":
         grok.fault("slow_open", seconds=9)
     else:

@@ -85,7 +85,6 @@ class Ticks:
         self.longest = 0.0
 
     async def __aenter__(self) -> Self:
-        gc.collect()
         gc.disable()
         self._task = asyncio.ensure_future(self._tick())
         await asyncio.sleep(0)
