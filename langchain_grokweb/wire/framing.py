@@ -125,7 +125,11 @@ class JsonObjects:
         """Pass over what may stand between two objects; return where the next one begins, or the end."""
         brace = data.find(b"{", position)
         stop = len(data) if brace < 0 else brace
-        *lines, last = (self._between + data[position:stop]).split(b"\n")
+        between = self._between + data[position:stop]
+        if between.isspace():  # a flood of blank lines is no work
+            self._between = b""
+            return stop
+        *lines, last = between.split(b"\n")
         for line in lines:
             self._check_between(line)
         if brace >= 0 or len(last) > _MAX_BETWEEN_BYTES:
