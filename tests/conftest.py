@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import os
 import shutil
 import signal
@@ -30,12 +29,6 @@ pytest.register_assert_rewrite("truth.outcomes")  # here, since tests of the doc
 settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", settings.get_profile("suite"), derandomize=False)
 settings.load_profile("suite")
-
-
-def pytest_collection_finish() -> None:
-    """Leave the tests themselves out of every later garbage collection: they are most of what there is."""
-    gc.collect()
-    gc.freeze()
 
 
 def _keep_bytecode() -> None:
