@@ -527,14 +527,14 @@ DIFFERS_EACH_TIME = re.compile(r"[0-9a-f]{8}[0-9a-f-]{24,28}|\b[0-9a-f]{6}\b|\d+
 
 def spelled(browser):
     """A reply line by line, without ids and times, and how it breaks off."""
-    found = []
+    lines = []
     try:
         with browser.http.stream("POST", NEW, json={"message": "x", "modeId": "auto"}) as response:
-            found.append(f"{response.status_code} {response.headers.get('content-type')}")
-            found += (DIFFERS_EACH_TIME.sub("1", row) for row in response.iter_lines())
+            lines.append(f"{response.status_code} {response.headers.get('content-type')}")
+            lines += (DIFFERS_EACH_TIME.sub("1", row) for row in response.iter_lines())
     except httpx.HTTPError as error:
-        found.append(type(error).__name__)
-    return found
+        lines.append(type(error).__name__)
+    return lines
 
 
 @pytest.mark.parametrize(
@@ -547,12 +547,12 @@ def spelled(browser):
 )
 def test_no_fault_is_a_name_alone(grok, browser, name):
     """What strikes leaves another reply, and it is played: nothing in the emulator fails."""
-    told = []
+    replies = []
     for strikes in (False, False, True):
         grok.reset()
         if strikes:
             grok.fault(name)
         grok.reply("One two three four.", reasoning="Hm.")
-        told.append(spelled(browser))
-    assert told[0] == told[1] != told[2]
-    assert "Emulator: " not in "".join(told[2])
+        replies.append(spelled(browser))
+    assert replies[0] == replies[1] != replies[2]
+    assert "Emulator: " not in "".join(replies[2])

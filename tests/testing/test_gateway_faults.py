@@ -479,20 +479,20 @@ NOT_HERE = {"anti_bot", "conversation_not_found", "late_attach", "no_persisted",
 
 async def spelled(grok):
     """The messages of a session and a turn, without ids and times, and how they break off."""
-    found = []
+    lines = []
     try:
         async with Open(grok) as talk:
             asked = {"type": "session.create", "session": {"model": "auto", "x_grok": CHUNKS}}
             begun = {"type": "response.create", "item": user_item("x")}
             for event, end in ((asked, "conversation.commands.updated"), (begun, "response.persisted")):
                 await talk.say(event)
-                while not found or not any(f'"{kind}"' in found[-1] for kind in (end, "error")):
+                while not lines or not any(f'"{kind}"' in lines[-1] for kind in (end, "error")):
                     message = await asyncio.wait_for(talk.socket.recv(), HANG_SECONDS)
                     talk.session_id = talk.session_id or json.loads(message)["session_id"]
-                    found.append(DIFFERS_EACH_TIME.sub("1", message))
+                    lines.append(DIFFERS_EACH_TIME.sub("1", message))
     except (WebSocketException, ConnectionError, EOFError) as error:
-        found.append(type(error).__name__)
-    return found
+        lines.append(type(error).__name__)
+    return lines
 
 
 @pytest.mark.parametrize(
@@ -505,15 +505,15 @@ async def spelled(grok):
 )
 async def test_no_fault_is_a_name_alone(grok, name):
     """What strikes leaves another turn, and it is played: nothing in the emulator fails."""
-    told = []
+    replies = []
     for strikes in (False, False, True):
         grok.reset()
         if strikes:
             grok.fault(name)
         grok.reply("One two three four.", reasoning="Hm.", citations=[{"url": "https://a.example/", "after": "two"}])
-        told.append(await spelled(grok))
-    assert told[0] == told[1] != told[2]
-    assert "Emulator: " not in "".join(told[2])
+        replies.append(await spelled(grok))
+    assert replies[0] == replies[1] != replies[2]
+    assert "Emulator: " not in "".join(replies[2])
 
 
 # -- stopping

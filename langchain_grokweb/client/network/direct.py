@@ -58,7 +58,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         except httpcore.ProtocolError as error:
             await self._release(connection)
             raise _known(error) from error
-        except BaseException:
+        except BaseException:  # a cancellation too must not leave the connection open
             await self._release(connection)
             raise
         return httpx.Response(
@@ -184,7 +184,7 @@ async def _connect(origin: httpcore.Origin, context: ssl.SSLContext, name: str, 
             context.set_alpn_protocols(["http/1.1"])
             with anyio.fail_after(seconds):
                 stream = await TLSStream.wrap(plain, hostname=name, ssl_context=context, standard_compatible=False)
-    except BaseException as error:
+    except BaseException as error:  # a cancellation too must not leave the socket open
         if stream is not None:
             await stream.aclose()
         if isinstance(error, TimeoutError):

@@ -13,7 +13,7 @@ _OPCODE = 0x0F
 _FIRST_OF_CONTROL = 0x8
 _WHOLE_TEXT = 0x81
 _SIZE = 0x7F  # in the second
-_TWO_BYTES, _EIGHT_BYTES = 126, 127  # in place of a size: it follows in so many
+_TWO_BYTES = 126  # in place of a size: it follows in so many; a larger one in eight
 
 
 class BeginningFrame(NamedTuple):
