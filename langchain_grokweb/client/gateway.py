@@ -186,11 +186,7 @@ class GatewayTurn:
         try:
             if kept.socket.messages:
                 await asyncio.sleep(0)  # what came meanwhile is read first
-            if not self._session.is_stored:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout_at(kept.since + STORED_SECONDS):
-                        await self._until(lambda: self._session.is_stored)
-            self._take()
+            await self._until_stored(kept.since + STORED_SECONDS)
             self._was_kept = not (self._is_closed or self._session.ended or self._session.settled)
         except GrokWebError:  # it has ended: nothing was sent
             self._was_kept = False
@@ -201,6 +197,19 @@ class GatewayTurn:
             self._session, self._socket, self._first = self._new_session(), None, []
             self._woken.clear()
         return self._was_kept
+
+    async def _until_stored(self, deadline: float) -> None:
+        """Wait until the service has stored the answer before, if it is one that says so.
+
+        Raises:
+            GrokWebError: The session has ended.
+        """
+        if not self._session.is_stored and self._http.account.confirms_stored:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(deadline):
+                    await self._until(lambda: self._session.is_stored)
+            self._http.account.confirms_stored = self._session.is_stored
+        self._take()
 
     def _key(self, conversation_id: str) -> Hashable:
         """What a session can be used for: none of this can be changed once it is created."""
@@ -233,6 +242,8 @@ class GatewayTurn:
 
     def _keep(self, socket: Socket) -> None:
         """Leave the socket to the next turn of the conversation."""
+        if self._session.confirms_stored:
+            self._http.account.confirms_stored = True
         sessions, session_id, conversation_id = kept_sessions(), self._session.session_id, self.answer.conversation_id
         if sessions is None or session_id is None or conversation_id is None:
             hang_up(socket)

@@ -109,7 +109,8 @@ class GatewaySession:
         self._outgoing: list[str] = []
         self._sent: set[str] = set()  # the ids of what was sent for this turn
         self._session_id: str | None = None
-        self.is_stored = False  # the answer, at the service: it may be followed now (gateway.md 5.2)
+        self.is_stored = False  # the newest answer, at the service: it may be followed now (gateway.md 5.2)
+        self.confirms_stored = False  # the service has said so, of this answer or late of the one before
         self._answer_before: str | None = None  # on the same session
         if session_id is not None:
             self.continue_on(session_id)
@@ -174,6 +175,7 @@ class GatewaySession:
         """Put the prompt among the frames to send; once, and only when the session is ready."""
         if self.state is State.READY and self._session_id is not None:
             self._advance("prompt sent")
+            self.is_stored = False
             turn_id = str(uuid.uuid4())
             self._request_id = f"evt_resp_{turn_id}"
             message, request = prompt_frames(self._turn, self._session_id, turn_id, self._request_id)
@@ -487,8 +489,10 @@ class GatewaySession:
             self._fail(error_mapping.from_status(status, details, reported, is_open=is_open))
 
     def _persisted(self, _: Any, event: Fields) -> None:
-        """The service has stored an answer; in a further turn of a session perhaps the one before."""
-        self.is_stored = True
+        """The service has stored an answer: before the prompt and until ours is done, the one before."""
+        self.confirms_stored = True
+        if self.state in {State.READY, State.WHOLE}:
+            self.is_stored = True
 
     def _title(self, _: Any, event: Fields) -> None:
         if self._reader.title(event.get("title") or get_dict(event, "conversation").get("title")):

@@ -39,9 +39,10 @@ class LangChainClient:
         return (await self.model.ainvoke(question)).content
 
 
-def grokweb_model(base_url: str, transport: str = "rest", user_id: str = USER_ID) -> Any:
+def grokweb_model(base_url: str, transport: str = "rest", user_id: str = USER_ID, **fields: Any) -> Any:
     model_class = importlib.import_module("langchain_grokweb").ChatGrokWeb
-    return model_class(base_url=base_url, cookies=f"sso=x.y.z; sso-rw=x.y.z; x-userid={user_id}", transport=transport)
+    cookies = f"sso=x.y.z; sso-rw=x.y.z; x-userid={user_id}"
+    return model_class(base_url=base_url, cookies=cookies, transport=transport, **fields)
 
 
 def xai_model(base_url: str, **fields: Any) -> Any:

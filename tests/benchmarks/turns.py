@@ -4,8 +4,8 @@ CPU time of this process for a whole call with an answer of twenty tokens, one f
 the first token:
 
 - over REST, of a plain httpx loop;
-- a second turn over the gateway, of LangChain on a bare WebSocket that stays open, where the service sends the optional
-  events after an answer, and where it sends none;
+- a first turn over the gateway, of LangChain on a bare WebSocket that is opened for it, and a second turn, of one that
+  stays open: where the service sends the optional events after an answer, and where it sends none;
 - with five tools bound, and with a history of 60 messages, of the plain turn.
 
 Calls take turns, `--calls` of each a round, and the median of the rounds counts.
@@ -39,10 +39,14 @@ PLAIN, OURS, INVOKED = "plain httpx loop", "ChatGrokWeb", "ChatGrokWeb ainvoke"
 TOOLS, HISTORY = "ChatGrokWeb, five tools bound", "ChatGrokWeb, 60 messages"
 BARE, BARE_NONE = "LangChain on a bare WebSocket", "the same, no optional events"
 GATEWAY, GATEWAY_NONE = "ChatGrokWeb gateway, second turn", "the same of ours, no optional events"
+OPENED, OPENED_NONE = "LangChain on a new WebSocket", "the same on a new one, no optional events"
+FIRST, FIRST_NONE = "ChatGrokWeb gateway, first turn", "the same first turn of ours, no optional events"
 # At most so much of another row.
 TARGETS = (
     (OURS, PLAIN, 1.4),
     (INVOKED, PLAIN, 1.4),
+    (FIRST, OPENED, 2.0),
+    (FIRST_NONE, OPENED_NONE, 2.0),
     (GATEWAY, BARE, 2.0),
     (GATEWAY_NONE, BARE_NONE, 2.0),
     (TOOLS, OURS, 1.5),
@@ -84,6 +88,15 @@ async def bare_socket(url: str, stack: AsyncExitStack, user_id: str) -> ClientCo
     socket = await stack.enter_async_context(connect(address, compression=None, proxy=None))
     await socket.send(event_frame("session.create", session={"model": "auto", "x_grok": {"use_chunk": True}}))
     return socket
+
+
+def on_new_socket(url: str, user_id: str, last: str, messages: list[BaseMessage]) -> Call:
+    async def call() -> Moment:
+        async with AsyncExitStack() as stack:
+            socket = await bare_socket(url, stack, user_id)
+            return await streamed(BareSocket(socket=socket, last=last), messages)()
+
+    return call
 
 
 def five_tools() -> list[dict[str, Any]]:
@@ -148,10 +161,13 @@ async def build_calls(url: str, stack: AsyncExitStack) -> dict[str, Call]:
         TOOLS: streamed(ours.bind_tools(five_tools()), asked),
         HISTORY: streamed(ours, await long_history(ours)),
     }
-    for bare, gateway, user_id, last in (
-        (BARE, GATEWAY, server.USER_ID, "conversation.title.updated"),
-        (BARE_NONE, GATEWAY_NONE, server.QUIET_USER_ID, "response.done"),
+    for opened, first, bare, gateway, user_id, last in (
+        (OPENED, FIRST, BARE, GATEWAY, server.USER_ID, "conversation.title.updated"),
+        (OPENED_NONE, FIRST_NONE, BARE_NONE, GATEWAY_NONE, server.QUIET_USER_ID, "response.done"),
     ):
+        unkept = harness.grokweb_model(url, transport="gateway", user_id=user_id, keep_session=0)
+        calls[opened] = on_new_socket(url, user_id, last, asked)
+        calls[first] = streamed(unkept, asked)
         socket = await bare_socket(url, stack, user_id)
         calls[bare] = streamed(BareSocket(socket=socket, last=last), asked)
         model = harness.grokweb_model(url, transport="gateway", user_id=user_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from langchain_grokweb import ChatGrokWeb
 from langchain_grokweb.client.gateway import KEPT_SECONDS, STORED_SECONDS
 from langchain_grokweb.client.network import pool
 from langchain_grokweb.client.network.kept_sessions import MOST_KEPT
+from tests.clock import Clock
 
 
 @pytest.fixture
@@ -129,6 +130,44 @@ async def test_no_more_than_so_many_are_kept(grok, make_model):
     for number in range(MOST_KEPT + 2):
         await model.ainvoke(f"Conversation {number}")
     assert len(pool.kept_sessions()) == MOST_KEPT
+
+
+async def waits_of(turns: int, model: ChatGrokWeb, clock: Clock, before: Callable[[int], object] = id) -> list[float]:
+    """The seconds that each turn of a conversation takes, one right after the other."""
+    messages: list[BaseMessage] = []
+    waits = []
+    for number in range(turns):
+        before(number)
+        started = clock.time()
+        messages = await talk(model, 1, messages)
+        waits.append(round(clock.time() - started, 1))
+    return waits
+
+
+async def test_a_service_that_never_says_what_it_has_stored_is_waited_for_once(grok, make_model, clock):
+    model = make_model()
+    grok.fault("no_persisted", times=6)
+    assert await waits_of(4, model, clock) == [0, STORED_SECONDS, 0, 0]
+    assert await waits_of(2, model, clock) == [0, 0]  # another conversation of the account
+    assert len(grok.sessions) == 2
+
+
+async def test_a_service_that_says_so_again_is_waited_for_again(grok, make_model, clock):
+    def leave_out(number: int) -> None:
+        if number in {0, 2}:
+            grok.fault("no_persisted")
+
+    assert await waits_of(4, make_model(), clock, leave_out) == [0, STORED_SECONDS, 0, STORED_SECONDS]
+    assert len(grok.sessions) == 1
+
+
+async def test_that_an_answer_is_stored_says_nothing_of_the_next_one(grok, make_model, clock):
+    def leave_out(number: int) -> None:
+        if number == 1:
+            grok.fault("no_persisted")
+
+    assert await waits_of(3, make_model(), clock, leave_out) == [0, 0, STORED_SECONDS]
+    assert len(grok.sessions) == 1
 
 
 @pytest.mark.parametrize("how", ["the model", "no more files"])
