@@ -432,10 +432,14 @@ class GatewayTurn:
 
     async def _late_is_over(self) -> bool:
         """Wait for what comes after the answer; whether that took long enough."""
+        if not self.answer.late:
+            return True
         if self._late_until is None:
             self._late_until = anyio.current_time() + LATE_SECONDS
         with anyio.move_on_after(self._late_until - anyio.current_time()) as scope:
             await self._wait()
+        if scope.cancelled_caught:
+            self.answer.note_late_is_over()
         return scope.cancelled_caught
 
     def flush(self) -> list[ev.Event]:

@@ -133,9 +133,11 @@ class EventStream:
             batch = await self._read()
         if batch or self.ended:
             return batch
-        with anyio.move_on_after(self._late_until - anyio.current_time()):
+        with anyio.move_on_after(self._late_until - anyio.current_time()) as scope:
             while not batch and not self.ended:
                 batch = await self._read()
+        if scope.cancelled_caught:
+            self._answer.note_late_is_over()
         return batch
 
     async def _read(self) -> list[ev.Event]:

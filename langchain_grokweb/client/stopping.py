@@ -41,6 +41,7 @@ GIVE_UP_SECONDS = 10.0  # how long the stop itself may take: it continues after 
 LEARN_SECONDS = 6.0  # of them, how long to wait for the answer's id
 LOOKS = 4  # for an answer whose id did not come: it may not be listed at once
 LATE_SECONDS = 0.5  # how long to wait for what may come after a whole answer, where something may
+MOST_UNTITLED = 3  # conversations in a row that got no title in that time; then none is waited for until one comes
 END_SECONDS = 0.05  # for the end of a body whose answer is whole, so that its connection can be used again
 
 
@@ -76,7 +77,7 @@ class RunningAnswer:
 
     Attributes:
         may_run: Whether the service may be making the answer.
-        late: What may still come once the answer is whole.
+        late: What may still come once the answer is whole, and is waited for.
         is_new: Whether the conversation began with this turn.
         conversation_id, prompt_id, answer_id: Where it stands, as far as the service has said.
         reported: The first error that the service reported and that did not end the answer.
@@ -85,6 +86,8 @@ class RunningAnswer:
     def __init__(self, http: Http, turn: Turn) -> None:
         self.may_run = False
         self.late = set(turn.late)
+        if http.account.untitled >= MOST_UNTITLED:
+            self.late.discard("title")
         self._left = False
         self._process = os.getpid()
         self._http = http
@@ -143,8 +146,14 @@ class RunningAnswer:
                     self.late.discard("suggestions")
                 case ev.TitleGiven():
                     self.late.discard("title")
+                    self._http.account.untitled = 0
                 case _:
                     assert_never(event)
+
+    def note_late_is_over(self) -> None:
+        """What was waited for after the whole answer did not come in time."""
+        if "title" in self.late:
+            self._http.account.untitled += 1
 
     async def leave(
         self,

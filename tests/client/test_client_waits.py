@@ -38,7 +38,7 @@ def without_farewell(*late: Piece) -> Script:
         "session.create": [piece for piece in writer.session() if isinstance(piece, str) and "commands" not in piece],
         "response.create": [*writer.created(), *said, *late, STAY],
     }
-    return Script({"turn": Reply([*rest.body(answer), STAY])}, socket)
+    return Script({"turn": Reply([*rest.body(answer), *late, STAY])}, socket)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,23 @@ async def test_a_call_takes_no_longer_than_its_answer(clock, server, on, place, 
     answer = await model_on(server, on, **place).ainvoke("Hi")
     assert answer.text == "Paris."
     assert clock.time() - began == pytest.approx(seconds or (END_SECONDS if on == "rest" else 0.0), abs=0.001)
+
+
+@pytest.mark.parametrize("on", ["rest", "gateway"])
+async def test_a_service_that_sends_no_titles_is_waited_for_three_times(clock, server, on):
+    model = model_on(server, on, keep_session=0)
+    title: Piece = b'{"result":{"title":{"newTitle":"A title"}}}\n'
+    if on == "gateway":
+        title = gateway.Writer().event("conversation.title.updated", title="A title")
+    waits = []
+    for number in range(6):
+        server.play(without_farewell(*([title] if number == 4 else [])))  # one comes after all
+        began = clock.time()
+        answer = await model.ainvoke("Hi")
+        waits.append(round(clock.time() - began, 3))
+        assert (answer.response_metadata["grokweb"].get("title") == "A title") == (number == 4)
+    nothing = END_SECONDS if on == "rest" else 0.0
+    assert waits == [LATE_SECONDS, LATE_SECONDS, LATE_SECONDS, nothing, nothing, LATE_SECONDS]
 
 
 async def test_suggestions_are_waited_for_where_they_are_asked_for(clock, server):
