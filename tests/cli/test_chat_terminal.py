@@ -382,3 +382,23 @@ def test_without_an_account_the_first_line_says_what_to_do(terminal, monkeypatch
     assert seen.end() == 1
     assert "grokweb login" in seen.text
     assert "Traceback" not in seen.text
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["\x1b[?62c", "\x1b[?62;4;22c", "\x1b[6;20;10t", "\x1b_Gi=31;OK\x1b\\\x1b[?62;4c", "\x1b_Gi=31;EINVAL:no c\x1b\\"],
+)
+def test_a_terminal_that_answers_late_types_nothing_into_the_question(account, terminal, reply):
+    """A slow terminal says what it can show only when the next question is asked."""
+    account.reply("Paris.")
+    seen = terminal("chat")
+    seen.wait_for_prompt()
+    seen.type("What is ")
+    seen.wait_for("What is")
+    seen.type(reply)
+    seen.type("the capital of France?" + ENTER)
+    seen.wait_for("Paris.")
+    seen.wait_for_prompt()
+    assert account.turns[0].prompt == PARIS
+    seen.type(CTRL_D)
+    assert seen.end() == 0

@@ -25,6 +25,7 @@ from rich.text import Text
 
 from langchain_grokweb.cli.chat import attachments, transcript
 from langchain_grokweb.cli.chat.attachments import Attachment
+from langchain_grokweb.cli.chat.late_replies import LateReplies
 from langchain_grokweb.cli.chat.slash_commands import COMMANDS, SlashCompleter, parse
 from langchain_grokweb.cli.chat.talk import Question
 from langchain_grokweb.cli.models import NAMES
@@ -97,6 +98,7 @@ class Dialogue:
         def _(event: KeyPressEvent) -> None:
             event.current_buffer.insert_text("\n")
 
+        LateReplies().bind(keys)
         begins_command = Condition(lambda: self._prompt.default_buffer.text.startswith("/"))
         return PromptSession(
             [("class:prompt", "> ")],
