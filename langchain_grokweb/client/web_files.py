@@ -79,14 +79,15 @@ async def _read(service: Service, file: RemoteFile, limit: int) -> tuple[str, by
         if not reply.response.is_success:
             raise _refused(f"its host answered with the status {reply.response.status_code}")
         mime_type = _mime_type(file, reply.response.headers.get("content-type", ""))
-        content = bytearray()
+        content, size = [], 0
         async for piece in reply.pieces():
-            content += piece
-            if len(content) > limit:
+            content.append(piece)
+            size += len(piece)
+            if size > limit:
                 raise _refused(f"it is larger than {limit} bytes")
-        if not content:
+        if not size:
             raise _refused("it is empty")
-        return mime_type, bytes(content)
+        return mime_type, b"".join(content)
     finally:
         await reply.aclose()
 

@@ -125,7 +125,8 @@ class Sink:
         self.done = 0
         self.limit = limit
         self._progress = progress
-        self._buffer = bytearray()
+        self._held: list[bytes] = []  # what came and was not written
+        self._held_bytes = 0
 
     async def fill(self, pieces: AsyncIterator[bytes], total: int | None) -> None:
         """Take all of these, in place of what there was.
@@ -140,7 +141,8 @@ class Sink:
             self.done += len(piece)
             if self.done > self.limit:
                 raise self._too_large()
-            self._buffer += piece
+            self._held.append(piece)
+            self._held_bytes += len(piece)
             await self.flush(_WRITE_BYTES)
             if self._progress is not None and piece:
                 self._progress(self.done, total)
@@ -148,8 +150,8 @@ class Sink:
 
     async def restart(self) -> None:
         """Forget what came."""
-        self.done = 0
-        self._buffer.clear()
+        self.done = self._held_bytes = 0
+        self._held = []
 
     async def flush(self, at_least: int) -> None:
         """Write what is held, if it is so much; in memory nothing is to do."""
@@ -157,7 +159,7 @@ class Sink:
     @property
     def content(self) -> bytes:
         """What came."""
-        return bytes(self._buffer)
+        return b"".join(self._held)
 
     def _too_large(self) -> GrokWebInvalidRequestError:
         return GrokWebInvalidRequestError(
@@ -189,9 +191,9 @@ class FileSink(Sink):
 
     async def flush(self, at_least: int) -> None:
         """Write what is held, if it is so much."""
-        if len(self._buffer) >= at_least:
-            await anyio.to_thread.run_sync(self._file.write, bytes(self._buffer))
-            self._buffer.clear()
+        if self._held_bytes >= at_least:
+            held, self._held, self._held_bytes = b"".join(self._held), [], 0
+            await anyio.to_thread.run_sync(self._file.write, held)
 
     async def keep(self, *, replaces: bool) -> Path:
         """All of it came: give it its name, or the next that is free where it must not replace another file."""

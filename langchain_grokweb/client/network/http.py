@@ -218,14 +218,16 @@ class Http:
 
     async def _fetch(self, method: str, path: str, body: Any, file: FilePart | None) -> bytes:
         reply = await self.open(method, path, body, file=file)
-        body_read = bytearray()
+        body_read: list[bytes] = []  # a buffer that grows by megabytes is copied at times, which holds the loop
+        size = 0
         try:
             async for piece in reply.pieces():
-                body_read += piece
-                if len(body_read) > _MAX_REPLY_BYTES:
+                body_read.append(piece)
+                size += len(piece)
+                if size > _MAX_REPLY_BYTES:
                     break
             else:
-                return bytes(body_read)
+                return b"".join(body_read)
         finally:
             await reply.aclose()
         del body_read, piece  # as in `fetch_json`
