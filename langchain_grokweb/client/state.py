@@ -34,7 +34,7 @@ class AccountState:
         refused_by_anti_bot: Whether the conversations endpoint turned this account away: it goes over the gateway.
         confirms_stored: Whether the gateway says when it has stored an answer (gateway.md 5.2), so that the next prompt
             of the conversation waits for it: until one has waited in vain, and again once such a word came late.
-        untitled: How many new conversations in a row got no title within the moment that a whole answer waits for it.
+        untitled: How many new conversations in a row had no title in the moment after the answer: then few wait for it.
         quota_refused: Whether the anti-bot rule turned the question for quotas away, which was said once.
         uploads_by_classic: Whether the service has no multipart endpoint for uploads (rest.md 2.4).
         too_large_for_direct: The size in bytes of the smallest upload that this endpoint found too large.

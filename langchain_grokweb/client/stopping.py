@@ -41,7 +41,8 @@ GIVE_UP_SECONDS = 10.0  # how long the stop itself may take: it continues after 
 LEARN_SECONDS = 6.0  # of them, how long to wait for the answer's id
 LOOKS = 4  # for an answer whose id did not come: it may not be listed at once
 LATE_SECONDS = 0.5  # how long to wait for what may come after a whole answer, where something may
-MOST_UNTITLED = 3  # conversations in a row that got no title in that time; then none is waited for until one comes
+MOST_UNTITLED = 3  # conversations in a row that got no title in that time; then it is waited for seldom
+SELDOM = 10  # that is, once in so many conversations
 END_SECONDS = 0.05  # for the end of a body whose answer is whole, so that its connection can be used again
 
 
@@ -86,8 +87,10 @@ class RunningAnswer:
     def __init__(self, http: Http, turn: Turn) -> None:
         self.may_run = False
         self.late = set(turn.late)
-        if http.account.untitled >= MOST_UNTITLED:
-            self.late.discard("title")
+        if "title" in self.late and http.account.untitled >= MOST_UNTITLED:
+            http.account.untitled += 1
+            if http.account.untitled % SELDOM:
+                self.late.discard("title")
         self._left = False
         self._process = os.getpid()
         self._http = http

@@ -11,7 +11,7 @@ from scripted import steps as s
 from scripted.server import STAY, Piece, Reply, Script, ScriptedServer
 
 from langchain_grokweb import ChatGrokWeb
-from langchain_grokweb.client.stopping import END_SECONDS, LATE_SECONDS
+from langchain_grokweb.client.stopping import END_SECONDS, LATE_SECONDS, SELDOM
 
 CONTINUED = {"conversation_id": s.CONVERSATION, "parent_response_id": "p"}
 SUGGESTED = {"follow_up_suggestions": {"suggestions": [{"label": "Why?"}]}}
@@ -57,20 +57,23 @@ async def test_a_call_takes_no_longer_than_its_answer(clock, server, on, place, 
 
 
 @pytest.mark.parametrize("on", ["rest", "gateway"])
-async def test_a_service_that_sends_no_titles_is_waited_for_three_times(clock, server, on):
+async def test_a_service_that_sends_no_titles_is_waited_for_three_times_and_then_seldom(clock, server, on):
     model = model_on(server, on, keep_session=0)
     title: Piece = b'{"result":{"title":{"newTitle":"A title"}}}\n'
     if on == "gateway":
         title = gateway.Writer().event("conversation.title.updated", title="A title")
     waits = []
-    for number in range(6):
-        server.play(without_farewell(*([title] if number == 4 else [])))  # one comes after all
+    titled = 11  # one comes after all
+    for number in range(13):
+        server.play(without_farewell(*([title] if number == titled else [])))
         began = clock.time()
         answer = await model.ainvoke("Hi")
         waits.append(round(clock.time() - began, 3))
-        assert (answer.response_metadata["grokweb"].get("title") == "A title") == (number == 4)
+        assert (answer.response_metadata["grokweb"].get("title") == "A title") == (number == titled)
     nothing = END_SECONDS if on == "rest" else 0.0
-    assert waits == [LATE_SECONDS, LATE_SECONDS, LATE_SECONDS, nothing, nothing, LATE_SECONDS]
+    waited = [number for number, wait in enumerate(waits) if wait == LATE_SECONDS]
+    assert waited == [0, 1, 2, SELDOM - 1, titled + 1]
+    assert {wait for number, wait in enumerate(waits) if number not in waited} == {nothing}
 
 
 async def test_suggestions_are_waited_for_where_they_are_asked_for(clock, server):
