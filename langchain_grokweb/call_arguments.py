@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
-from langchain_grokweb.messages.output_spec import KEEPS_UNFIT
+from langchain_grokweb.messages.output_spec import KEEPS_UNFIT, MADE_OF
 
 _Model = TypeVar("_Model", bound=BaseChatModel)
 
@@ -30,6 +30,7 @@ LANGCHAINS = frozenset(
         "tool_choice",
         "tools",
         KEEPS_UNFIT,
+        MADE_OF,
     }
 )
 # Who asks, where and by what connection: the model's alone.

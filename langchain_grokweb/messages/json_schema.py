@@ -53,6 +53,20 @@ def fit(schema: Mapping[str, Any], value: Any) -> tuple[Any, str]:
     return (fitted, "") if fault is None else (None, _reason(fault))
 
 
+def rejection(make: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+    """Why a Pydantic class does not take what fits its schema; `""` where it does.
+
+    Its validators may ask for more than a schema can say, and are anybody's code.
+    """
+    try:
+        make(*args, **kwargs)
+    except Exception as error:  # noqa: BLE001 - whatever they raise, the value is not taken
+        faults: Any = getattr(error, "errors", list)()  # those of Pydantic, 1 or 2
+        named = [": ".join(filter(None, [".".join(map(str, fault["loc"])), fault["msg"]])) for fault in faults]
+        return short("; ".join(named) or f"{type(error).__name__}: {error}")
+    return ""
+
+
 def is_loaded() -> bool:
     """Whether schemas can be checked without reading files."""
     return "jsonschema" in sys.modules

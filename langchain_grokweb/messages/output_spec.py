@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeAlias
 
+from langchain_core.utils.pydantic import is_basemodel_subclass
+
 from langchain_grokweb.errors import GrokWebToolCallError
 from langchain_grokweb.messages import prompt_format
 from langchain_grokweb.messages.json_schema import short
@@ -27,6 +29,7 @@ from langchain_grokweb.messages.tools.mark_cut import MarkCut
 from langchain_grokweb.messages.tools.toolbox import Toolbox, toolbox
 
 KEEPS_UNFIT = "keep_unfit"  # among the keyword arguments of a call
+MADE_OF = "made_of"  # the same: what `with_structured_output` makes of the answer; LangChain keeps its own word for it
 UNFIT_KEY = "unfit"
 
 _MARK_DIGITS, _HASH_DIGITS = 8, 16
@@ -79,8 +82,11 @@ class OutputSpec:
             strict=kwargs.get("strict"),
         )
         wanted = json_format(kwargs.get("response_format"))
-        is_structured = "ls_structured_output_format" in kwargs
-        return cls(box, wanted, bool(kwargs.get(KEEPS_UNFIT)), is_structured)
+        made_of = kwargs.get(MADE_OF)
+        if isinstance(made_of, type) and is_basemodel_subclass(made_of):
+            box = box.making(made_of) if box.tools else box
+            wanted = replace(wanted, made_of=made_of) if wanted else None
+        return cls(box, wanted, bool(kwargs.get(KEEPS_UNFIT)), MADE_OF in kwargs)
 
     def marked(self, secret: bytes, salt: str = "", known: str = "") -> Self:
         """The same with a mark for its calls.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Annotated, Any, Literal, NotRequired, Required
 
 import pytest
 from langchain_core.tools import tool
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, RootModel, field_validator
 from pydantic import v1 as pydantic_v1
 from typing_extensions import TypedDict
 
@@ -51,6 +54,24 @@ class OldNumbers(pydantic_v1.BaseModel):
     __root__: list[int]
 
 
+class Day(BaseModel):
+    """A day that may be planned."""
+
+    day: dt.date
+    hours: int
+
+    @field_validator("hours")
+    @classmethod
+    def _must_be_few(cls, hours: int) -> int:
+        if hours > 24:
+            raise KeyError("more hours than a day has")  # validators raise what they like
+        return hours
+
+
+class Days(RootModel[list[Day]]):
+    """Days."""
+
+
 class Street(TypedDict, total=False):
     """A street."""
 
@@ -86,6 +107,10 @@ def add(a: int, b: int) -> int:
 
 LEAF = {"name": "leaf", "children": []}
 ROOT = {"name": "root", "children": [LEAF]}
+DAY = {"day": "2026-11-27", "hours": 8}
+TOMORROW = {"day": "tomorrow", "hours": 8}
+LONG = {"day": "2026-11-27", "hours": 25}
+OLD = {"name": "Ada", "nick": None, "age": "old"}
 CUT = '{"name": "root", "children": [{"name": "leaf", "children": []}'
 NUMBERS = {"title": "Numbers", "description": "Numbers.", "type": "array", "items": {"type": "integer"}}
 
@@ -159,6 +184,26 @@ CASES: dict[str, Case] = {
     ),
     "a list's schema": Case(schema=NUMBERS, replies=["[1, 2]"], value=[1, 2], methods=TEXT),
     "a list's schema in a call": Case(schema=NUMBERS, replies=[{"root": [1, 2]}], value=[1, 2], methods=CALL),
+    "what only Pydantic refuses": Case(
+        schema=Day, replies=[json.dumps(TOMORROW), json.dumps(DAY)], value=Day(**DAY), methods=TEXT
+    ),
+    "what only Pydantic refuses in a call": Case(schema=Day, replies=[TOMORROW, DAY], value=Day(**DAY), methods=CALL),
+    "what only Pydantic refuses, beside tools": Case(
+        schema=Day, replies=[TOMORROW, DAY], value=Day(**DAY), methods=CALL, bound={"tools": [add]}
+    ),
+    "what only Pydantic refuses in a root": Case(
+        schema=Days, replies=[json.dumps([TOMORROW]), json.dumps([DAY])], value=Days([Day(**DAY)]), methods=TEXT
+    ),
+    "what only Pydantic refuses in a root in a call": Case(
+        schema=Days, replies=[{"root": [TOMORROW]}, {"root": [DAY]}], value=Days([Day(**DAY)]), methods=CALL
+    ),
+    "what a validator refuses": Case(schema=Day, replies=[json.dumps(LONG)] * 2, value=None, methods=TEXT),
+    "what a validator refuses in a call": Case(schema=Day, replies=[LONG, LONG], value=None, methods=CALL),
+    "a call that does not fit": Case(schema=Person, replies=[OLD, OLD], value=None, methods=CALL),
+    "a call that does not fit, beside tools": Case(
+        schema=Person, replies=[OLD, OLD], value=None, methods=CALL, bound={"tools": [add]}
+    ),
+    "no JSON mode for a class": Case(schema=Person, replies=[json.dumps(OLD)] * 2, value=None, methods=["json_mode"]),
     "a TypedDict": Case(
         schema=Home,
         replies=['{"city": "Oslo", "street": {"name": "A"}}'],
@@ -195,6 +240,53 @@ def test_only_what_was_asked_for_is_given(grok, model, case, method, asynchronou
     else:
         assert (asyncio.run(chain.ainvoke("q")) if asynchronous else chain.invoke("q")) == case.value
     assert len(grok.turns) == len(case.replies)
+
+
+async def streamed(chain):
+    return reduce(operator.add, [chunk async for chunk in chain.astream("q")])
+
+
+WAYS = {
+    "invoke": lambda chain: chain.invoke("q"),
+    "ainvoke": lambda chain: asyncio.run(chain.ainvoke("q")),
+    "stream": lambda chain: reduce(operator.add, chain.stream("q")),
+    "astream": lambda chain: asyncio.run(streamed(chain)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("method", ["json_schema", "json_mode", "function_calling"])
+def test_with_the_raw_message_nothing_is_raised_and_the_class_is_made_once(grok, model, method, way):
+    made = []
+
+    class Counted(BaseModel):
+        """A number that is made."""
+
+        number: int
+
+        @field_validator("number")
+        @classmethod
+        def _count(cls, number: int) -> int:
+            made.append(number)
+            if number < 0:
+                raise LookupError("below zero")
+            return number
+
+    chain = model.with_structured_output(Counted, method=method, include_raw=True)
+    for number in (1, -1, -1):
+        if method == "function_calling":
+            grok.reply(tool_calls=[{"name": "Counted", "args": {"number": number}}])
+        else:
+            grok.reply(json.dumps({"number": number}))
+    good = WAYS[way](chain)
+    assert (good["parsed"].number, good["parsing_error"]) == (1, None)
+    assert made == [1, 1]  # once to check the reply, and once to make the value of it
+    bad = WAYS[way](chain)
+    assert bad["parsed"] is None
+    assert isinstance(bad["parsing_error"], GrokWebToolCallError)
+    assert "below zero" in str(bad["parsing_error"])
+    assert bad["raw"].text or bad["raw"].invalid_tool_calls
+    assert len(grok.turns) == 3
 
 
 @pytest.mark.parametrize("method", ["json_schema", "json_mode", "function_calling"])

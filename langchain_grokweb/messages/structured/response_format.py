@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages import prompt_format
-from langchain_grokweb.messages.json_schema import fit, validator
+from langchain_grokweb.messages.json_schema import fit, rejection, validator
 from langchain_grokweb.messages.tools.call_json import load_json
 from langchain_grokweb.messages.tools.definitions import json_schema
 from langchain_grokweb.messages.tools.example_values import described, example_value, says_more_than_example
@@ -37,9 +37,15 @@ _FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class JsonFormat:
-    """What JSON a reply shall be; `schema` is `None` for any object."""
+    """What JSON a reply shall be.
+
+    Attributes:
+        schema: Its schema; `None` for any object.
+        made_of: The Pydantic class that is made of it, and may take less than the schema; `None` where there is none.
+    """
 
     schema: Mapping[str, Any] | None = None
+    made_of: Any = None
 
     def note(self) -> str:
         """How it is asked for: a filled example, and the schema itself where that says more."""
@@ -92,10 +98,14 @@ class JsonFormat:
     def fit(self, value: Any) -> tuple[Any, str]:
         """The value as the schema has it, and no fault; or nothing and the fault."""
         if self.schema is None:
-            return value, "" if isinstance(value, dict) else "it is no JSON object"
-        if value == self.schema:
-            return None, "it repeats the schema"
-        return fit(self.schema, value)
+            fitted, fault = value, "" if isinstance(value, dict) else "it is no JSON object"
+        elif value == self.schema:
+            fitted, fault = None, "it repeats the schema"
+        else:
+            fitted, fault = fit(self.schema, value)
+        if not fault and self.made_of is not None:
+            fault = rejection(getattr(self.made_of, "model_validate", None) or self.made_of.parse_obj, fitted)
+        return (None, fault) if fault else (fitted, "")
 
     @property
     def has_members(self) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
-from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import (
@@ -15,13 +15,13 @@ from langchain_core.output_parsers import (
 )
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.outputs import Generation
-from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.runnables import Runnable, RunnableGenerator
+from langchain_core.runnables.utils import AddableDict
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import RootModel, SkipValidation
 from typing_extensions import is_typeddict
 
-from langchain_grokweb.errors import GrokWebToolCallError
-from langchain_grokweb.messages.output_spec import KEEPS_UNFIT, UNFIT_KEY, unfit
+from langchain_grokweb.messages.output_spec import KEEPS_UNFIT, MADE_OF, UNFIT_KEY, unfit
 from langchain_grokweb.messages.planner import LINK_KEY
 from langchain_grokweb.messages.structured.response_format import Method
 from langchain_grokweb.messages.tools.definitions import definition, json_schema
@@ -46,6 +46,7 @@ def structured(
         raise ValueError(msg)
     traced = json_schema(schema) if is_typeddict(schema) else schema  # LangChain stops at `NotRequired`
     described = {"ls_structured_output_format": {"kwargs": {"method": method, "strict": strict}, "schema": traced}}
+    bound = {**bound, MADE_OF: schema}
     if include_raw:
         bound = {**bound, KEEPS_UNFIT: True}
     if method == "function_calling":
@@ -146,15 +147,29 @@ def _with_raw(
 ) -> Runnable[LanguageModelInput, Any]:
     """What is wrong stands in the result; LangChain's own way, a fallback, lets a stream's error through."""
 
-    def attempt(result: dict[str, Any]) -> tuple[Any, Exception | None]:
+    def outcome(message: BaseMessage) -> AddableDict:
         try:
-            return parser.invoke(_checked(result["raw"])), None
-        except (GrokWebToolCallError, OutputParserException) as error:
-            return None, error
+            return AddableDict(parsed=parser.invoke(_checked(message)), parsing_error=None)
+        except Exception as error:  # noqa: BLE001 - a class's validators are anybody's code
+            return AddableDict(parsed=None, parsing_error=error)
 
-    return RunnableMap(raw=llm) | RunnablePassthrough.assign(
-        parsed=lambda result: attempt(result)[0], parsing_error=lambda result: attempt(result)[1]
-    )
+    def parsed(messages: Iterator[BaseMessage]) -> Iterator[AddableDict]:
+        whole: Any = None
+        for message in messages:
+            whole = message if whole is None else whole + message
+            yield AddableDict(raw=message)
+        if whole is not None:
+            yield outcome(whole)
+
+    async def aparsed(messages: AsyncIterator[BaseMessage]) -> AsyncIterator[AddableDict]:
+        whole: Any = None
+        async for message in messages:
+            whole = message if whole is None else whole + message
+            yield AddableDict(raw=message)
+        if whole is not None:
+            yield outcome(whole)
+
+    return llm | RunnableGenerator(parsed, aparsed)
 
 
 def _checked(message: BaseMessage) -> BaseMessage:

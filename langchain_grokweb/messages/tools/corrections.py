@@ -36,7 +36,7 @@ def _with_what_fits(tool: Tool, args: Mapping[str, Any]) -> dict[str, Any]:
     """The example's arguments, and of these each that its schema allows."""
     corrected = example_args(tool.parameters)
     for name, value in islice(args.items(), _MOST_ARGUMENTS):
-        fitted, _ = tool.check({**corrected, name: value})
+        fitted, _ = tool.fit({**corrected, name: value})
         if fitted is not None and name in (tool.parameters.get("properties") or {}):
             corrected = fitted
     return corrected

@@ -14,13 +14,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages import prompt_format
-from langchain_grokweb.messages.json_schema import check_args, short, validator
+from langchain_grokweb.messages.json_schema import check_args, rejection, short, validator
 from langchain_grokweb.messages.tools.definitions import definition
 from langchain_grokweb.messages.tools.example_values import described, example_args
 from langchain_grokweb.messages.tools.signatures import signature
@@ -39,15 +39,24 @@ class Tool:
         name: Its name.
         description: What it is for.
         parameters: The JSON schema of its arguments, an object.
+        made_of: The Pydantic class that is made of them, and may take less than the schema; `None` where there is none.
     """
 
     name: str
     description: str
     parameters: Mapping[str, Any]
+    made_of: Any = None
 
-    def check(self, args: Any) -> tuple[dict[str, Any] | None, str]:
+    def fit(self, args: Any) -> tuple[dict[str, Any] | None, str]:
         """The arguments as the schema has them and `""`, or `None` and what is wrong with them in one line."""
         return check_args(self.parameters, args)
+
+    def check(self, args: Any) -> tuple[dict[str, Any] | None, str]:
+        """The same, where the class takes them too."""
+        fitted, fault = self.fit(args)
+        if fitted is not None and self.made_of is not None:
+            fault = rejection(self.made_of, **fitted)
+        return (None, fault) if fault else (fitted, "")
 
     @property
     def example(self) -> str:
@@ -144,6 +153,12 @@ class Toolbox:
     @property
     def _is_single(self) -> bool:
         return not self.parallel and self.choice != "none"
+
+    def making(self, made_of: type) -> Toolbox:
+        """The same, where a Pydantic class is made of the call that is demanded, or of the one that has its name."""
+        name = self.choice if self.find(self.choice) else definition(made_of)["name"]
+        tools = [replace(tool, made_of=made_of) if tool.name == name else tool for tool in self.tools]
+        return replace(self, tools=tuple(tools))
 
     def find(self, name: str) -> Tool | None:
         """The tool of that name."""
