@@ -180,7 +180,7 @@ class GatewayTurn:
         kept = sessions.take(self._key(place.conversation_id))
         if kept is None or not isinstance(kept.socket, Socket):
             return False
-        self._session.continue_on(kept.session_id)
+        self._session.continue_on(kept.session_id, kept.ids)
         self._session.is_stored = kept.is_stored
         self._listen_to(kept.socket)
         try:
@@ -248,7 +248,8 @@ class GatewayTurn:
         if sessions is None or session_id is None or conversation_id is None:
             hang_up(socket)
             return
-        kept = KeptSession(socket, session_id, self._session.is_stored, asyncio.get_running_loop().time())
+        session, now = self._session, asyncio.get_running_loop().time()
+        kept = KeptSession(socket, session_id, session.is_stored, frozenset(session.ids), now)
         seconds = self._http.service.keep_session
         sessions.put(self._key(conversation_id), kept, seconds, gateway_frames.heartbeat)
 

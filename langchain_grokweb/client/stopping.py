@@ -112,7 +112,7 @@ class RunningAnswer:
         if self._sent_at is None:
             self._sent_at, self.may_run = now(), True
 
-    def note(self, batch: list[ev.Event]) -> None:  # noqa: C901 - a case for each kind of event
+    def note(self, batch: list[ev.Event]) -> None:  # noqa: C901, PLR0912 - a case for each kind of event
         """Remember what is needed to stop the turn."""
         for event in batch:
             match event:
@@ -149,7 +149,8 @@ class RunningAnswer:
                     self.late.discard("suggestions")
                 case ev.TitleGiven():
                     self.late.discard("title")
-                    self._http.account.untitled = 0
+                    if self.is_new:
+                        self._http.account.untitled = 0
                 case _:
                     assert_never(event)
 

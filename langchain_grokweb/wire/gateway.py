@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import Enum, auto
 from typing import Any, ClassVar, Literal
 
@@ -25,7 +25,7 @@ from langchain_grokweb.wire.conversation_ids import is_id, require_id
 from langchain_grokweb.wire.event_builder import AnswerReader, web_results
 from langchain_grokweb.wire.framing import UNCHECKED_BYTES, JsonObjects, has_too_many_parts, in_slices
 from langchain_grokweb.wire.gateway_chunks import ChunkReader, Dialects
-from langchain_grokweb.wire.gateway_frames import check_turn, prompt_frames, session_frame
+from langchain_grokweb.wire.gateway_frames import check_turn, is_item_of, prompt_frames, session_frame
 from langchain_grokweb.wire.json_fields import Fields, get_dict, get_objects, get_str, wrong_type
 from langchain_grokweb.wire.turn import Turn
 from langchain_grokweb.wire.unknown_fields import Unknown
@@ -111,7 +111,9 @@ class GatewaySession:
         self._session_id: str | None = None
         self.is_stored = False  # the newest answer, at the service: it may be followed now (gateway.md 5.2)
         self.confirms_stored = False  # the service has said so, of this answer or late of the one before
-        self._answer_before: str | None = None  # on the same session
+        self.ids: set[str] = set()  # of the prompts and answers of this session, also of its earlier turns
+        self._message_id = ""  # of our prompt, as we name it
+        self._is_prompt_stored = False
         if session_id is not None:
             self.continue_on(session_id)
         self._request_id = ""
@@ -125,12 +127,17 @@ class GatewaySession:
 
     # --- the face
 
-    def continue_on(self, session_id: str) -> None:
-        """Be a further turn of a session, of which nothing was received or sent yet, if it continues a conversation."""
+    def continue_on(self, session_id: str, ids: Collection[str] = ()) -> None:
+        """Be a further turn of a session, of which nothing was received or sent yet, if it continues a conversation.
+
+        Args:
+            session_id: The session's.
+            ids: Of the prompts and answers of its earlier turns: what is said late about them is not about this one.
+        """
         if (place := self._turn.conversation) is not None:
             self._session_id = session_id
             self.state = State.READY
-            self._answer_before = place.parent_response_id
+            self.ids = {*ids, *filter(None, [place.parent_response_id])}
             self._reader.add(ev.ConversationOpened(place.conversation_id))
 
     def receive(self, message: str | bytes) -> None:
@@ -176,7 +183,7 @@ class GatewaySession:
         if self.state is State.READY and self._session_id is not None:
             self._advance("prompt sent")
             self.is_stored = False
-            turn_id = str(uuid.uuid4())
+            self._message_id = turn_id = str(uuid.uuid4())
             self._request_id = f"evt_resp_{turn_id}"
             message, request = prompt_frames(self._turn, self._session_id, turn_id, self._request_id)
             self._send(message, f"evt_msg_{turn_id}")
@@ -342,12 +349,13 @@ class GatewaySession:
 
     def _start(self, response_id: Any) -> None:
         """The answer has an id. One that fails at once was never created: its id comes with the failure."""
-        if response_id == self._answer_before:
-            return  # a late word about it
+        if response_id in self.ids:
+            return  # a late word about an earlier one
         if self.state is State.PROMPTED and isinstance(response_id, str) and response_id:
             require_id(response_id, "response.created: response.id")
             self._advance("answer started")
             self._answer_id = response_id
+            self.ids.add(response_id)
             self._reader.add(ev.AnswerStarted(response_id))
 
     # --- one method a type of event
@@ -376,8 +384,13 @@ class GatewaySession:
         self._reader.add(ev.ConversationOpened(conversation_id))
 
     def _item_added(self, _: Any, event: Fields) -> None:
+        """A prompt is in the conversation: ours, or that of an earlier turn or of another client."""
         item = get_dict(event, "item")
-        if item.get("role") == "user" and is_id(item.get("id")):
+        is_awaited = self.state in {State.PROMPTED, State.ANSWERING} and not self._is_prompt_stored
+        is_new_prompt = item.get("role") == "user" and is_id(item.get("id")) and item["id"] not in self.ids
+        if is_awaited and is_new_prompt and is_item_of(self._turn, self._message_id, item):
+            self._is_prompt_stored = True
+            self.ids.add(item["id"])
             self._reader.add(ev.PromptStored(item["id"]))
 
     def _response_created(self, _: Any, event: Fields) -> None:
@@ -396,8 +409,9 @@ class GatewaySession:
             if value.__class__ is dict:
                 self.unknown.look(f"chunk.{name}", value)
             if name == "follow_up_suggestions":
-                if self.state in {State.READY, State.PROMPTED}:
-                    continue  # of the answer before
+                about = event.get("response_id") or self._answer_id
+                if self.state in {State.READY, State.PROMPTED} or about != self._answer_id:
+                    continue  # of another answer
                 self._pending.discard("suggestions")
                 self._reader.follow_ups(value)
             elif name in ChunkReader.MEMBERS:
@@ -502,6 +516,9 @@ class GatewaySession:
         about = event.get("client_event_id")
         if isinstance(about, str) and about not in self._sent:
             return  # something else that was sent, a heartbeat perhaps
+        answer = event.get("response_id")
+        if answer in self.ids and answer != self._answer_id:
+            return  # an earlier answer
         error = event.get("error")
         self._fail(error_mapping.from_error({"error": error} if isinstance(error, dict) else event))
 

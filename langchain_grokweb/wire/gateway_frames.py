@@ -9,6 +9,7 @@ import orjson
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.wire import modes
+from langchain_grokweb.wire.json_fields import Fields, get_dict, get_objects, get_str
 from langchain_grokweb.wire.turn import Turn
 
 PATH = "/ws/mgw/"
@@ -73,15 +74,12 @@ def prompt_frames(turn: Turn, session_id: str, message_id: str, request_id: str)
     """
     mentions = [{"mention": {"file_mention": {"file_id": file_id}}} for file_id in turn.file_ids]
     files = {"file_attachment_ids": list(turn.file_ids)} if turn.file_ids else {}
-    texts = [turn.prompt]
-    if turn.custom_instructions and turn.conversation is None:  # the wire has no field of its own for them
-        texts.insert(0, f"{turn.custom_instructions}\n\n")
     item = {
         "type": "message",
         "role": "user",
         "x_grok": {
             "client_message_id": message_id,
-            "input_chunks": [*mentions, *({"text": {"text": text}} for text in texts)],
+            "input_chunks": [*mentions, *({"text": {"text": text}} for text in _texts(turn))],
         },
         **files,
     }
@@ -90,6 +88,28 @@ def prompt_frames(turn: Turn, session_id: str, message_id: str, request_id: str)
         _frame(session_id, "conversation.item.create", f"evt_msg_{message_id}", item=item, **files, **parent),
         _frame(session_id, "response.create", request_id),
     )
+
+
+def is_item_of(turn: Turn, message_id: str, item: Fields) -> bool:
+    """Whether an item that was added holds the prompt of this turn, as far as it says.
+
+    Args:
+        turn: The turn.
+        message_id: What `prompt_frames` called its prompt.
+        item: The item, whose members beside id and role nobody has captured (gateway.md 8).
+    """
+    said = get_dict(item, "x_grok")
+    if isinstance(named := said.get("client_message_id"), str):
+        return named == message_id
+    texts = [get_str(get_dict(chunk, "text"), "text") for chunk in get_objects(said, "input_chunks")]
+    written = "".join(texts).split()
+    return not written or written == "".join(_texts(turn)).split()
+
+
+def _texts(turn: Turn) -> list[str]:
+    """The pieces of the prompt; the wire has no field of its own for instructions."""
+    has_instructions = turn.custom_instructions and turn.conversation is None
+    return [f"{turn.custom_instructions}\n\n", turn.prompt] if has_instructions else [turn.prompt]
 
 
 def _frame(session_id: str | None, kind: str, event_id: str, **members: Any) -> str:

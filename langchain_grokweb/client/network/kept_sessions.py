@@ -31,12 +31,14 @@ class KeptSession:
         socket: Where it is; it counts what it receives, as `received`.
         session_id: How the service names it.
         is_stored: Whether the service has stored its last answer, so that the next prompt may come.
+        ids: Those of its prompts and answers.
         since: From when it waits, by the loop's clock.
     """
 
     socket: ClientConnection
     session_id: str
     is_stored: bool
+    ids: frozenset[str]
     since: float
 
 
