@@ -96,8 +96,12 @@ def lines(name: str) -> list[dict[str, Any]]:
 
 
 def turn(name: str) -> Turn:
+    """The turn whose prompt the recorded client sent."""
+    sent = [line["frame"]["event"].get("item", {}) for line in lines(name) if line["dir"] == "client"]
+    pieces = [piece.get("text", {}) for item in sent for piece in item.get("x_grok", {}).get("input_chunks", [])]
+    prompt = "".join(piece.get("text", "") for piece in pieces) or "Why that one?"
     place = ConversationRef("5ebc2d1e-3f4a-4b5c-8d6e-7f8091a2b3c4", "e3b5ffb4-9c9f-48d9-a905-d38d41530c99")
-    return Turn(prompt="Why that one?", model="auto", conversation=place if name == "resume" else None)
+    return Turn(prompt=prompt, model="auto", conversation=place if name == "resume" else None)
 
 
 def play(name: str, together: int, *, as_text: bool = False) -> list[object]:
