@@ -34,13 +34,14 @@ from langchain_grokweb.messages.structured.response_format import Method
 from langchain_grokweb.messages.tools.toolbox import chosen, definitions
 from langchain_grokweb.model_call import ModelCall, RunManager, shown
 from langchain_grokweb.model_fields import GrokWebFields
+from langchain_grokweb.whole_messages import WholeMessages
 from langchain_grokweb.wire import modes
 from langchain_grokweb.wire.conversation_ids import parse_conversation
 
 content_blocks.register()
 
 
-class ChatGrokWeb(GrokWebFields):
+class ChatGrokWeb(WholeMessages, GrokWebFields):
     """Chat model over the grok.com web service, signed in with the cookies of your own browser.
 
     This package is unofficial, and made for one person with that person's own account: automated use may break the

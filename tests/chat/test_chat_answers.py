@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import AIMessageChunk, HumanMessage
+from langchain_core.messages import AIMessageChunk, HumanMessage, messages_from_dict, messages_to_dict
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph import START, MessagesState, StateGraph
 from paths import PATHS
 
 from langchain_grokweb import GrokWebServerError
@@ -153,6 +156,42 @@ def test_previews_are_chunks_of_the_stream_and_no_part_of_the_message(grok, mode
     assert [preview["progress"] for preview in previews] == [50]
     grok.reply("Here.", images=["a fox"])
     assert "image_previews" not in model.invoke("Draw a fox").additional_kwargs
+
+
+@pytest.mark.parametrize("way", ["invoke", "ainvoke"])
+async def test_previews_are_in_no_message_that_was_streamed_within(grok, make_model, way):
+    model = make_model(streaming=True)
+    grok.reply("Here.", images=["a fox"])
+    message = await model.ainvoke("Draw a fox") if way == "ainvoke" else model.invoke("Draw a fox")
+    assert message.additional_kwargs["images"]
+    assert "image_previews" not in message.additional_kwargs
+
+
+async def test_previews_are_in_no_state_of_a_graph_that_streams_messages(grok, model):
+    async def answer(state: MessagesState, config: RunnableConfig) -> dict[str, Any]:
+        return {"messages": [await model.ainvoke(state["messages"], config)]}
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("answer", answer)
+    graph.add_edge(START, "answer")
+    grok.reply("Here.", images=["a fox"])
+    modes: Any = ["messages", "values"]
+    parts = [part async for part in graph.compile().astream({"messages": "Draw a fox"}, stream_mode=modes)]
+    message = parts[-1][1]["messages"][-1]
+    assert message.additional_kwargs["images"]
+    assert "image_previews" not in message.additional_kwargs
+
+
+async def test_an_answer_from_the_cache_is_the_answer(grok, make_model):
+    grok.reply("Plain.", images=["a fox"])
+    model = make_model(cache=InMemoryCache(), streaming=True)
+    first = model.invoke("Hi")
+    again = [model.invoke("Hi"), await model.ainvoke("Hi")]
+    assert len(grok.turns) == 1
+    for message in again:
+        assert message.usage_metadata is None
+        assert {**message.model_dump(), "id": ""} == {**first.model_dump(), "id": ""}
+        assert messages_from_dict(messages_to_dict([message])) == [message]
 
 
 @pytest.mark.filterwarnings("ignore:The method `BaseChatModel._a?chat_model_stream_v3` is in beta")
