@@ -255,7 +255,7 @@ async def test_idle_connections_are_closed_on_request_and_the_model_lives_on(gro
 
     def idle() -> list[httpx.AsyncClient]:
         mine = pool._pools[asyncio.get_running_loop()]
-        return [client for clients in mine._idle.values() for client in clients]
+        return [client for _, client in mine._idle]
 
     async with model as same:
         assert same is model

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import httpx
 import pytest
 
+from langchain_grokweb import GrokWebClient, GrokWebError
 from langchain_grokweb.client.network import pool
+
+CERTIFICATE = Path(__file__).parent / "untrusted.pem"
+TLS_RECORD_BYTES = 16 * 1024
+READ_BYTES = 64 * 1024  # at most, of one read of the client
 
 READ_LIMIT = 2**20
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+STALE = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nstale"
 ENDLESS = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n"
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -25,19 +33,24 @@ class RawServer:
         self.url = ""
         self.connections = 0
         self.reads: list[bytes] = []
+        self.writers: list[asyncio.StreamWriter] = []  # one of each connection
         self.heard = asyncio.Event()
         self.hung_up = asyncio.Event()
 
 
 @asynccontextmanager
-async def raw_server(*replies: bytes, closes: bool = False) -> AsyncIterator[RawServer]:
+async def raw_server(*replies: bytes, closes: bool = False, is_secure: bool = False) -> AsyncIterator[RawServer]:
     """Answers one read with one of these, and hangs up after each, or not."""
-    server, left = RawServer(), list(replies)
-    talks: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
+    server, left, context = RawServer(), list(replies), None
+    talks: list[asyncio.Task[None] | None] = []
+    if is_secure:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(CERTIFICATE)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
-        talks[asyncio.current_task()] = writer
+        server.writers.append(writer)
+        talks.append(asyncio.current_task())
         with suppress(ConnectionError):
             while data := await reader.read(READ_LIMIT):
                 server.reads.append(data)
@@ -51,30 +64,30 @@ async def raw_server(*replies: bytes, closes: bool = False) -> AsyncIterator[Raw
             await writer.wait_closed()
         server.hung_up.set()
 
-    listening = await asyncio.start_server(talk, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
+    listening = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
+    server.url = f"http{'s' if is_secure else ''}://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
     try:
         yield server
     finally:
         await pool.close_idle()
         listening.close()
         await listening.wait_closed()
-        for writer in talks.values():
+        for writer in server.writers:
             writer.close()
         await asyncio.gather(*filter(None, talks))
 
 
 @asynccontextmanager
-async def client() -> AsyncIterator[pool.PlainClient]:
-    leased = await pool.lease(None, is_secure=False)
+async def client(account: str = "", *, is_secure: bool = False) -> AsyncIterator[pool.PlainClient]:
+    leased = await pool.lease(None, is_secure=is_secure, account=account)
     try:
         yield leased.client
     finally:
         await leased.give_back()
 
 
-async def ask(url: str, content: bytes | None = None, *, read: float | None = None) -> bytes:
-    async with client() as http:
+async def ask(url: str, content: bytes | None = None, *, read: float | None = None, account: str = "") -> bytes:
+    async with client(account, is_secure=url.startswith("https")) as http:
         request = http.build_request("POST", url, content=content, timeout=(5.0, read, None, None))
         response = await http.send(request)
         try:
@@ -118,6 +131,80 @@ async def test_one_whose_reply_was_not_read_to_its_end_is_replaced():
             await response.aclose()
         assert await ask(server.url) == b"ok"
         assert server.connections == 2
+
+
+def reply_of(size: int) -> bytes:
+    """A reply of this size, its head included; not for small ones."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: %05d\r\n\r\n"
+    return head % (size - len(head % 0)) + b"x" * (size - len(head % 0))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        OK + STALE,
+        OK + b"\r\n",
+        OK + b"what?",
+        OK + b"HTTP/1.1 103 Early Hints\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\n\r\nstale",
+        ENDLESS + b"0\r\n\r\n" + STALE,
+        reply_of(READ_BYTES) + STALE,  # which one read of the client does not bring
+    ],
+)
+async def test_one_with_more_than_its_reply_is_replaced(reply: bytes):
+    async with raw_server(reply, OK, OK) as server:
+        await ask(server.url)
+        assert [await ask(server.url), await ask(server.url)] == [b"ok", b"ok"]
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize("more", [b"", OK, b"\r\n"])
+@pytest.mark.parametrize("is_secure", [False, True])
+async def test_one_on_which_more_comes_later_is_replaced(monkeypatch, is_secure: bool, more: bytes):
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    async with raw_server(OK, OK, is_secure=is_secure) as server:
+        assert await ask(server.url) == b"ok"
+        server.writers[0].write(more)
+        assert await ask(server.url) == b"ok"
+        assert server.connections == (2 if more else 1)
+
+
+@pytest.mark.parametrize("size", [len(OK), TLS_RECORD_BYTES, READ_BYTES])
+async def test_a_secure_one_with_more_than_its_reply_is_replaced(monkeypatch, size: int):
+    """Whichever layer holds what is too much."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    reply = OK if size == len(OK) else reply_of(size)
+    async with raw_server(reply + STALE, OK, OK, is_secure=True) as server:
+        await ask(server.url)
+        assert [await ask(server.url), await ask(server.url)] == [b"ok", b"ok"]
+        assert server.connections == 2
+
+
+async def test_one_of_another_account_is_not_used():
+    async with raw_server(OK, OK, OK, OK) as server:
+        assert [await ask(server.url, account=name) for name in ("one", "two", "one", "two")] == [b"ok"] * 4
+        assert server.connections == 2
+
+
+async def test_clients_of_two_accounts_share_no_connection():
+    async with raw_server(OK, OK, OK) as server:
+        for user in (1, 2, 1):
+            cookies = f"sso=a{user}; sso-rw=a{user}; x-userid=497f19f8-49d4-458a-bee4-43ec3dcaf8c{user}"
+            with suppress(GrokWebError):  # this server knows no modes
+                await GrokWebClient(base_url=server.url.rstrip("/"), cookies=cookies).quota()
+        assert server.connections == 2
+
+
+async def test_the_oldest_of_too_many_that_wait_is_closed(monkeypatch):
+    monkeypatch.setattr(pool, "MAX_IDLE_CLIENTS", 2)
+    kept = []
+    for name in ("one", "two", "three"):
+        async with client(name) as http:
+            kept.append(http)
+    assert [http.is_closed for http in kept] == [True, False, False]
+    async with client("two") as http:
+        assert http is kept[1]
+    await pool.close_idle()
 
 
 async def test_one_of_a_request_that_was_cancelled_is_replaced():

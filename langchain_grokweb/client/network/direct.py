@@ -2,7 +2,7 @@
 
 A client serves one request at a time (`pool` lends it), so a pool of connections has nothing to choose, and takes as
 long as half of a short request's other work. What is sent of a request waits until its answer is read, so that head and
-body leave together.
+body leave together. What comes beyond a reply would be read as the next one's, so its connection is not used again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import anyio
 import httpcore
 import httpx
 from anyio.abc import ByteStream, SocketAttribute
-from anyio.streams.tls import TLSStream
+from anyio.streams.tls import TLSAttribute, TLSStream
 
 KEEP_SECONDS = 30.0
 _MOST_UNSENT_BYTES = 64 * 1024
@@ -69,10 +69,10 @@ class DirectTransport(httpx.AsyncBaseTransport):
         )
 
     async def _find(self, origin: httpcore.Origin, extensions: Any) -> httpcore.AsyncHTTP11Connection:
-        """The connection that was kept, where it leads there and is alive, or a new one."""
+        """The connection that was kept, where it leads there and can be used again, or a new one."""
         kept, self._idle = self._idle, None
         if kept is not None:
-            if kept.can_handle_request(origin) and kept.is_available() and not kept.has_expired():
+            if kept.can_handle_request(origin) and _is_clean(kept):
                 return kept
             await kept.aclose()
         name = extensions.get("sni_hostname") or origin.host.decode("ascii")
@@ -83,7 +83,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         """A request is over: keep its connection, if it can be used again."""
         if connection in self._busy:
             self._busy.remove(connection)
-            if self._idle is None and connection.is_idle():
+            if self._idle is None and _is_clean(connection):
                 self._idle = connection
             elif not connection.is_closed():
                 await connection.aclose()
@@ -117,6 +117,18 @@ class _Body(httpx.AsyncByteStream):
             await self._transport._release(self._connection)  # noqa: SLF001 - its own
 
 
+def _is_clean(connection: httpcore.AsyncHTTP11Connection) -> bool:
+    """Whether it is idle and alive, and nothing has come beyond its last reply."""
+    # Private, since httpcore has no public name for it: the parser, which alone knows what it has not used.
+    parser = getattr(connection, "_h11_state", None)
+    return (
+        connection.is_idle()
+        and not connection.has_expired()  # which asks the stream what was not read
+        and parser is not None
+        and parser.trailing_data == (b"", False)
+    )
+
+
 def _known(error: httpcore.ProtocolError) -> httpx.ProtocolError:
     is_remote = isinstance(error, httpcore.RemoteProtocolError)
     return (httpx.RemoteProtocolError if is_remote else httpx.LocalProtocolError)(str(error))
@@ -125,9 +137,12 @@ def _known(error: httpcore.ProtocolError) -> httpx.ProtocolError:
 class _Stream(httpcore.AsyncNetworkStream):
     """What a connection is made of."""
 
-    def __init__(self, stream: ByteStream, raw_socket: socket.socket) -> None:
+    def __init__(self, stream: ByteStream, plain: ByteStream) -> None:
         self._stream = stream
-        self._socket = raw_socket
+        self._socket = plain.extra(SocketAttribute.raw_socket)  # noqa: S610 - no query
+        self._tls = stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610 - no query
+        # Private, since anyio has no public name for it: what was taken from the socket and not read.
+        self._queue = getattr(getattr(plain, "_protocol", None), "read_queue", None)
         self._unsent = b""
         self._send_seconds: float | None = None
 
@@ -170,7 +185,13 @@ class _Stream(httpcore.AsyncNetworkStream):
         await self._stream.aclose()
 
     def get_extra_info(self, info: str) -> Any:
-        return _is_readable(self._socket) if info == "is_readable" else None
+        return self._has_unread() if info == "is_readable" else None
+
+    def _has_unread(self) -> bool:
+        """Whether anything has come and was not read, the end included, or this cannot be known."""
+        if self._queue is None or self._queue or _is_readable(self._socket):
+            return True
+        return self._tls is not None and _is_readable_tls(self._tls)
 
 
 async def _connect(origin: httpcore.Origin, context: ssl.SSLContext, name: str, seconds: float | None) -> _Stream:
@@ -192,11 +213,20 @@ async def _connect(origin: httpcore.Origin, context: ssl.SSLContext, name: str, 
         if isinstance(error, OSError | anyio.EndOfStream | anyio.BrokenResourceError):
             raise httpx.ConnectError(str(error)) from error
         raise
-    return _Stream(stream, plain.extra(SocketAttribute.raw_socket))  # noqa: S610 - no query
+    return _Stream(stream, plain)
+
+
+def _is_readable_tls(tls: ssl.SSLObject) -> bool:
+    """Whether something can be read of what the socket has given."""
+    try:
+        tls.read(1)
+    except ssl.SSLError as error:
+        return not isinstance(error, ssl.SSLWantReadError)
+    return True
 
 
 def _is_readable(raw_socket: socket.socket) -> bool:
-    """Whether something can be read where nothing is awaited: the end."""
+    """Whether the socket has something to read, the end included."""
     descriptor = raw_socket.fileno()
     if descriptor < 0:
         return True

@@ -237,7 +237,8 @@ class Http:
         """The caller's own client, or one that is leased."""
         own = self.service.http_client
         if own is None:
-            leased = await lease(self.service.find_proxy(), is_secure=self.service.is_secure)
+            service, account = self.service, self.credentials.account
+            leased = await lease(service.find_proxy(), is_secure=service.is_secure, account=account)
             return leased.client, leased
         if own.is_closed:
             raise GrokWebInvalidRequestError(

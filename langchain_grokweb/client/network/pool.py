@@ -1,19 +1,20 @@
 """Connections, one set for each event loop.
 
 A loop's set is made on first use and closed with the loop: an asynchronous generator that the loop knows of stands at
-its `yield` until the loop shuts its generators down, and closes the set then. Each turn in flight has an
+its `yield` until the loop shuts its generators down, and closes the set then. Each turn in flight has a
 client of its own, taken from a capped list of idle ones: one client for many streams is slow, since its
 pool looks through all of its connections for each. All share one SSL context, which takes longer to make than all else
 and is made in a thread, where there is a secure connection to make.
 No client reads the environment: `environment` does, for both wires.
-No client keeps cookies: what an account receives must not go out with another's requests.
+No client keeps cookies: what an account receives must not go out with another's requests. None serves two accounts: a
+server that mixes up its replies must not give one account's to another. (`direct` notices a reply too many. The
+transport of httpx, which is used with a proxy, does not.)
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from ssl import SSLContext
 from weakref import WeakKeyDictionary
@@ -27,13 +28,14 @@ from langchain_grokweb.client.network.kept_sessions import KeptSessions
 from langchain_grokweb.client.network.plain_client import PlainClient
 from langchain_grokweb.errors import GrokWebConnectionError, GrokWebInvalidRequestError
 
-MAX_IDLE_CLIENTS = 100
+MAX_IDLE_CLIENTS = 100  # of a loop
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=KEEP_SECONDS)
 
 _TICKS = 5  # turns of an ending loop in which generators that nobody closed are closed
 FINISH_SECONDS = 10.0  # for turns that are being left, where their loop or the process ends
 
-_Route = tuple[Proxy | None, TrustSettings | None]  # without the latter, no connection is a secure one
+# The account, and its way to the service. Without trust settings, no connection is a secure one.
+_Route = tuple[str, Proxy | None, TrustSettings | None]
 
 
 def require_asyncio() -> None:
@@ -90,24 +92,29 @@ class Lease:
         await self._owner.give_back(self._route, self.client)
 
 
-async def lease(proxy: Proxy | None, *, is_secure: bool) -> Lease:
+async def lease(proxy: Proxy | None, *, is_secure: bool, account: str = "") -> Lease:
     """Take a client that goes through `proxy`, where there is one.
+
+    Args:
+        proxy: Where to go through.
+        is_secure: Whether what is sent is encrypted.
+        account: Whose cookies are sent (`GrokCredentials.account`), if any.
 
     Raises:
         GrokWebConnectionError: A certificate file of the environment cannot be used.
         GrokWebInvalidRequestError: The proxy needs a package that is not there.
     """
     needs_context = is_secure or (proxy is not None and proxy.is_secure)
-    owner, route = await _of_running_loop(), (proxy, TrustSettings.now() if needs_context else None)
+    owner, route = await _of_running_loop(), (account, proxy, TrustSettings.now() if needs_context else None)
     return Lease(owner, route, await owner.take(route))
 
 
 class _LoopClients:
-    """The idle clients of one event loop, by the route they take, and its sessions of the gateway that wait."""
+    """The idle clients of one event loop, each with its route, and its sessions of the gateway that wait."""
 
     def __init__(self) -> None:
         self.sessions = KeptSessions()
-        self._idle: defaultdict[_Route, list[PlainClient]] = defaultdict(list)
+        self._idle: list[tuple[_Route, PlainClient]] = []  # the oldest first
         self.finishing: set[asyncio.Task[None]] = set()
         self._lent: set[PlainClient] = set()
         self._closed = False
@@ -132,9 +139,16 @@ class _LoopClients:
         return _contexts[trust]
 
     async def take(self, route: _Route) -> PlainClient:
-        client = self._idle[route].pop() if self._idle[route] else await self._make(*route)
+        client = self._take_idle(route) or await self._make(*route[1:])
         self._lent.add(client)
         return client
+
+    def _take_idle(self, route: _Route) -> PlainClient | None:
+        """The one that was used last, if any."""
+        for index in range(len(self._idle) - 1, -1, -1):
+            if self._idle[index][0] == route:
+                return self._idle.pop(index)[1]
+        return None
 
     async def _make(self, proxy: Proxy | None, trust: TrustSettings | None) -> PlainClient:
         context = plain_context() if trust is None else await self.context(trust)
@@ -149,18 +163,19 @@ class _LoopClients:
         return PlainClient(transport)
 
     async def give_back(self, route: _Route, client: PlainClient) -> None:
-        idle = self._idle[route]
         self._lent.discard(client)
-        if self._closed or len(idle) >= MAX_IDLE_CLIENTS:
+        if self._closed:
             await client.aclose()
-        else:
-            idle.append(client)
+            return
+        self._idle.append((route, client))
+        if len(self._idle) > MAX_IDLE_CLIENTS:
+            await self._idle.pop(0)[1].aclose()
 
     async def close_idle(self) -> None:
         """Close what nobody uses at the moment."""
         self.sessions.close()
-        idle, self._idle = self._idle, defaultdict(list)
-        for client in [client for clients in idle.values() for client in clients]:
+        idle, self._idle = self._idle, []
+        for _, client in idle:
             await client.aclose()
 
     async def _keep(self) -> AsyncIterator[None]:
@@ -175,7 +190,7 @@ class _LoopClients:
         await self._let_others_finish()
         self._closed = True
         self.sessions.close()
-        for client in [*self._lent, *(client for idle in self._idle.values() for client in idle)]:
+        for client in [*self._lent, *(client for _, client in self._idle)]:
             await client.aclose()
 
     async def _let_others_finish(self) -> None:
