@@ -278,13 +278,14 @@ class GrokWebFields(BaseChatModel):
             return self.credentials
         if not self._has_cookies:
             return saved_credentials(self._service.origin)
-        # Nothing of it is kept in a local variable: those are shown in some tracebacks.
-        if not (isinstance(self.cookies, SecretStr) and self.cookies):
+        # Nothing plain is kept in a local variable: those are shown in some tracebacks.
+        cookies = self.cookies  # which another thread may replace meanwhile
+        if not (isinstance(cookies, SecretStr) and cookies):
             return GrokCredentials.parse(os.environ.get(COOKIES_VARIABLE, ""), base_url=self._service.origin)
         known: tuple[SecretStr, str, GrokCredentials] | None = self.__dict__.get(_PARSED)
-        if known is None or known[0] is not self.cookies or known[1] != self.base_url:
-            credentials = GrokCredentials.parse(self.cookies.get_secret_value(), base_url=self._service.origin)
-            self.__dict__[_PARSED] = known = (self.cookies, self.base_url, credentials)
+        if known is None or known[0] is not cookies or known[1] != self.base_url:
+            credentials = GrokCredentials.parse(cookies.get_secret_value(), base_url=self._service.origin)
+            self.__dict__[_PARSED] = known = (cookies, self.base_url, credentials)
         return known[2]
 
     async def _acredentials(self) -> GrokCredentials:
