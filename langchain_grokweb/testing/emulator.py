@@ -17,7 +17,7 @@ import anyio.to_thread
 from langchain_grokweb.testing.assistant.slips import SLIPS
 from langchain_grokweb.testing.front import Front
 from langchain_grokweb.testing.server import Server
-from langchain_grokweb.testing.state.account import TIERS, Account, Quota, Tier
+from langchain_grokweb.testing.state.account import MODELS, MODES_BY_ID, TIERS, Account, Quota, Tier, quota_name
 from langchain_grokweb.testing.state.conversations import Conversation
 from langchain_grokweb.testing.state.faults import FAULTS, GATEWAY_PATH, fault_named
 from langchain_grokweb.testing.state.script import (
@@ -51,7 +51,8 @@ class GrokEmulator:
             (rest.md 8.6).
         pace: Seconds between two tokens.
         assistant: What answers when no reply is planned: None for the built-in assistant, a function
-            `(TurnContext) -> Reply | str`, or a LangChain chat model.
+            `(TurnContext) -> Reply | str`, or a LangChain chat model. What it raises is an internal error for the
+            client. It is logged, and raised by `turns`, `reset` and the end of `with`.
         tier: "basic", "super" or "heavy": decides which modes the account may use.
         reconnect: What `reconnect-response-v2` sends: "replay" the answer from its beginning, or "continue" after
             what was already delivered (rest.md 2.2).
@@ -106,12 +107,12 @@ class GrokEmulator:
         """Stop at once: cut running streams, close sockets, and end the thread.
 
         Raises:
-            PlanError: A planned reply could not be sent; as at the end of `with`.
+            Exception: What the assistant raised, or a `PlanError`; as at the end of `with`.
         """
         if self._server is not None:
             self._server.stop()
             self._server = None
-        self._raise_plan_error()
+        self._raise_error()
 
     def serve_forever(self) -> None:
         """Run until the process is interrupted (SIGINT or SIGTERM); for the main thread."""
@@ -143,10 +144,10 @@ class GrokEmulator:
         for generation in self._service.generations.values():
             generation.cancel()
 
-    def _raise_plan_error(self) -> None:
-        """Raise what went wrong with a plan, once."""
-        if self._service.plan_errors:
-            raise self._service.plan_errors.pop(0)
+    def _raise_error(self) -> None:
+        """Raise what went wrong with a plan or in the assistant, once."""
+        if self._service.errors:
+            raise self._service.errors.pop(0)
 
     # -- what a client needs
 
@@ -257,16 +258,25 @@ class GrokEmulator:
         return dict(SLIPS)
 
     def set_quota(self, mode: str, remaining: int, *, total: int = 50, wait_seconds: int = 2429) -> None:
-        """Set the requests that are left in a mode or model; after them, questions are refused with 429."""
-        self._service.account.quotas[mode] = Quota(total, remaining, wait_seconds, is_set=True)
+        """Set the requests that are left in a mode; after them, an answer is the error `usage_limit`.
+
+        The name of a model means the mode in which it runs: `grok-3` means `auto`.
+
+        Raises:
+            ValueError: No mode or model has this name.
+        """
+        known = [*MODES_BY_ID, *MODELS]
+        if mode not in known:
+            raise ValueError(f"No mode or model is called {mode!r}; there are: {', '.join(known)}")
+        self._service.account.quotas[quota_name(mode)] = Quota(total, remaining, wait_seconds, is_set=True)
 
     def reset(self) -> None:
         """Forget all plans, records, quotas, files and conversations. The cookies stay valid.
 
         Raises:
-            PlanError: A planned reply could not be sent.
+            Exception: What the assistant raised, or a `PlanError` where a planned reply could not be sent.
         """
-        self._raise_plan_error()
+        self._raise_error()
         if self._server is None:
             self._service.forget()
         else:
@@ -295,9 +305,9 @@ class GrokEmulator:
         """The accepted questions, oldest first. A turn's `status` and `text` change while it is answered.
 
         Raises:
-            PlanError: A planned reply could not be sent.
+            Exception: What the assistant raised, or a `PlanError` where a planned reply could not be sent.
         """
-        self._raise_plan_error()
+        self._raise_error()
         return list(self._service.turns)
 
     @property

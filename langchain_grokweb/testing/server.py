@@ -126,11 +126,7 @@ class Server:
         self._failure: BaseException | None = None
 
     def start(self) -> None:
-        """Start the thread, and wait until connections are accepted.
-
-        Raises:
-            RuntimeError: it did not start.
-        """
+        """Start the thread, and wait until connections are accepted; `RuntimeError` where it did not start."""
         self._thread.start()
         if not self._ready.wait(_PATIENCE_SECONDS) or self._failure is not None:
             raise RuntimeError("The emulator did not start") from self._failure

@@ -97,7 +97,7 @@ def test_words_and_thoughts_come_as_the_model_gives_them_and_calls_and_files_aft
 
 def test_what_it_raises_comes_after_what_it_said_and_it_gets_the_history_and_the_files(wire):
     model = Scripted(answers=[["So ", "far", ValueError("broken")], [ValueError("at once")], ["A picture."]])
-    with GrokEmulator(assistant=model) as grok:
+    with pytest.raises(ValueError, match="broken"), GrokEmulator(assistant=model) as grok:
         ours = model_over(grok, wire)
         with pytest.raises(GrokWebError) as raised:
             ours.invoke("q")

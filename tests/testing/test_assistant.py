@@ -143,11 +143,56 @@ def test_a_langchain_model_can_answer(emulator):
     assert [browser.new("q").text for _ in range(2)] == ["one", "two"]
 
 
-def test_an_assistant_that_fails_is_an_internal_error(emulator):
-    def answer(_turn):
-        raise KeyError("lost")
+@pytest.fixture
+def failing(emulator):
+    """Emulators whose assistant raises this, each with a browser."""
 
-    _, browser = emulator(assistant=answer)
+    def start(error, *, model):
+        def answer(_turn):
+            raise error
+
+        return emulator(assistant=Failing(error) if model else answer)
+
+    return start
+
+
+class Failing:
+    def __init__(self, error):
+        self.error = error
+
+    async def astream(self, _messages):
+        yield "So far"
+        raise self.error
+
+
+@pytest.mark.parametrize("model", [False, True])
+def test_an_assistant_that_fails_is_an_internal_error_and_raised_in_the_test(failing, caplog, model):
+    error = KeyError("lost")
+    grok, browser = failing(error, model=model)
     answered = browser.new("q")
     assert "internalError" in answered.members("error")[0]
+    assert answered.text.startswith("So far") is model
     assert "KeyError('lost')" in answered.text
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("langchain_grokweb.testing", "ERROR")
+    assert record.exc_info[1] is error
+    with pytest.raises(KeyError) as raised:
+        _ = grok.turns
+    assert raised.value is error
+    assert len(grok.turns) == 1
+
+
+@pytest.mark.parametrize("ending", ["reset", "stop"])
+def test_what_an_assistant_raised_is_raised_at_the_end(failing, ending):
+    grok, browser = failing(KeyError("lost"), model=False)
+    browser.new("q")
+    with pytest.raises(KeyError, match="lost"):
+        getattr(grok, ending)()
+    grok.reset()
+    assert grok.turns == []
+
+
+def test_an_assistant_can_answer_with_an_error_on_purpose(emulator):
+    grok, browser = emulator(assistant=lambda _turn: Reply("So far", error="internal_error"))
+    assert "internalError" in browser.new("q").members("error")[0]
+    assert len(grok.turns) == 1

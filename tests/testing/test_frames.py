@@ -129,6 +129,25 @@ def test_searches_and_citations_have_the_frames_of_the_sample(grok, browser):
     assert answer.model["xpostIds"] == ["19"]
 
 
+def test_a_cited_page_that_no_search_found_is_found_by_one_more(grok, browser):
+    known = {"url": "https://doc.rust-lang.org/book/", "title": "Another name"}
+    others = [{"url": "https://else", "title": "E", "snippet": "Of E"}] * 2
+    grok.reply("Yes.", search=[SEARCH, POSTS], citations=[known, *others, {"url": "https://untitled"}])
+    first, last = browser.new().members("webSearchResults")
+    assert len(first["results"]) == len(SEARCH["results"])
+    assert [(one["url"], one["title"], one["preview"]) for one in last["results"]] == [("https://else", "E", "Of E")]
+    grok.reply("Yes.", citations=[{"url": "https://untitled"}])
+    assert browser.new().members("webSearchResults") == []
+
+
+@pytest.mark.parametrize("url", ["https://e.com/a", "https://x.com/someone/status/42"])
+def test_the_title_of_a_planned_citation_reaches_the_client(grok, make_model, url):
+    grok.reply("Paris.", citations=[{"url": url, "title": "A"}])
+    message = make_model().invoke("Hi")
+    assert message.text == "Paris."
+    assert [(one["url"], one["title"]) for one in message.additional_kwargs["citations"]] == [(url, "A")]
+
+
 def test_a_citation_stands_right_behind_its_words_and_every_second_tag_is_split(grok, browser):
     cited = [{"url": f"https://e/{n}", "title": "E", "after": word} for n, word in enumerate(("One", "two"))]
     grok.reply("One and two.", citations=cited)

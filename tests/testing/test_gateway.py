@@ -251,12 +251,13 @@ async def test_citations_stand_between_the_text(grok):
     async with Open(grok) as talk:
         await talk.create(CHUNKS)
         told = await talk.ask()
-    body = [chunk for event in told.of("response.chunk") for chunk in [event["chunk"]]][3:-2]
-    places = [next(iter(chunk.keys() - {"metadata"})) for chunk in body]
-    assert places[:3] == ["phase_marker", "text", "render_citation"] or places[1:4] == [
-        "phase_marker",
-        "text",
-        "render_citation",
+    places = [next(iter(event["chunk"].keys() - {"metadata"})) for event in told.of("response.chunk")]
+    begin = places.index("tool_usage_card")
+    assert places[begin : begin + 5] == ["tool_usage_card", "tool_result", "phase_marker", "text", "render_citation"]
+    (found,) = told.chunks("tool_result")
+    assert [(page["url"], page["title"]) for page in found["tool_result"]["web_search"]["webpages"]] == [
+        (CITED["url"], "A"),
+        (POST["url"], "P"),
     ]
     first, second = (chunk["render_citation"] for chunk in told.chunks("render_citation"))
     assert (first["url"], first["kind"]) == (CITED["url"], "CITATION_KIND_WEB_PAGE")

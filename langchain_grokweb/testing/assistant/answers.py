@@ -11,7 +11,7 @@ import base64
 import inspect
 import mimetypes
 import re
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -46,10 +46,10 @@ _LONGEST_QUOTE = 200
 _FAILED = "The emulator's assistant failed: {!r}"
 
 
-async def answer_of(assistant: Any, context: TurnContext) -> Reply:
+async def answer_of(assistant: Any, context: TurnContext, failed: Callable[[Exception], None]) -> Reply:
     """Ask an assistant: None for the built-in one, or a function, which may block and is asked in a thread.
 
-    Whatever it raises becomes an answer with an internal error, for a service never breaks down in front of its client.
+    What it raises is given to `failed`, and is an internal error for the client: a service never breaks down.
     """
     if assistant is None:
         return built_in(context)
@@ -58,14 +58,17 @@ async def answer_of(assistant: Any, context: TurnContext) -> Reply:
         if inspect.isawaitable(answer):
             answer = await answer
     except Exception as exc:  # noqa: BLE001 - it is the user's code, and its failure is shown where the user looks
+        failed(exc)
         return Reply(_FAILED.format(exc), error="internal_error")
     return answer if isinstance(answer, Reply) else Reply(str(answer))
 
 
-async def streamed(model: Any, context: TurnContext) -> AsyncGenerator[Thought | Text | Reply, None]:
+async def streamed(
+    model: Any, context: TurnContext, failed: Callable[[Exception], None]
+) -> AsyncGenerator[Thought | Text | Reply, None]:
     """What a chat model thinks and says, as it comes, and in the end all of it with its calls and files.
 
-    What it raises becomes an internal error after what it had said.
+    What it raises is given to `failed`, and becomes an internal error after what it had said.
     """
     said: list[Thought | Text] = []
     whole, error = None, None
@@ -77,6 +80,7 @@ async def streamed(model: Any, context: TurnContext) -> AsyncGenerator[Thought |
                     said.append(part)
                     yield part
     except Exception as exc:  # noqa: BLE001 - as above
+        failed(exc)
         failure = Text(("\n\n" if said else "") + _FAILED.format(exc))
         said.append(failure)
         error = "internal_error"

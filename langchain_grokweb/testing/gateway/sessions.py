@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 CONVERSATION_NOT_FOUND = "conversation_not_found"
 
 _CLOSING = frozenset({"cut", "session_ended", "close_without_done"})
-_INSTEAD = {403: "model_not_available", 429: "usage_limit"}  # by the status of the other wire
 
 
 @dataclass(slots=True)
@@ -136,6 +135,7 @@ class Session:
             parent_response_id=parent,
             mode=mode,
             is_model=False,
+            quota=mode,
             era="2026",
             thinking=mode != "fast",
             search=bool(may_search_web or may_search_posts),
@@ -156,8 +156,8 @@ class Session:
         try:
             self.service.check(ask)
         except Refused as refused:
-            return Reply(error=_INSTEAD.get(refused.reply.status, "internal_error"))
-        return self.service.too_long(ask.prompt)
+            return Reply(error="model_not_available" if refused.reply.status == 403 else "internal_error")  # noqa: PLR2004
+        return self.service.instead(ask)
 
     async def _fail(self, code: str, message: str, question: Question) -> None:
         await self.line.say(events.failure(code, message, question.client_event_id))

@@ -73,11 +73,7 @@ class Socket:
                 return
 
     async def send(self, text: str) -> None:
-        """Send one message.
-
-        Raises:
-            WebSocketDisconnect: the socket is closed.
-        """
+        """Send one message, unless the socket is closed (`WebSocketDisconnect`)."""
         if self._is_closed:
             raise WebSocketDisconnect(1006)
         await self.websocket.send_text(text)

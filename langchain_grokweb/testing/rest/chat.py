@@ -26,7 +26,7 @@ from langchain_grokweb.testing.rest.replies import (
 )
 from langchain_grokweb.testing.rest.stream import Cutter, line, streamed
 from langchain_grokweb.testing.server import hung_up, reset
-from langchain_grokweb.testing.state.account import MODES_BY_ID
+from langchain_grokweb.testing.state.account import MODES_BY_ID, quota_name
 from langchain_grokweb.testing.state.conversations import ASSISTANT, HUMAN, Conversation, Node
 from langchain_grokweb.testing.state.delivery import Delivery, held_after, settle
 from langchain_grokweb.testing.state.faults import LINE_ERRORS, Fault, Refused, fault_at
@@ -49,7 +49,7 @@ async def ask(request: HttpRequest) -> Response:
     struck: Fault | None = request.scope["grok.fault"]
     if struck is not None and struck.keeps_question_out:
         return await hung_up(request.scope, request.receive)
-    planned, faults = service.plan(service.too_long(asked.prompt), struck, "chat")
+    planned, faults = service.plan(service.instead(asked), struck, "chat")
     if (refused := fault_at("refusal", faults)) is not None:
         return refusal(refused, nested=True)
     error = None if planned is None or planned.text else planned.error
@@ -92,16 +92,18 @@ def _parsed(body: Mapping[str, Any], conversation_id: str | None, service: Servi
     conversation = service.conversations.by_id.get(conversation_id or "")
     # without modeId a conversation keeps its mode (rest.md 3.2); one that began with a model name becomes `auto`
     mode_so_far = conversation.mode if conversation is not None and conversation.mode in MODES_BY_ID else "auto"
-    mode = body.get("modelName") if by_model else body.get("modeId") or mode_so_far
+    mode = str(body.get("modelName") if by_model else body.get("modeId") or mode_so_far)
+    thinks = body.get("isReasoning") is True
     return Ask(
         prompt=prompt,
         conversation_id=conversation_id,
         parent_response_id=body.get("parentResponseId") or (conversation.newest if conversation else None),
-        mode=str(mode),
+        mode=mode,
         is_model=by_model,
+        quota=quota_name(mode, body.get("modelMode"), thinks=thinks) if by_model else mode,
         era=service.settings.era,
         temporary=body.get("temporary") is True,
-        thinking=body.get("isReasoning") is True if by_model else mode != "fast",
+        thinking=thinks if by_model else mode != "fast",
         search=not body.get("disableSearch") and any(tools.get(tool, True) for tool in _SEARCH_TOOLS),
         images=body.get("enableImageGeneration", True) is not False and tools.get("imageGen", True) is not False,
         keep_running=body.get("skipCancelCurrentInflightRequests") is True,

@@ -245,11 +245,8 @@ class FrameWriter(Writer):
 
     def _picture_card(self, picture: Picture) -> list[Frame]:
         """Intent, tag, preview, picture; a moderated one never gets beyond its preview."""
-        frames = [self._card(picture.card(None)), *self._tag(picture.tag)]
-        frames.append(self._card(picture.card(picture.chunk(finished=False))))
-        if not picture.moderated:
-            frames.append(self._card(picture.card(picture.chunk(finished=True))))
-        return frames
+        chunks = [picture.chunk(finished=finished) for finished in ((False,) if picture.moderated else (False, True))]
+        return [self._card(picture.card(None)), *self._tag(picture.tag), *map(self._card, map(picture.card, chunks))]
 
     def _picture_frames(self, pictures: Sequence[Picture]) -> Iterator[Frame]:
         """The previews of all pictures, then the finished ones."""

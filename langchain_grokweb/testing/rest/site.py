@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from langchain_grokweb.testing.rest.replies import body_of, service_of, unary
-from langchain_grokweb.testing.state.account import MODES_BY_ID, WINDOW_SECONDS
+from langchain_grokweb.testing.state.account import MODES_BY_ID, WINDOW_SECONDS, quota_name
 
 EMAIL = "user@example.com"
 OPEN_PATHS = frozenset({"/", "/sign-in"})
@@ -57,9 +57,8 @@ async def rate_limits(request: HttpRequest) -> Response:
     name = str(body.get("modelName", "auto"))
     account = service_of(request).account
     old = "requestKind" in body
-    is_model = old or name not in MODES_BY_ID
-    account.check_mode(name, is_model=is_model)
-    quota = account.quota(name)
+    account.check_mode(name, is_model=old or name not in MODES_BY_ID)
+    quota = account.quota(quota_name(name, thinks=body.get("requestKind") == "REASONING"))
     limits: dict[str, Any] = {"windowSizeSeconds": WINDOW_SECONDS, "remainingQueries": quota.remaining}
     if quota.remaining == 0:
         limits["waitTimeSeconds"] = quota.wait_seconds

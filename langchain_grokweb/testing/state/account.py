@@ -18,10 +18,6 @@ from langchain_grokweb.testing.state.faults import Refused
 Tier = Literal["basic", "super", "heavy"]
 
 TIERS: tuple[Tier, ...] = ("basic", "super", "heavy")
-MODEL_NAMES = frozenset(
-    """grok-3 grok-2 grok-latest grok-4 grok-4-heavy grok-3-auto grok-3-fast grok-4-mini-thinking-tahoe
-    grok-4-1-non-thinking-w-tool grok-4-1-thinking-1108b grok-4-1-thinking-1129 grok-420""".split()
-)
 WINDOW_SECONDS = 7200
 
 
@@ -47,6 +43,14 @@ MODES = (
     Mode("build", "Build", "Build apps and sites", "Beta", "heavy", "TIER_SUPERGROK_PLUS", (0, 0, 50)),
 )
 MODES_BY_ID = {mode.mode_id: mode for mode in MODES}
+# Models, and the modes that they run in (rest.md 3.3; Fast for grok-2 is a guess); the last ones have their own quotas.
+MODELS = {
+    **dict.fromkeys(("grok-3", "grok-3-auto", "grok-4"), "auto"),
+    **dict.fromkeys(("grok-2", "grok-latest", "grok-3-fast"), "fast"),
+    "grok-4-heavy": "heavy",
+    **dict.fromkeys(("grok-4-mini-thinking-tahoe", "grok-4-1-non-thinking-w-tool", "grok-420"), ""),
+    **dict.fromkeys(("grok-4-1-thinking-1108b", "grok-4-1-thinking-1129"), ""),
+}
 
 
 @dataclass(slots=True)
@@ -57,6 +61,16 @@ class Quota:
     remaining: int
     wait_seconds: int = 2429
     is_set: bool = False
+
+
+def quota_name(name: str, model_mode: object = "", *, thinks: bool = False) -> str:
+    """The quota that a question to this model or mode uses: of the mode in which it runs, or of a model without one.
+
+    `model_mode` is the `modelMode` beside a model. That grok-3 runs in Expert where it `thinks` is a guess.
+    """
+    named = str(model_mode).removeprefix("MODEL_MODE_").lower()
+    mode = named if named in MODES_BY_ID else MODELS.get(name) or name
+    return "expert" if thinks and mode == "auto" else mode
 
 
 def _session_token() -> str:
@@ -103,18 +117,14 @@ class Account:
         return name in MODES_BY_ID and not self.may_use(MODES_BY_ID[name])
 
     def check_mode(self, name: str, *, is_model: bool) -> None:
-        """Refuse a model or mode that this account does not have.
-
-        Raises:
-            Refused: 403, code 7, "Model is not found" (rest.md 1.5).
-        """
+        """Refuse a model or mode that this account does not have: 403, code 7, "Model is not found" (rest.md 1.5)."""
         mode = MODES_BY_ID.get(name)
-        known = name in MODEL_NAMES if is_model else mode is not None and self.may_use(mode)
+        known = name in MODELS if is_model else mode is not None and self.may_use(mode)
         if not known:
             raise Refused(403, "Model is not found", nested=True)
 
     def quota(self, name: str) -> Quota:
-        """The quota of a mode or model, made at first use."""
+        """The quota of this name (`quota_name`), made at first use."""
         if name not in self.quotas:
             mode = MODES_BY_ID.get(name)
             total = mode.quotas[TIERS.index(self.tier)] if mode else 100

@@ -252,7 +252,7 @@ def compose(
     thoughts = [{"summary": reply.reasoning}] if isinstance(reply.reasoning, str) else reply.reasoning or ()
     steps: list[Step] = [
         *(Thought(one.get("header", ""), one.get("summary", "")) for one in thoughts),
-        *(_search(one) for one in reply.search),
+        *_searches(reply),
         *(one for one in pictures if one.shape == "a"),
         *_videos(reply, user_id),
         *_marked_text(reply),
@@ -302,6 +302,15 @@ def web_result(source: Mapping[str, Any]) -> dict[str, Any]:
         "metadataTitle": title,
         **dict.fromkeys(("creator", "image", "favicon", "citationId"), ""),
     }
+
+
+def _searches(reply: Reply) -> Iterator[Search]:
+    """The planned searches, and one for the cited pages that are in none: only a result gives a page its title."""
+    yield from map(_search, reply.search)
+    known = {result["url"] for plan in reply.search for result in plan.get("results", ())}
+    pages = {one["url"]: one for one in reply.citations if one.get("title") and one["url"] not in known}
+    if pages:
+        yield _search({"query": next(iter(pages.values()))["title"], "results": pages.values()})
 
 
 def _search(plan: Mapping[str, Any]) -> Search:

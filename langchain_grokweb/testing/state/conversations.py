@@ -79,11 +79,7 @@ class Conversation:
         return next(reversed(self.nodes), None)
 
     def check_parent(self, response_id: str | None) -> None:
-        """Refuse a parent that this conversation does not have; `None` is accepted.
-
-        Raises:
-            Refused: With 400 and code 3. This status is a guess (rest.md 5.1, item 10).
-        """
+        """Refuse a parent that this conversation does not have, with 400 and code 3 (a guess, rest.md 5.1, item 10)."""
         if response_id is not None and response_id not in self.nodes:
             raise Refused(400, "Invalid parentResponseId")
 
@@ -108,11 +104,7 @@ class Conversations:
         conversation.order = next(self._clock)
 
     def find(self, conversation_id: str, *, deleted: bool = False) -> Conversation:
-        """The conversation of this id.
-
-        Raises:
-            Refused: 404, code 5: there is none, or it is deleted and that was not asked for.
-        """
+        """The conversation of this id that is deleted or not, as asked; refused with 404, code 5, where none is."""
         conversation = self.by_id.get(conversation_id)
         if conversation is None or conversation.deleted is not deleted:
             raise Refused(404, "Conversation not found")

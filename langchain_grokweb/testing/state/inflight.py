@@ -55,7 +55,8 @@ class Frame:
 class Ask:
     """One question as a wire understood it.
 
-    `begins` where its conversation begins with it; `remembers` unless the assistant shall not see earlier turns.
+    `quota` names the quota that it uses. `begins` where its conversation begins with it; `remembers` unless the
+    assistant shall not see earlier turns.
     """
 
     prompt: str
@@ -63,6 +64,7 @@ class Ask:
     parent_response_id: str | None
     mode: str
     is_model: bool
+    quota: str
     era: Era
     temporary: bool = False
     thinking: bool = False

@@ -32,8 +32,8 @@ class Reply:
     Attributes:
         text: The answer. It is streamed in pieces of about a word.
         reasoning: The reasoning before the text: a text, or steps `{"header", "summary"}` of the 2026 layout.
-        citations: `{"url", "title", "after"?}`; the citation follows the first occurrence of `after` in the
-            text, else the end of the text.
+        citations: `{"url", "title"?, "after"?}`; the citation follows the first occurrence of `after` in the
+            text, else the end of the text. Pages with a title that no `search` has get a search of their own.
         images: Prompts, or `{"prompt", "moderated"?, "shape"?, "edited"?}` with shape "a" or "b" of rest.md 4.7.
         files: Files that Grok makes: `{"name", "content", "mime_type"?, "inline"?}`. The content is text or bytes.
             With `inline`, it is also sent as a data URL, beside a signed address (rest.md 8.2).
@@ -201,17 +201,11 @@ class GatewayEvent:
 
 
 @dataclass(slots=True)
-class _Strike:
-    fault: Fault
-    left: int
-
-
-@dataclass(slots=True)
 class Script:
     """The plans: replies, and faults with the number of times that they still strike."""
 
     _replies: deque[Reply] = field(default_factory=deque)
-    _strikes: list[_Strike] = field(default_factory=list)
+    _strikes: list[tuple[Fault, int]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def plan(self, reply: Reply) -> None:
@@ -222,7 +216,7 @@ class Script:
     def plan_fault(self, fault: Fault, times: int) -> None:
         """Let a fault strike the next `times` requests that it fits."""
         with self._lock:
-            self._strikes.append(_Strike(fault, times))
+            self._strikes.append((fault, times))
 
     def next_reply(self) -> Reply | None:
         """Take the next reply; None where none is planned."""
@@ -240,17 +234,16 @@ class Script:
         What comes before a question is struck by the fault of the next reply too; the reply stays planned without it.
         """
         with self._lock:
-            for strike in self._strikes:
-                if strike.fault.strikes(occasion, path):
-                    strike.left -= 1
-                    self._strikes = [one for one in self._strikes if one.left > 0]
-                    return strike.fault
+            for place, (fault, left) in enumerate(self._strikes):
+                if fault.strikes(occasion, path):
+                    self._strikes[place : place + 1] = [(fault, left - 1)] if left > 1 else []
+                    return fault
             is_before = occasion in {"upgrade", "session", "resume"}
-            fault = self._replies[0].planned_fault if is_before and self._replies else None
-            if fault is None or not fault.strikes(occasion):
+            planned = self._replies[0].planned_fault if is_before and self._replies else None
+            if planned is None or not planned.strikes(occasion):
                 return None
             self._replies[0] = replace(self._replies[0], fault=None)
-            return fault
+            return planned
 
     def clear(self) -> None:
         """Forget all plans."""

@@ -7,6 +7,7 @@ from its own thread are lists that only grow, and `watch` wakes it when they did
 
 import asyncio
 import itertools
+import logging
 import re
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -47,6 +48,7 @@ from langchain_grokweb.testing.state.script import (
 )
 from langchain_grokweb.testing.state.stored import file_object, pictures_of
 
+_LOGGER = logging.getLogger("langchain_grokweb.testing")
 _TITLE_WORDS = 6
 _TITLE_LENGTH = 60
 
@@ -80,7 +82,7 @@ class Service:
     turns: list[Turn] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
-    plan_errors: list[PlanError] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
     sessions: list[GatewaySession] = field(default_factory=list)
     events: list[GatewayEvent] = field(default_factory=list)
     watch: threading.Condition = field(default_factory=threading.Condition)
@@ -103,38 +105,28 @@ class Service:
         for generation in list(self.generations.values()):
             generation.lose()
         self.script.clear()
-        self.recorded.exchanges.clear()
-        for memory in (self.turns, self.requests, self.stops, self.plan_errors, self.sessions, self.events):
+        kept: list[Any] = [self.turns, self.requests, self.stops, self.errors, self.sessions, self.events]
+        kept += [self.account.quotas, self.generations, self.uploads, self.announced, self.assets]
+        for memory in (*kept, self.recorded.exchanges, self.conversations.by_id):
             memory.clear()
-        self.account.quotas.clear()
-        self.generations.clear()
-        self.uploads.clear()
-        self.announced.clear()
-        self.assets.clear()
-        self.conversations.by_id.clear()
 
     # -- taking questions
 
     def check(self, ask: Ask) -> None:
-        """Refuse what the service would not take on.
-
-        Raises:
-            Refused: unknown model (403), conversation (404), parent or file (400), or an exhausted quota (429).
-        """
+        """Refuse an unknown model (403), conversation (404), parent or file (400)."""
         self.account.check_mode(ask.mode, is_model=ask.is_model)
         if ask.conversation_id is not None:
             self.conversations.find(ask.conversation_id).check_parent(ask.parent_response_id)
         for file_id in ask.file_ids:
             if file_id not in self.uploads:
                 raise Refused(400, "Invalid file attachment")
-        quota = self.account.quota(ask.mode)
-        if quota.is_set and quota.remaining == 0:
-            raise Refused(429, "Too many requests", nested=True)
 
-    def too_long(self, prompt: str) -> Reply | None:
-        """The error that a stream reports instead of an answer, where the question is too long (rest.md 5)."""
-        longest = self.settings.longest_prompt
-        return Reply(error="prompt_too_long") if longest is not None and len(prompt) > longest else None
+    def instead(self, ask: Ask) -> Reply | None:
+        """The error that a stream reports instead of an answer: a used-up quota, or too long a question (rest.md 5)."""
+        quota, longest = self.account.quota(ask.quota), self.settings.longest_prompt
+        if quota.is_set and quota.remaining == 0:
+            return Reply(error="usage_limit")
+        return Reply(error="prompt_too_long") if longest is not None and len(ask.prompt) > longest else None
 
     def plan(self, instead: Reply | None, struck: Fault | None, occasion: Occasion) -> tuple[Reply | None, list[Fault]]:
         """What is to be answered, None for what the assistant says, and the faults that strike it.
@@ -187,7 +179,7 @@ class Service:
         hold_after = held_after(fault_at("delivery", faults))
         generation = Generation(turn, writer, self._on_end, self.settings.pace, hold_after)
         self.generations[turn.response_id] = generation
-        self.account.spend(ask.mode)
+        self.account.spend(ask.quota)
         generation.start(self._written(writer, turn, planned, faults))
         self.saw(self.turns, turn)
         return generation
@@ -197,22 +189,14 @@ class Service:
         return [one for one in self.generations.values() if one.turn.conversation_id == conversation_id]
 
     def running(self, response_id: str) -> Generation:
-        """The answer of this id that is being written.
-
-        Raises:
-            Refused: 404, code 5: it is unknown or over.
-        """
+        """The answer of this id that is being written; refused with 404, code 5, where it is unknown or over."""
         generation = self.generations.get(response_id)
         if generation is None:
             raise Refused(404, "Response not found")
         return generation
 
     def stop(self, response_id: str) -> None:
-        """Stop an answer because the client asked for it.
-
-        Raises:
-            Refused: 404, code 5: it is unknown or over.
-        """
+        """Stop an answer because the client asked for it; refused as by `running`."""
         self.running(response_id).stop()
         self.saw(self.stops, response_id)
 
@@ -229,14 +213,14 @@ class Service:
         reply, is_out = planned or alone, False
         if reply is None and hasattr(self.settings.assistant, "astream"):  # a chat model, or a chain that ends in one
             is_out = True
-            async with aclosing(streamed(self.settings.assistant, context)) as parts:
+            async with aclosing(streamed(self.settings.assistant, context, self._failed)) as parts:
                 async for part in parts:
                     if isinstance(part, Reply):
                         reply = part
                         break
                     for frame in writer.streamed(part):
                         yield frame
-        reply = reply or await answer_of(self.settings.assistant, context)
+        reply = reply or await answer_of(self.settings.assistant, context, self._failed)
         if error is not None and reply.error is None:
             reply = replace(reply, error=error.name)
         composition = self._composed(writer, context, reply, is_out=is_out)
@@ -245,6 +229,11 @@ class Service:
             title = writer.conversation.title = reply.title or _title_of(turn.prompt)
         for frame in writer.answered(composition, title, faults):
             yield frame
+
+    def _failed(self, error: Exception) -> None:
+        """Log what an assistant raised, and keep it for the test."""
+        _LOGGER.error("The assistant of an emulator failed", exc_info=error)
+        self.errors.append(error)
 
     def _composed(self, writer: Writer, context: TurnContext, reply: Reply, *, is_out: bool) -> Composition:
         shape: Shape = "a" if writer.ask.era == "2025" else "b"
@@ -255,7 +244,7 @@ class Service:
                 f"A reply with the tool calls {names} was planned, but neither the prompt nor the conversation before "
                 "it offers tools: there is no <tools mark=…> in it. Bind the tools, or plan the text of such a call."
             )
-            self.plan_errors.append(error)
+            self.errors.append(error)
             reply, mark, is_out = Reply(f"The emulator failed: {error}", error="internal_error"), "", False
         # an edited picture is made of the newest that is attached, or that was made in this conversation
         path = writer.conversation.path_to(context.parent_response_id) if reply.images else ()
