@@ -3,12 +3,14 @@
 Answers go through the same `Answer` that makes messages of a stream. A link must hold exactly what `planner.plan` will
 look for: its turn is all that stands between the last answer that can be continued and this one. So two questions in a
 row, and an answer that broke off, are part of the turn of the next whole answer, as they are at the service; they get
-no link of their own. An answer without anything in it leaves no message.
+no link of their own. An answer without anything in it leaves no message. The files of a question are named beside its
+text and are no part of it, since their content is not here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
@@ -41,7 +43,8 @@ def to_messages(
     place: str | None = None
     for response in path:
         if response.sender == "human":
-            turn.append(HumanMessage(response.text))
+            files = [{key: value for key, value in asdict(file).items() if value} for file in response.attachments]
+            turn.append(HumanMessage(response.text, additional_kwargs={"files": files} if files else {}))
         elif response.says_something:
             ref = None if place is None else ConversationRef(conversation_id, place)
             plan = Plan(ref, [], turn, hash_messages(turn), hash_system([]), "continued")

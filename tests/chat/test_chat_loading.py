@@ -73,6 +73,18 @@ async def test_a_fork_goes_on_from_the_fork(grok, browser, model):
     assert texts(await model.aload_conversation(name))[2::2] == ["My name is Ada.", "What is my name?"]
 
 
+def test_the_files_of_a_question_are_named(grok, browser, model):
+    block = {"type": "file", "base64": "eA==", "mime_type": "text/plain", "filename": "a.txt"}
+    answer = model.invoke([HumanMessage([{"type": "text", "text": "What is this?"}, block])])
+    messages = model.load_conversation(link(answer)["conversation_id"])
+    assert messages[0].content == "What is this?"
+    (file,) = messages[0].additional_kwargs["files"]
+    assert (file["name"], file["mime_type"]) == ("a.txt", "text/plain")
+    assert model.download(file) == b"x"
+    model.invoke([*messages, HumanMessage("And then?")])
+    assert (grok.turns[-1].prompt, grok.turns[-1].files) == ("And then?", ())
+
+
 @pytest.mark.wire("rest")
 def test_what_nobody_answered_is_told_again(grok, browser, model):
     first = browser.new("My name is Ada.")
