@@ -131,6 +131,11 @@ class Terminal:
     # --- what a person sees
 
     @property
+    def line(self) -> str:
+        """The line where the cursor stands."""
+        return str(self.screen.display[self.screen.cursor.y])
+
+    @property
     def text(self) -> str:
         """All that was shown, from the beginning on, without empty lines at the end."""
         return "\n".join(Screen.lines(self.screen)).rstrip()
@@ -147,7 +152,7 @@ class Terminal:
 
     def wait_for_prompt(self) -> None:
         """Wait until the next question may be typed."""
-        self.wait_for(lambda text: re.search(r"^> (Ask anything|$)", self._at_cursor()) is not None)
+        self.wait_for(lambda _: re.search(r"^> (Ask anything|$)", self.line) is not None)
 
     def end(self) -> int:
         """Wait for its end; the exit code."""
@@ -157,9 +162,6 @@ class Terminal:
             _, status = os.waitpid(self._pid, 0)
             self.code = os.waitstatus_to_exitcode(status)
         return self.code
-
-    def _at_cursor(self) -> str:
-        return str(self.screen.display[self.screen.cursor.y])
 
     def _read(self) -> bool:
         """Take what the command has written; whether it still runs."""
@@ -177,6 +179,14 @@ class Terminal:
 
     def _reply(self, data: str) -> None:
         os.write(self._fd, data.encode())
+
+
+def ask(seen: Terminal, question: str, answer: str) -> None:
+    """Type a question or a command, and wait for what it shows and for the next prompt."""
+    before = seen.text.count(answer)  # the same may have been shown already
+    seen.type(question + ENTER)
+    seen.wait_for(lambda text: text.count(answer) > before)
+    seen.wait_for_prompt()
 
 
 def be_the_command(

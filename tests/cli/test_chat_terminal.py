@@ -11,16 +11,9 @@ from scripted import rest
 from scripted import steps as s
 from scripted.server import ScriptedServer
 
-from tests.cli.terminal import CTRL_C, CTRL_D, CTRL_J, ENTER, TAB, UP
+from tests.cli.terminal import CTRL_C, CTRL_D, CTRL_J, ENTER, TAB, UP, ask
 
 PARIS = "What is the capital of France?"
-
-
-def ask(seen, question, answer):
-    before = seen.text.count(answer)  # the same may have been shown already
-    seen.type(question + ENTER)
-    seen.wait_for(lambda text: text.count(answer) > before)
-    seen.wait_for_prompt()
 
 
 def complete(seen, typed, completed, effect):

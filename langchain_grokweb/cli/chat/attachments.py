@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from langchain_grokweb.chat_models import ChatGrokWeb
 from langchain_grokweb.cli.report import Failure
+from langchain_grokweb.errors import GrokWebError
 from langchain_grokweb.wire.turn import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS
 
 _MEGABYTE = 1024 * 1024
@@ -61,6 +63,23 @@ def read(path: Path) -> Attachment:
     if not content:
         raise Failure(f"{path} is empty.", "Leave it out.")
     return Attachment(path.name, content, mimetypes.guess_type(path.name)[0] or "application/octet-stream")
+
+
+async def fetch(model: ChatGrokWeb, entry: Mapping[str, Any]) -> Attachment:
+    """A file of the last question that the site keeps.
+
+    Raises:
+        Failure: It cannot be had.
+    """
+    name = str(entry.get("name") or "a file")
+    try:
+        content = await model.adownload(entry, max_bytes=MAX_ATTACHMENT_BYTES)
+    except GrokWebError as error:
+        raise Failure(
+            f"{name}, which belongs to the last question, cannot be had: {error}",
+            "/attach it, and ask as a new question.",
+        ) from None
+    return Attachment(name, content, str(entry.get("mime_type") or "application/octet-stream"))
 
 
 def check_count(files: Sequence[Any]) -> None:

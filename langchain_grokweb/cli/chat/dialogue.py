@@ -6,10 +6,8 @@ running answer, here and at the site; at the prompt it empties the line. Ctrl-D 
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +23,8 @@ from rich.text import Text
 
 from langchain_grokweb.cli.chat import attachments, transcript
 from langchain_grokweb.cli.chat.attachments import Attachment
+from langchain_grokweb.cli.chat.draft import Draft
+from langchain_grokweb.cli.chat.interrupts import Interrupts
 from langchain_grokweb.cli.chat.late_replies import LateReplies
 from langchain_grokweb.cli.chat.slash_commands import COMMANDS, SlashCompleter, parse
 from langchain_grokweb.cli.chat.talk import Question
@@ -61,15 +61,19 @@ class Dialogue:
         self._session = session
         self._talk = session.talk
         self._out = session.out
-        self._files = list(files)
-        self._draft = ""  # what the next line begins with
-        self._is_edit = False  # whether that replaces the last question
+        self._draft = Draft(files=tuple(files))
+        self._unknown = ""  # a line that is no command, to be corrected before the draft comes back
+        self._interrupts = Interrupts()
         self._model_names = list(NAMES)
         self._prompt: PromptSession[str] = self._make_prompt()
         self._has_ended = False
 
     async def run(self) -> None:
         """Ask until the user ends it."""
+        with self._interrupts:
+            await self._run()
+
+    async def _run(self) -> None:
         self._greet()
         while not self._has_ended:
             try:
@@ -77,7 +81,7 @@ class Dialogue:
             except EOFError:
                 break
             except KeyboardInterrupt:
-                self._draft, self._is_edit = "", False
+                self._draft = self._draft.before or replace(self._draft, text="")
                 self._note("Ctrl-D or /quit ends the dialogue.")
                 continue
             if line.strip():
@@ -122,8 +126,8 @@ class Dialogue:
         return FileHistory(str(path)) if path else InMemoryHistory()
 
     async def _read(self) -> str:
-        draft, self._draft = self._draft, ""
-        line = await self._prompt.prompt_async(default=draft)
+        text, self._unknown = self._unknown or self._draft.text, ""
+        line = await self._prompt.prompt_async(default=text, handle_sigint=False)
         # A paste in another encoding holds halves of characters, which nothing can send.
         return line.encode("utf-8", "replace").decode("utf-8")
 
@@ -131,19 +135,19 @@ class Dialogue:
         parts = [self._talk.model_name]
         if self._talk.is_temporary:
             parts.append("private")
-        if self._files:
-            parts.append("attached: " + ", ".join(safe_line(file.name) for file in self._files))
-        if self._is_edit:
+        if self._draft.files:
+            parts.append("attached: " + ", ".join(safe_line(file.name) for file in self._draft.files))
+        if self._draft.is_edit:
             parts.append("changing the last question (Ctrl-C leaves it)")
         return [("class:bottom-toolbar.text", " | ".join(parts))]
 
     # --- answering
 
     async def _handle(self, line: str) -> None:
-        command = parse(line.strip())
+        command = parse(line.rstrip())
         try:
             if command is None:
-                await self._ask(line.strip())
+                await self._answer(replace(self._draft, text=line.strip()))
             else:
                 await self._run_command(line, *command)
         except KeyboardInterrupt:
@@ -153,38 +157,33 @@ class Dialogue:
         except Exception as error:  # noqa: BLE001 - the dialogue goes on, whatever fails in one line of it
             self._show(error)
 
-    async def _ask(self, text: str) -> None:
-        if self._is_edit:
-            self._talk.take_back()
-        self._is_edit = False
-        await self._answer(Question(text, tuple(self._files)))
-
-    async def _answer(self, question: Question) -> None:
-        """One answer. After an error the question is the draft of the next line, and its files stay attached."""
-        self._files = []
+    async def _answer(self, draft: Draft) -> None:
+        """One answer. After an error without any, the draft comes back."""
+        self._draft = draft.sent()
         self._out.print()
+        question = Question(draft.text, draft.files)
         try:
-            await _until_interrupted(self._session.answer(question))
+            await self._interrupts.wait(self._session.answer(question, again=draft.is_edit))
         except KeyboardInterrupt:
             self._note("Stopped. /retry asks again.")
         except Exception:  # whatever failed, nothing that was typed is lost
-            self._draft, self._files = question.text, list(question.files)
+            if not self._talk.is_answered:
+                self._draft = draft
             raise
         self._out.print()
 
     # --- commands
 
     async def _run_command(self, line: str, name: str, argument: str) -> None:
-        self._is_edit = False
         method = getattr(self, f"_do_{name}", None) if name in COMMANDS else None
         if method is None:
-            self._draft = f" {line}"
+            self._unknown = f" {line}"
             raise Failure(
                 f"There is no /{safe_line(name)}.", "/help lists what there is; with a blank before it, it is sent."
             )
         outcome: Any = method(argument)
         if isinstance(outcome, Awaitable):
-            await _until_interrupted(outcome)
+            await self._interrupts.wait(outcome)
 
     def _do_help(self, _: str) -> None:
         table = Table.grid(padding=(0, 2))
@@ -197,6 +196,7 @@ class Dialogue:
 
     def _do_new(self, _: str) -> None:
         self._talk.begin_again()
+        self._draft = self._draft.left()
         self._note("A new conversation begins.")
 
     async def _do_model(self, name: str) -> None:
@@ -217,15 +217,15 @@ class Dialogue:
     def _do_attach(self, argument: str) -> None:
         if argument:
             file = attachments.read(_path(argument))
-            attachments.check_count([*self._files, file])
-            self._files.append(file)
-        if not self._files:
+            attachments.check_count([*self._draft.files, file])
+            self._draft = replace(self._draft, files=(*self._draft.files, file))
+        if not self._draft.files:
             self._note("Nothing is attached; /attach FILE attaches one.")
-        for file in self._files:
+        for file in self._draft.files:
             self._note(f"attached: {file.name} ({len(file.content):,} bytes, {file.mime_type})")
 
     def _do_detach(self, _: str) -> None:
-        self._files = []
+        self._draft = replace(self._draft, files=())
         self._note("Nothing is attached.")
 
     def _do_system(self, text: str) -> None:
@@ -234,14 +234,12 @@ class Dialogue:
         self._note(f"Instructions: {self._talk.system or 'none'}")
 
     async def _do_retry(self, _: str) -> None:
-        question = self._last_question()
-        self._talk.take_back()
-        self._note(f"> {question.text}")
-        await self._answer(question)
+        draft = self._draft.edit(await self._last_question())
+        self._note(f"> {draft.text}")
+        await self._answer(draft)
 
-    def _do_edit(self, _: str) -> None:
-        question = self._last_question()
-        self._draft, self._files, self._is_edit = question.text, list(question.files), True
+    async def _do_edit(self, _: str) -> None:
+        self._draft = self._draft.edit(await self._last_question())
 
     async def _do_save(self, directory: str) -> None:
         path = await transcript.save(self._talk, directory=_path(directory or "."))
@@ -250,7 +248,8 @@ class Dialogue:
     def _do_quit(self, _: str) -> None:
         self._has_ended = True
 
-    def _last_question(self) -> Question:
+    async def _last_question(self) -> Question:
+        await self._talk.fetch_files()
         if self._talk.question is None:
             raise Failure("Nothing was asked yet.")
         return self._talk.question
@@ -277,36 +276,6 @@ class Dialogue:
     def _note(self, text: str) -> None:
         for line in text.split("\n"):
             self._out.print(safe_line(line), style="dim", soft_wrap=True)
-
-
-async def _until_interrupted(work: Awaitable[None]) -> None:
-    """Wait for work that Ctrl-C cancels, and that has stopped its turn at the site before this returns.
-
-    Raises:
-        KeyboardInterrupt: It was cancelled.
-    """
-    task = asyncio.ensure_future(work)
-    with _interrupts_cancel(task):
-        try:
-            await task
-        except asyncio.CancelledError:
-            if (current := asyncio.current_task()) is not None and current.cancelling():
-                raise
-            raise KeyboardInterrupt from None
-
-
-@contextmanager
-def _interrupts_cancel(task: asyncio.Future[None]) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-
-    def cancel(_signal: int, _frame: object) -> None:
-        loop.call_soon_threadsafe(task.cancel)
-
-    before = signal.signal(signal.SIGINT, cancel)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _path(text: str) -> Path:

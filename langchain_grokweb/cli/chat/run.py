@@ -108,12 +108,12 @@ class Session:
 
     # --- one answer
 
-    async def answer(self, question: Question) -> None:
-        """Ask, show the answer while it comes, then what was made and cited. Raises as `Talk.ask` does."""
+    async def answer(self, question: Question, *, again: bool = False) -> None:
+        """Ask, show the answer while it comes, then what was made and cited. `again` and errors: as of `Talk.ask`."""
         view = self._view()
         try:
             async with view:
-                answer = await self.talk.ask(question, view.show)
+                answer = await self.talk.ask(question, view.show, again=again)
         except GrokWebAnswerReplacedError as error:
             if error.answer is None or not self.is_live:
                 raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,7 +18,7 @@ from langchain_core.messages import (
 )
 
 from langchain_grokweb.chat_models import ChatGrokWeb
-from langchain_grokweb.cli.chat.attachments import Attachment
+from langchain_grokweb.cli.chat.attachments import Attachment, fetch
 from langchain_grokweb.errors import GrokWebAnswerReplacedError
 
 
@@ -29,10 +29,12 @@ class Question:
     Attributes:
         text: In words.
         files: What is attached.
+        at_site: What was attached, if only the site has it: entries of a loaded message.
     """
 
     text: str
     files: tuple[Attachment, ...] = ()
+    at_site: Sequence[dict[str, Any]] = ()
 
     def message(self) -> HumanMessage:
         """As a message."""
@@ -49,6 +51,7 @@ class Talk:
         messages: What was said, without the system's instructions.
         system: The system's instructions; may be empty.
         question: The last question, answered or not.
+        is_answered: Whether it stands among the messages, with an answer. An answer stays until there is a new one.
         title: The conversation's title, once the site has named one.
         conversation_id: Where it stands at the site, once that is known.
     """
@@ -60,7 +63,8 @@ class Talk:
         self.question: Question | None = None
         self.title = ""
         self.conversation_id = ""
-        self._is_kept = False  # whether the last question stands among the messages
+        self.is_answered = False
+        self._before: list[BaseMessage] = []  # what was said before the last question
 
     @property
     def model_name(self) -> str:
@@ -85,35 +89,51 @@ class Talk:
             GrokWebError: It could not be had.
         """
         self.messages = await self.model.aload_conversation(conversation)
-        last = next((message for message in reversed(self.messages) if isinstance(message, HumanMessage)), None)
-        self.question = Question(str(last.text)) if last else None
-        self._is_kept = last is not None
         self.conversation_id = conversation
+        places = [place for place, message in enumerate(self.messages) if isinstance(message, HumanMessage)]
+        if places:
+            last = self.messages[places[-1]]
+            self._before, self.is_answered = self.messages[: places[-1]], True
+            self.question = Question(str(last.text), at_site=last.additional_kwargs.get("files", ()))
+
+    async def fetch_files(self) -> None:
+        """Fetch the files of the last question if only the site has them, so that it can be asked again.
+
+        Raises:
+            Failure: One of them could not be had.
+        """
+        if self.question is not None and self.question.at_site:
+            files = [await fetch(self.model, entry) for entry in self.question.at_site]
+            self.question = Question(self.question.text, tuple(files))
 
     def begin_again(self) -> None:
         """Forget what was said: the next question begins a new conversation."""
-        self.messages, self.question, self._is_kept = [], None, False
+        self.messages, self._before, self.question, self.is_answered = [], [], None, False
         self.title = self.conversation_id = ""
-
-    def take_back(self) -> None:
-        """Forget the last question and its answer, so that it can be asked again: the site makes a branch of it."""
-        if self._is_kept:
-            places = [place for place, message in enumerate(self.messages) if isinstance(message, HumanMessage)]
-            self.messages = self.messages[: places[-1]] if places else []
-        self._is_kept = False
 
     # --- asking
 
-    async def ask(self, question: Question, show: Callable[[AIMessageChunk], None]) -> AIMessage:
+    async def ask(
+        self, question: Question, show: Callable[[AIMessageChunk], None], *, again: bool = False
+    ) -> AIMessage:
         """Ask, and show each chunk of the answer.
 
         A question whose answer was cancelled is kept with as much of the answer as there is; one that failed is not.
 
+        Args:
+            question: What to ask.
+            show: Called with each chunk.
+            again: Ask it in place of the last question, whose answer is forgotten when there is a new one: the site
+                makes a branch of it.
+
         Raises:
             GrokWebError: There is no whole answer.
         """
-        self.question, self._is_kept = question, False
-        messages = [*self.messages, question.message()]
+        if not again:
+            self._before = self.messages
+        self.is_answered = self.is_answered and again and question == self.question
+        self.question = question
+        messages = [*self._before, question.message()]
         chunks: list[AIMessageChunk] = []
         head = [SystemMessage(self.system)] if self.system else []
         try:
@@ -134,7 +154,7 @@ class Talk:
         return answer
 
     def _keep(self, messages: list[BaseMessage]) -> None:
-        self.messages, self._is_kept = messages, True
+        self.messages, self.is_answered = messages, True
         link = messages[-1].response_metadata.get("grokweb", {})
-        self.conversation_id = link.get("conversation_id") or self.conversation_id
-        self.title = link.get("title") or self.title
+        before, self.conversation_id = self.conversation_id, link.get("conversation_id") or self.conversation_id
+        self.title = link.get("title") or (self.title if self.conversation_id == before else "")
