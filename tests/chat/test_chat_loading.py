@@ -165,9 +165,9 @@ def test_what_was_said_here_is_loaded_as_it_was_given(grok, make_model, name):
 
 
 def tools(message: Any) -> list[Any]:
-    """What searches found; the wires call them by other names."""
+    """What searches found; the wires call them by other names, and those that ran at once may end in another order."""
     found = message.additional_kwargs.get("server_tools", [])
-    return [tool["output"] for tool in found if "search" in tool["name"]]
+    return sorted((tool["output"] for tool in found if "search" in tool["name"]), key=str)
 
 
 @pytest.mark.wire("rest")
