@@ -32,7 +32,7 @@ LONG: dict[str, Any] = {
     "search": [
         {"query": "capital", "results": [{"url": CITED["url"], "title": CITED["title"], "snippet": "A city."}]},
     ],
-    "citations": [CITED, {"url": "https://x.com/a/status/1", "title": "A", "after": "light"}],
+    "citations": [CITED, {"url": "https://x.com/a/status/1", "after": "light"}],
     "images": ["a tower"],
     "tool_calls": [{"name": "get_weather", "args": {"city": "Zürich 🏔"}}],
 }
