@@ -397,7 +397,10 @@ class GatewaySession:
         response_id = get_dict(event, "response").get("id")
         if not isinstance(response_id, str):
             raise wrong_type("response.created: response.id", "str", response_id)
-        if event.get("client_event_id") in (None, self._request_id):
+        if event.get("client_event_id") == self._request_id:
+            self.ids.discard(response_id)  # that is certain, whatever else was called so
+            self._start(response_id)
+        elif event.get("client_event_id") is None:
             self._start(response_id)
 
     def _chunk(self, _: Any, event: Fields) -> None:

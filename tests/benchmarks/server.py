@@ -49,7 +49,7 @@ CONVERSATIONS = "/rest/app-chat/conversations"
 USER_ID = "3b8e6f0a-94c1-4f7d-8b26-5f0c6f1b7a01"
 QUIET_USER_ID = "3b8e6f0a-94c1-4f7d-8b26-5f0c6f1b7a02"  # who gets no event over the gateway that is optional
 ANSWER_ID = "c2a4d8e1-0f35-4c6e-9a7b-8d2e4f6a1b02"
-LATER_ANSWER_ID = "c2a4d8e1-0f35-4c6e-9a7b-8d2e4f6a1b03"  # from the second turn of a socket on
+LATER_ANSWER_ID = "c2a4d8e1-0f35-4c6e-9a7b-8d2e4f000000"  # from the second turn of a socket on: its end is the number
 EVENT_ID = "evt_440cd062965c487b92c0da2b381f92d1"
 TITLE = "Why the sky is blue"
 CREATED = "2025-03-16T08:13:39.326021Z"
@@ -191,6 +191,10 @@ def gateway_body(count: int) -> Body:
         ],
         wrap=as_it_is,
     )
+
+
+def later_id(number: int) -> bytes:
+    return f"{LATER_ANSWER_ID[:-6]}{number:06x}".encode()
 
 
 def later(body: Body) -> Body:
@@ -368,7 +372,7 @@ class Speaker:
                 if kind == "session.create":
                     writer.write(self._bodies.gateway_opening)
                 elif kind == "response.create":
-                    answers.append(asyncio.create_task(self._send(bodies[bool(answers)], writer)))
+                    answers.append(asyncio.create_task(self._send(bodies[bool(answers)], writer, len(answers))))
                 elif kind == "ping":
                     writer.write(self._bodies.gateway_pong)
         finally:
@@ -394,28 +398,34 @@ class Speaker:
         writer.write(b"0\r\n\r\n")
         await writer.drain()
 
-    async def _send(self, body: Body, writer: asyncio.StreamWriter) -> None:
-        if self._pace:
-            await self._send_paced(body, writer)
-        else:
-            await self._send_at_once(body, writer)
+    async def _send(self, body: Body, writer: asyncio.StreamWriter, number: int = 0) -> None:
+        """Send an answer: over the gateway the one with this number on its socket, whose id is its own."""
+        own_id = later_id(number)
 
-    async def _send_at_once(self, body: Body, writer: asyncio.StreamWriter) -> None:
+        def named(data: bytes) -> bytes:
+            return data.replace(LATER_ANSWER_ID.encode(), own_id) if number else data
+
+        if self._pace:
+            await self._send_paced(body, writer, named)
+        else:
+            await self._send_at_once(body, writer, named)
+
+    async def _send_at_once(self, body: Body, writer: asyncio.StreamWriter, named: Callable[[bytes], bytes]) -> None:
         for data in self._ready[id(body)]:
-            writer.write(data)
+            writer.write(named(data))
             await writer.drain()
 
-    async def _send_paced(self, body: Body, writer: asyncio.StreamWriter) -> None:
+    async def _send_paced(self, body: Body, writer: asyncio.StreamWriter, named: Callable[[bytes], bytes]) -> None:
         for frame in body.head:
-            writer.write(body.wrap(frame))
+            writer.write(body.wrap(named(frame)))
         clock = asyncio.get_running_loop().time
         start = clock()
         for number, frame in enumerate(body.tokens, start=1):
             await asyncio.sleep(max(0.0, start + number / self._pace - clock()))
-            writer.write(body.wrap(frame))
+            writer.write(body.wrap(named(frame)))
             await writer.drain()
         for frame in body.tail:
-            writer.write(body.wrap(frame))
+            writer.write(body.wrap(named(frame)))
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request:
