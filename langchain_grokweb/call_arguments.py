@@ -37,7 +37,8 @@ LANGCHAINS = frozenset(
 _THE_MODELS_ALONE = frozenset(
     {"assets_url", "base_url", "cookies", "credentials", "headers", "http_client", "proxy", "streaming"}
 )
-_ALIASES = {"model_name": "model", "stop_sequences": "stop"}
+SECOND_NAMES = {"model_name": "model", "stop_sequences": "stop", "api_key": "cookies"}
+_SIMILARITY = 0.75  # of a misspelt name; that of `reasoning_effort` and `response_format` is 0.65
 # What other chat models take and would be ignored here, and what to use instead.
 _INSTEAD = {
     "functions": "Bind them with `bind_tools`.",
@@ -58,10 +59,11 @@ def for_call(model: _Model, arguments: Mapping[str, Any]) -> tuple[_Model, dict[
     if not arguments:
         return model, {}
     fields = _fields_of(type(model))
-    named = {_ALIASES.get(name, name): value for name, value in arguments.items()}
-    for name in named:
-        if name not in fields and name not in LANGCHAINS:
-            raise _unknown(name, type(model).model_fields.keys(), fields | LANGCHAINS | _ALIASES.keys())
+    known = fields | LANGCHAINS
+    for name in arguments:
+        if SECOND_NAMES.get(name, name) not in known:
+            raise _unknown(name, type(model).model_fields.keys(), known | SECOND_NAMES.keys())
+    named = {SECOND_NAMES.get(name, name): value for name, value in arguments.items()}
     changes = {name: value for name, value in named.items() if name in fields and value is not None}
     if "conversation_id" in changes and "parent_response_id" in fields:  # an answer belongs to its conversation
         changes.setdefault("parent_response_id", None)
@@ -104,11 +106,13 @@ def _changed(model: _Model, changes: Mapping[str, Any]) -> _Model:
 
 
 def _unknown(name: str, all_fields: Any, known: Any) -> GrokWebInvalidRequestError:
+    field = SECOND_NAMES.get(name, name)
     if name in _INSTEAD:
         next_step = _INSTEAD[name]
-    elif name in all_fields:
-        next_step = f"Pass `{name}=` to the model's constructor."
+    elif field in all_fields:
+        next_step = f"Pass it to the model's constructor, as `{field}=`."
+    elif similar := get_close_matches(name, sorted(known), n=1, cutoff=_SIMILARITY):
+        next_step = f"Leave it out. Perhaps you mean `{similar[0]}=`."
     else:
-        nearest = get_close_matches(name, sorted(known), n=1, cutoff=0)
-        next_step = f"Leave it out. The nearest argument is `{nearest[0]}=`." if nearest else "Leave it out."
+        next_step = "Leave it out."
     return GrokWebInvalidRequestError(f"A call has no argument `{name}=`.", next_step=next_step)

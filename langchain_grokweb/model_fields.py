@@ -6,7 +6,8 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from http.cookiejar import CookieJar
-from typing import Any, Literal, Self
+from types import NoneType
+from typing import Any, Literal, Self, get_args
 
 import anyio
 from langchain_core.language_models import BaseChatModel
@@ -24,7 +25,7 @@ from pydantic import (
 )
 
 from langchain_grokweb._version import __version__
-from langchain_grokweb.call_arguments import without_values
+from langchain_grokweb.call_arguments import SECOND_NAMES, without_values
 from langchain_grokweb.client import Service
 from langchain_grokweb.client.network.tap import Tap
 from langchain_grokweb.client.service import (
@@ -225,6 +226,19 @@ class GrokWebFields(BaseChatModel):
     """
 
     # --- validation
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_the_default(cls, data: Any) -> Any:
+        """`None`, as `os.getenv` gives it, is the default of a field whose type has no `None`."""
+        if not isinstance(data, dict):  # an assignment
+            return data
+        return {name: value for name, value in data.items() if value is not None or not cls._needs_value(name)}
+
+    @classmethod
+    def _needs_value(cls, name: str) -> bool:
+        field = cls.model_fields.get(SECOND_NAMES.get(name, name))
+        return field is not None and NoneType not in get_args(field.annotation)
 
     @field_validator("cookies", mode="before")
     @classmethod

@@ -93,6 +93,10 @@ EMPTY = Obstacle("is empty", "Leave it out.")
 UNKNOWN = Obstacle(
     "is of a form that is not known here", "Pass it as LangChain's `image` or `file` block, with `base64`."
 )
+UNKNOWN_TYPE = Obstacle(
+    "is not known here", "Pass what it says as `text`, or its bytes as an `image` or a `file` block."
+)
+TOOL_RESULT = Obstacle("is the result of a tool in another service's form", "Pass it as LangChain's `ToolMessage`.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,8 @@ def read_block(block: Block) -> Attached:
     """What a block holds that is not text."""
     kind = str(block.get("type"))
     if kind not in KINDS:
-        return Attached(kind, "", "", _key(_without_ids(block)), obstacle=UNKNOWN)
+        obstacle = TOOL_RESULT if kind == "tool_result" else UNKNOWN_TYPE
+        return Attached(kind, "", "", _key(_without_ids(block)), obstacle=obstacle)
     places = _places(block)
     content, mime_type = _content(places)
     name, kind = _text(places, _NAMES), KINDS[kind]
@@ -334,8 +339,9 @@ class _Room:
         if part.obstacle is not None:
             name = _clean(part.name.partition("?")[0])  # what follows that in an address may be a secret
             named = f" ({name})" if name else ""
+            what = "an attachment" if part.kind in KINDS.values() else "a block"
             raise GrokWebInvalidRequestError(
-                f"The question has an attachment of the type {part.kind!r}{named} that cannot be sent: it "
+                f"The question has {what} of the type {part.kind!r}{named} that cannot be sent: it "
                 f"{part.obstacle.what}.",
                 next_step=part.obstacle.next_step,
             )

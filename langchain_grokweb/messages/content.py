@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolCall, ToolMessage
 
 from langchain_grokweb.messages.attachments import KINDS, Attached, has_source, read_block
 
@@ -33,6 +33,19 @@ def text_of(message: BaseMessage) -> str:
     if isinstance(content, str):
         return content
     return _separator(message).join(text for block in content if (text := _block_text(block, message)))
+
+
+def calls_of(message: BaseMessage) -> list[ToolCall]:
+    """The tool calls of an answer; where it lists none, those among its blocks, as Anthropic writes them."""
+    if not isinstance(message, AIMessage):
+        return []
+    if message.tool_calls or isinstance(message.content, str):
+        return message.tool_calls
+    blocks = [block for block in message.content if isinstance(block, dict) and block.get("type") == "tool_use"]
+    return [
+        ToolCall(name=str(block.get("name") or ""), args=block.get("input") or {}, id=str(block.get("id") or ""))
+        for block in blocks
+    ]
 
 
 def attachments(message: BaseMessage) -> list[Attached]:

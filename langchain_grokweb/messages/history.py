@@ -24,7 +24,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
-from langchain_grokweb.messages.content import attachments, parts, text_of
+from langchain_grokweb.messages.content import attachments, calls_of, parts, text_of
 from langchain_grokweb.wire.conversation_ids import is_id
 from langchain_grokweb.wire.turn import ConversationRef
 
@@ -89,7 +89,7 @@ def _canonical_text(message: BaseMessage, *, named: bool = True) -> str:
         return head + content  # as nearly all
     kind = "ai" if isinstance(message, AIMessage) else message.type
     kind = f"{kind} {message.role}" if isinstance(message, ChatMessage) else kind
-    calls = [[call["name"], call["args"]] for call in message.tool_calls] if isinstance(message, AIMessage) else []
+    calls = [[call["name"], call["args"]] for call in calls_of(message)]
     answered: list[Any] = [message.tool_call_id, message.status] if isinstance(message, ToolMessage) else []
     name = [message.name] if named and message.name else []
     attached = _attached(message)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Literal, Self
 
-from langchain_core.messages import BaseMessage, SystemMessage
+from langchain_core.messages import BaseMessage, RemoveMessage, SystemMessage
 
 from langchain_grokweb.errors import GrokWebInvalidRequestError
 from langchain_grokweb.messages import prompt_format
@@ -237,5 +237,15 @@ def _from_the_first(
 
 
 def _apart(messages: Sequence[BaseMessage]) -> tuple[list[SystemMessage], list[BaseMessage]]:
+    """The system's messages, and the others.
+
+    Raises:
+        GrokWebInvalidRequestError: One is no message, but an order to remove one.
+    """
+    if any(isinstance(message, RemoveMessage) for message in messages):
+        raise GrokWebInvalidRequestError(
+            "The messages contain a `RemoveMessage`, which is an order to a LangGraph state.",
+            next_step="Leave it out, or let LangGraph's `add_messages` carry it out before the call.",
+        )
     system = [message for message in messages if isinstance(message, SystemMessage)]
     return system, [message for message in messages if not isinstance(message, SystemMessage)]

@@ -27,7 +27,7 @@ from langchain_grokweb.messages.attachments import (
     unique,
     with_fetched,
 )
-from langchain_grokweb.messages.content import is_result, parts, text_of
+from langchain_grokweb.messages.content import calls_of, is_result, parts, text_of
 from langchain_grokweb.wire.turn import LONGEST_PROMPT_CHARS, MAX_ATTACHMENTS, Attachment, RemoteFile
 
 _EARLIER_NAME = "conversation.txt"
@@ -154,11 +154,10 @@ def _kind(message: BaseMessage) -> str:
 
 
 def _calls(message: BaseMessage) -> list[str]:
-    calls = message.tool_calls if isinstance(message, AIMessage) else []
     return [
         f'<tool_call name="{form.attribute(call["name"])}" id="{form.attribute(call["id"] or "")}">'
         f"{form.escape(json.dumps(call['args'], ensure_ascii=False, default=str))}</tool_call>"
-        for call in calls
+        for call in calls_of(message)
     ]
 
 

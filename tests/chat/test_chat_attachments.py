@@ -286,7 +286,8 @@ def test_of_older_attachments_the_newest_go_up_and_the_rest_is_named(grok, model
         ({"type": "image", "url": "data:image/png;base64,AAA"}, "b64encode"),
         ({"type": "image", "base64": "", "mime_type": "image/png"}, "Leave it out"),
         ({"type": "image"}, "form that is not known"),
-        ({"type": "hologram", "base64": DATA}, "form that is not known"),
+        ({"type": "hologram", "base64": DATA}, "a block of the type 'hologram'.*not known"),
+        ({"type": "tool_result", "tool_use_id": "t1", "content": "A fox."}, "the type 'tool_result'.*`ToolMessage`"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_before_any_request(grok, model, block, said):

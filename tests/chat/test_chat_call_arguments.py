@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage
 from paths import PATHS
+from pydantic import AliasChoices
 
 from langchain_grokweb import ChatGrokWeb, GrokWebInvalidRequestError, GrokWebToolCallError
-from langchain_grokweb.call_arguments import LANGCHAINS
+from langchain_grokweb.call_arguments import LANGCHAINS, SECOND_NAMES
 
 TOOL = {"type": "function", "function": {"name": "now", "description": "The time."}}
 
@@ -81,7 +82,9 @@ def test_a_conversation_of_a_call_is_not_looked_for_beside_the_models_answer(gro
         ({"top_p": 0.5}, r"no argument `top_p=`"),
         ({"functions": [TOOL]}, r"no argument `functions=`.*bind_tools"),
         ({"previous_response_id": "x"}, r"no argument `previous_response_id=`.*parent_response_id"),
-        ({"cookies": "sso=other"}, r"no argument `cookies=`.*to the model"),
+        ({"cookies": "sso=other"}, r"no argument `cookies=`.*to the model's constructor"),
+        ({"api_key": "sso=other"}, r"no argument `api_key=`.*to the model's constructor, as `cookies=`"),
+        ({"rate_limiter": None}, r"no argument `rate_limiter=`.*to the model's constructor"),
         ({"base_url": "http://localhost"}, r"no argument `base_url=`.*to the model"),
         ({"temporary": "perhaps"}, r"`temporary=` has a wrong value"),
         ({"image_count": 99}, r"`image_count=` has a wrong value"),
@@ -96,5 +99,21 @@ def test_anything_else_is_refused_by_name(grok, model, way, arguments, message):
     assert grok.requests == []
 
 
+@pytest.mark.parametrize("name", ["n", "logprobs", "top_p", "top_k", "seed", "user", "reasoning_effort", "cookie"])
+def test_nothing_is_suggested_that_is_not_alike(model, name):
+    with pytest.raises(GrokWebInvalidRequestError) as raised:
+        model.invoke("Hi", **{name: 1})
+    assert str(raised.value) == f"A call has no argument `{name}=`. Leave it out."
+
+
 def test_what_langchain_passes_through_is_no_field():
     assert not LANGCHAINS & ChatGrokWeb.model_fields.keys()
+
+
+def test_the_second_names_are_those_of_the_fields():
+    names = {
+        name: field.validation_alias.choices
+        for name, field in ChatGrokWeb.model_fields.items()
+        if isinstance(field.validation_alias, AliasChoices)
+    }
+    assert {second: name for name, (_, *others) in names.items() for second in others} == SECOND_NAMES

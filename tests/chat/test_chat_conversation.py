@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from langchain_core.messages import (
     AIMessage,
+    BaseMessage,
     HumanMessage,
+    RemoveMessage,
     SystemMessage,
     ToolMessage,
 )
@@ -241,6 +243,36 @@ def test_a_foreign_history_is_told(grok, model):
     ):
         assert said in prompt
     assert "secret" not in prompt
+
+
+def test_calls_that_stand_in_blocks_alone_are_told(grok, model):
+    call = {"type": "tool_use", "id": "t1", "name": "look", "input": {"at": "it"}}
+    result = ToolMessage("a fox", tool_call_id="t1")
+    model.invoke([HumanMessage("What is this?"), AIMessage([call]), result])
+    as_blocks = grok.turns[-1].prompt
+    calls = [{"name": "look", "args": {"at": "it"}, "id": "t1"}]
+    model.invoke([HumanMessage("What is this?"), AIMessage([call], tool_calls=calls), result])
+    assert '<tool_call name="look" id="t1">{"at": "it"}</tool_call>' in as_blocks
+    assert grok.turns[-1].prompt == as_blocks
+
+
+def test_a_call_in_blocks_that_was_edited_starts_again(grok, model):
+    def history(place: str) -> list[BaseMessage]:
+        call = {"type": "tool_use", "id": "t1", "name": "look", "input": {"at": place}}
+        return [HumanMessage("What is this?"), AIMessage([call]), ToolMessage("a fox", tool_call_id="t1")]
+
+    answer = model.invoke(history("it"))
+    model.invoke([*history("it"), answer, HumanMessage("Sure?")])
+    assert grok.turns[-1].prompt == "Sure?"
+    model.invoke([*history("that"), answer, HumanMessage("Sure?")])
+    assert '{"at": "that"}' in grok.turns[-1].prompt
+
+
+@pytest.mark.parametrize("mode", ["auto", "stateless"])
+def test_an_order_to_remove_a_message_is_no_message(grok, make_model, mode):
+    with pytest.raises(GrokWebInvalidRequestError, match=r"`RemoveMessage`.*`add_messages`"):
+        make_model(conversation=mode).invoke([HumanMessage("Hi"), RemoveMessage(id="1"), HumanMessage("Ho")])
+    assert grok.requests == []
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,40 @@ def test_configurable_fields_build_a_model_for_every_call(grok, make_model):
     assert model.invoke("Hi").response_metadata["model_name"] == "grok-3"
 
 
+NEEDS_VALUE = [name for name in ChatGrokWeb.model_fields if getattr(ChatGrokWeb(), name) is not None]
+
+
+@pytest.mark.parametrize("name", [*NEEDS_VALUE, "model_name", "stop_sequences"])
+def test_none_is_the_default(name):
+    assert ChatGrokWeb(**{name: None}) == ChatGrokWeb()
+
+
+def test_a_copy_of_a_model_that_was_built_with_none_has_the_default(make_model):
+    model = make_model(timeout=None, max_retries=None)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model)), model.model_copy(update={"model": "fast"})):
+        assert (other.timeout, other.max_retries) == (30, 2)
+
+
+def test_none_reads_the_environment_as_nothing_does(monkeypatch):
+    monkeypatch.setenv("GROKWEB_BASE_URL", "http://127.0.0.1:9")
+    assert ChatGrokWeb(base_url=os.getenv("NOT_SET")).base_url == "http://127.0.0.1:9"
+
+
+def test_none_is_no_name_for_a_field():
+    with pytest.raises(ValidationError, match="top_p"):
+        ChatGrokWeb(top_p=None)
+
+
+def test_none_in_a_call_or_a_configuration_is_the_default(grok, make_model):
+    from langchain_core.runnables import ConfigurableField
+
+    model = make_model(model="fast")
+    assert model.invoke("Hi", model=None, timeout=None).response_metadata["model_name"] == "fast"
+    configurable = model.configurable_fields(model=ConfigurableField(id="model"))
+    answer = configurable.with_config(configurable={"model": None}).invoke("Hi")
+    assert answer.response_metadata["model_name"] == "grok-3"
+
+
 @pytest.mark.wire("rest")
 async def test_the_callers_own_client_is_used_and_left_open(grok, make_model):
     async with httpx.AsyncClient(headers={"x-mine": "yes"}) as client:

@@ -149,3 +149,11 @@ def test_serialized_it_loads_where_its_class_is_allowed_with_the_cookies_from_th
     loaded = load(dumped, secrets_map=secrets, valid_namespaces=["langchain_grokweb"], allowed_objects=[ChatGrokWeb])
     assert (loaded.model, loaded.base_url) == ("fast", "http://127.0.0.1:9")
     assert loaded.cookies == SecretStr(secrets["GROKWEB_COOKIES"])
+
+
+@pytest.mark.filterwarnings("ignore:The function `load` is in beta")
+def test_serialized_it_asks_with_the_cookies_of_its_new_home(grok, monkeypatch):
+    dumped = dumpd(ChatGrokWeb(model="fast", cookies=COOKIES, base_url=grok.base_url))
+    loaded = load(dumped, valid_namespaces=["langchain_grokweb"], allowed_objects=[ChatGrokWeb])
+    monkeypatch.setenv("GROKWEB_COOKIES", grok.cookies)
+    assert loaded.invoke("Hi").response_metadata["model_name"] == "fast"

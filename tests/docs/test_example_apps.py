@@ -132,6 +132,27 @@ def test_a_client_that_leaves_stops_the_answer(grok: GrokEmulator, service: str)
     assert list(grok.stops) == [grok.turns[0].response_id]
 
 
+@pytest.fixture
+def agent_service():
+    pytest.importorskip("fastapi")
+    with Served(example("fastapi_agent.py").app) as address:
+        yield address
+
+
+def test_the_agents_endpoint_streams_an_answer(grok: GrokEmulator, agent_service: str):
+    grok.reply("Blue light\nis scattered.", reasoning="Rayleigh?")
+    answer = httpx.post(f"{agent_service}/ask", json={"text": "Why is the sky blue?"})
+    assert answer.text == "Blue light\nis scattered."
+
+
+def test_a_client_that_leaves_stops_the_agents_answer(grok: GrokEmulator, agent_service: str):
+    grok.reply("word " * 200, fault="silence:20")
+    with httpx.stream("POST", f"{agent_service}/ask", json={"text": "Tell me a lot."}) as response:
+        next(response.iter_bytes())
+    grok.wait_for_stop()
+    assert list(grok.stops) == [grok.turns[0].response_id]
+
+
 async def test_the_rag_chain_sends_what_it_found(grok: GrokEmulator):
     grok.reply("In dens.")
     chain = example("rag.py").rag_chain(["Foxes sleep in dens.", "Where owls sleep is secret.", "Paris is a city."])

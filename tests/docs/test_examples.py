@@ -65,6 +65,7 @@ def foreign_chats(grok: GrokEmulator, browser: Browser) -> ForeignChats:
     return ForeignChats(grok, browser)
 
 
+@pytest.mark.filterwarnings("ignore:The function `loads` is in beta")
 @pytest.mark.parametrize("code", blocks("python"))
 def test_python(
     code: str,
