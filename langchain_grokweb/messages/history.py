@@ -34,6 +34,7 @@ LINK_VERSION = 1
 Proof = Literal["proven", "truncated", "unproven"]
 
 _CHAIN_START = "0" * 16
+_SHORT_CHARACTERS = 4096  # of a text whose hash is kept
 _DIGITS = 16  # of a hash
 _TAIL_DIGITS = 8  # of each of the newest messages of a turn
 _TAIL_MESSAGES = 64  # how many messages of a turn are known from its end
@@ -80,13 +81,25 @@ def digest(text: str) -> str:
 _HASH_OF_NONE = digest(_ENCODER.encode([[], []]))  # of no instructions
 
 
-def _canonical_text(message: BaseMessage, *, named: bool = True) -> str:
-    """What a message says, in one spelling."""
+@lru_cache(maxsize=1024)
+def _hash_of_short(head: str, content: str) -> str:
+    """The hash of a message that is nothing but text. Each turn of a thread wants those of all before it."""
+    return digest(head + content)
+
+
+def _plain(message: BaseMessage, *, named: bool = True) -> tuple[str, str] | None:
+    """The head and the text of a message that is nothing but text, as nearly all are."""
     content = message.content
     head = _PLAIN.get(message.__class__)
     has_calls = isinstance(message, AIMessage) and message.tool_calls
-    if head and isinstance(content, str) and not (has_calls or (named and message.name)):
-        return head + content  # as nearly all
+    is_plain = head and isinstance(content, str) and not (has_calls or (named and message.name))
+    return (head, content) if is_plain else None  # type: ignore[return-value]
+
+
+def _canonical_text(message: BaseMessage, *, named: bool = True) -> str:
+    """What a message says, in one spelling."""
+    if plain := _plain(message, named=named):
+        return plain[0] + plain[1]
     kind = "ai" if isinstance(message, AIMessage) else message.type
     kind = f"{kind} {message.role}" if isinstance(message, ChatMessage) else kind
     calls = [[call["name"], call["args"]] for call in calls_of(message)]
@@ -340,7 +353,13 @@ class History:
         """The hash of one message, made at most once."""
         message_hash = self._hashes[index]
         if message_hash is None:
-            text = _canonical_text(self._messages[index])
-            self._left -= len(text)
-            message_hash = self._hashes[index] = digest(text)
+            plain = _plain(self._messages[index])
+            if plain is not None and len(plain[1]) <= _SHORT_CHARACTERS:
+                self._left -= len(plain[0]) + len(plain[1])
+                message_hash = _hash_of_short(*plain)
+            else:
+                text = _canonical_text(self._messages[index])
+                self._left -= len(text)
+                message_hash = digest(text)
+            self._hashes[index] = message_hash
         return message_hash
