@@ -11,6 +11,7 @@ import importlib
 import re
 from collections.abc import Iterator
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def drawings() -> dict[str, str]:
     return {"imports": imports()} | {name: machine(name) for name in modules_with_states()}
 
 
+@cache
 def imports() -> str:
     """Who imports whom, package by package, as a Mermaid graph."""
     arrows = sorted({arrow for path in PACKAGE.rglob("*.py") for arrow in _arrows(path)})
