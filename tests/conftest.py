@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from testing.asking import Browser
 
 from langchain_grokweb import ChatGrokWeb
-from langchain_grokweb.client import state
+from langchain_grokweb.client import retry, state, stopping
 from langchain_grokweb.testing import GrokEmulator
 from tests.clock import CLOCK, HANG_SECONDS, Clock, install
 from tests.interpreters import Interpreters
@@ -59,31 +59,26 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GROKWEB_COOKIES", "GROKWEB_BASE_URL", "GROKWEB_TRANSPORT", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
+for variable in ("GROKWEB_COOKIES", "GROKWEB_BASE_URL", "GROKWEB_TRANSPORT", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+    os.environ.pop(variable, None)
+    os.environ.pop(variable.lower(), None)
+
+retry.FIRST_PAUSE_SECONDS = 0.0  # retries do not wait
+_LIMITS = {
+    limit: getattr(stopping, limit) for limit in ("STOP_SECONDS", "GIVE_UP_SECONDS", "LEARN_SECONDS", "LATE_SECONDS")
+}
 
 
 @pytest.fixture(autouse=True)
-def retries_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_grokweb.client.retry.FIRST_PAUSE_SECONDS", 0.0)
+def as_in_a_new_process(request: pytest.FixtureRequest) -> None:
+    """No test knows what the one before it learned of an account, and without a clock only hangs are given up.
 
-
-@pytest.fixture(autouse=True)
-def only_hangs_are_given_up(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine a stop, or what comes after an answer, may take longer than a user would be held for it."""
-    if "clock" in request.fixturenames:
-        return
-    for limit in ("STOP_SECONDS", "GIVE_UP_SECONDS", "LEARN_SECONDS", "LATE_SECONDS"):
-        monkeypatch.setattr(f"langchain_grokweb.client.stopping.{limit}", float(HANG_SECONDS))
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_remembered() -> None:
-    """No test knows what the one before it learned of an account."""
+    On a busy machine a stop, or what comes after an answer, may take longer than a user would be held for it. This is
+    one fixture, and undoes nothing, since it costs each test what it takes.
+    """
     state.reset()
+    for limit, seconds in _LIMITS.items():
+        setattr(stopping, limit, seconds if "clock" in request.fixturenames else float(HANG_SECONDS))
 
 
 @pytest.fixture

@@ -137,7 +137,7 @@ OTHERS: dict[str, Callable[[Writer], str]] = {
 
 
 @pytest.mark.parametrize("other", OTHERS)
-async def test_a_prompt_of_others_is_not_taken_for_ours_when_that_is_lost(server, other):
+async def test_a_prompt_of_others_is_not_taken_for_ours_when_that_is_lost(server, clock, other):
     """The socket is lost after the prompt was sent: ours is looked for, and sent again since it is not there."""
     w = Writer()
     answered = {"responses": [{"responseId": answer_id(1), "parentResponseId": prompt_id(1), "sender": "ASSISTANT"}]}
