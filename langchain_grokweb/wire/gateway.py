@@ -113,7 +113,7 @@ class GatewaySession:
         self.confirms_stored = False  # the service has said so, of this answer or late of the one before
         self.ids: set[str] = set()  # of the prompts and answers of this session, also of its earlier turns
         self._message_id = ""  # of our prompt, as we name it
-        self._is_prompt_stored = False
+        self._prompt_id: str | None = None  # as the service names it
         if session_id is not None:
             self.continue_on(session_id)
         self._request_id = ""
@@ -386,10 +386,10 @@ class GatewaySession:
     def _item_added(self, _: Any, event: Fields) -> None:
         """A prompt is in the conversation: ours, or that of an earlier turn or of another client."""
         item = get_dict(event, "item")
-        is_awaited = self.state in {State.PROMPTED, State.ANSWERING} and not self._is_prompt_stored
+        is_awaited = self.state in {State.PROMPTED, State.ANSWERING} and self._prompt_id is None
         is_new_prompt = item.get("role") == "user" and is_id(item.get("id")) and item["id"] not in self.ids
         if is_awaited and is_new_prompt and is_item_of(self._turn, self._message_id, item):
-            self._is_prompt_stored = True
+            self._prompt_id = item["id"]
             self.ids.add(item["id"])
             self._reader.add(ev.PromptStored(item["id"]))
 
