@@ -92,8 +92,9 @@ def _plain(message: BaseMessage, *, named: bool = True) -> tuple[str, str] | Non
     content = message.content
     head = _PLAIN.get(message.__class__)
     has_calls = isinstance(message, AIMessage) and message.tool_calls
-    is_plain = head and isinstance(content, str) and not (has_calls or (named and message.name))
-    return (head, content) if is_plain else None  # type: ignore[return-value]
+    if head and isinstance(content, str) and not (has_calls or (named and message.name)):
+        return head, content
+    return None
 
 
 def _canonical_text(message: BaseMessage, *, named: bool = True) -> str:

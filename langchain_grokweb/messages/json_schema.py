@@ -18,6 +18,8 @@ from functools import lru_cache, reduce
 from operator import getitem
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError as PydanticError
+
 from langchain_grokweb.messages.tools.call_json import load_json
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ def fit(schema: Mapping[str, Any], value: Any) -> tuple[Any, str]:
     return (fitted, "") if fault is None else (None, _reason(fault))
 
 
-def rejection(make: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+def rejection(make: Callable[..., Any], /, *args: Any, **kwargs: Any) -> str:
     """Why a Pydantic class does not take what fits its schema; `""` where it does.
 
     Its validators may ask for more than a schema can say, and are anybody's code.
@@ -61,7 +63,7 @@ def rejection(make: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
     try:
         make(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 - whatever they raise, the value is not taken
-        faults: Any = getattr(error, "errors", list)()  # those of Pydantic, 1 or 2
+        faults = error.errors() if isinstance(error, PydanticError) else []
         named = [": ".join(filter(None, [".".join(map(str, fault["loc"])), fault["msg"]])) for fault in faults]
         return short("; ".join(named) or f"{type(error).__name__}: {error}")
     return ""

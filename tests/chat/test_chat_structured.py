@@ -68,6 +68,24 @@ class Day(BaseModel):
         return hours
 
 
+class RefusalError(Exception):
+    errors = ("a list, where Pydantic has a method",)
+
+
+class Car(BaseModel):
+    """A car, whose members are called as anything may be."""
+
+    make: str
+    error: str
+
+    @field_validator("make")
+    @classmethod
+    def _must_be_known(cls, make: str) -> str:
+        if make == "none":
+            raise RefusalError("no such make")
+        return make
+
+
 class Days(RootModel[list[Day]]):
     """Days."""
 
@@ -109,6 +127,8 @@ LEAF = {"name": "leaf", "children": []}
 ROOT = {"name": "root", "children": [LEAF]}
 DAY = {"day": "2026-11-27", "hours": 8}
 TOMORROW = {"day": "tomorrow", "hours": 8}
+CAR = {"make": "Fiat", "error": "none"}
+NO_CAR = {"make": "none", "error": "none"}
 LONG = {"day": "2026-11-27", "hours": 25}
 OLD = {"name": "Ada", "nick": None, "age": "old"}
 CUT = '{"name": "root", "children": [{"name": "leaf", "children": []}'
@@ -196,6 +216,11 @@ CASES: dict[str, Case] = {
     ),
     "what only Pydantic refuses in a root in a call": Case(
         schema=Days, replies=[{"root": [TOMORROW]}, {"root": [DAY]}], value=Days([Day(**DAY)]), methods=CALL
+    ),
+    "members of any name": Case(schema=Car, replies=[CAR], value=Car(**CAR), methods=CALL),
+    "an error of any form": Case(schema=Car, replies=[NO_CAR, CAR], value=Car(**CAR), methods=CALL),
+    "an error of any form in JSON": Case(
+        schema=Car, replies=[json.dumps(NO_CAR), json.dumps(CAR)], value=Car(**CAR), methods=TEXT
     ),
     "what a validator refuses": Case(schema=Day, replies=[json.dumps(LONG)] * 2, value=None, methods=TEXT),
     "what a validator refuses in a call": Case(schema=Day, replies=[LONG, LONG], value=None, methods=CALL),
